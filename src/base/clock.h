@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Monotonic time (CLOCK_MONOTONIC): no clock step moves it. Read by the prober, the engine and main
+ * only; everything else takes the time as an argument. */
+#ifndef EVERMX_BASE_CLOCK_H
+#define EVERMX_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_now_ms(void);
+int64_t clock_now_us(void);
+
+#endif

@@ -1,53 +1,110 @@
 # evermx: make, make demo, make check, make asan, make tsan, make install. See README.md.
 #
-# All that is built goes to $(BUILD); a variant is the same Makefile with another BUILD and other flags,
-# so that `make asan` and `make check` never mix objects.
+# All that is built goes to $(BUILD). A variant (sanitizers, clang) is the same Makefile called with another
+# BUILD and other flags, so that their objects never mix.
 
-VERSION := $(shell sed -n '1s/^evermx \([0-9.]*\).*/\1/p' CHANGES 2>/dev/null)
-PREFIX ?= /usr/local
-BUILD  ?= build
-CC     ?= cc
+VERSION := $(shell sed -n '1s/^evermx \([0-9.]*\).*/\1/p' CHANGES)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+CC      ?= cc
+JOBS    ?= $(shell nproc)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Werror
 OPTIMIZE ?= -O2 -g
-HARDEN   ?= -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE ?=
-CFLAGS_ALL = -std=gnu11 -pthread $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(SANITIZE) $(CFLAGS)
-CPPFLAGS_ALL = -D_GNU_SOURCE -DEVERMX_VERSION='"$(VERSION)"' -Isrc -MMD -MP $(CPPFLAGS)
-LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+CFLAGS_ALL   = -std=gnu11 -pthread -fPIE $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(SANITIZE) $(CFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DEVERMX_VERSION='"$(VERSION)"' -Isrc -Itests -MMD -MP $(CPPFLAGS)
+LDFLAGS_ALL  = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIBS := -lldns -levent_extra -levent_core -levent_openssl -levent_pthreads -lyaml -ljansson \
         -lssl -lcrypto -lurcu-qsbr -lurcu-common
 
-SOURCES   := $(filter-out src/main.c,$(wildcard src/*/*.c))
-OBJECTS   := $(SOURCES:%.c=$(BUILD)/%.o)
-TESTS     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
-SUPPORT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-PROGRAMS  := $(BUILD)/evermxd $(BUILD)/evermxctl
-TOOLS     := $(BUILD)/mailhost $(BUILD)/demo
+SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
+SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/*/test_*.c)))
+E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
+PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
+TOOLS    := $(BUILD)/mailhost $(BUILD)/demo
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 .PHONY: all
 all: $(PROGRAMS)
 
-$(BUILD)/%.o: %.c Makefile
+.PHONY: everything
+everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E)
+
+$(BUILD)/%.o: %.c Makefile CHANGES
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	@echo "  CC      $@"
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
-$(BUILD)/libevermx.a: $(OBJECTS)
+$(BUILD)/libevermx.a: $(SOURCES:%.c=$(BUILD)/%.o)
+	@echo "  AR      $@"
 	@rm -f $@
-	ar crs $@ $^
+	@ar crs $@ $^
 
+# A program in tools/ is one file, or one file and a folder of the same name.
 $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-
-# Programs in tools/ are one file, or one file and a folder of the same name.
-$(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(BUILD)/libevermx.a
-$(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/mailhost/*.c)) $(BUILD)/libevermx.a
-$(BUILD)/demo: $(BUILD)/tools/demo.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/demo/*.c)) $(BUILD)/libevermx.a
-$(BUILD)/evermxctl $(BUILD)/mailhost $(BUILD)/demo:
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
+$(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
+$(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
+$(PROGRAMS) $(TOOLS):
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
 
+.SECONDARY:
 -include $(shell find $(BUILD)/src $(BUILD)/tools $(BUILD)/tests -name '*.d' 2>/dev/null)
+
+# ---- what people call ----
+
+.PHONY: demo
+demo:
+	@tools/install-deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) $(PROGRAMS) $(TOOLS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@$(BUILD)/demo zones/example.test.zone
+
+# Everything that a change must pass. Each variant is built once; `tests/run` runs what it is given, shows how
+# far it is, and closes with one line of counts.
+ASAN  := BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE=-fsanitize=thread
+CLANG := BUILD=$(BUILD)/clang CC=clang
+
+TSAN_TESTS := answer/test_snapshot serve/test_server engine/test_engine
+
+.PHONY: check
+check:
+	@tools/install-deps
+	@tests/e2e/lab.sh fetch
+	@$(MAKE) --no-print-directory -j$(JOBS) everything
+	@$(MAKE) --no-print-directory -j$(JOBS) $(CLANG) everything
+	@$(MAKE) --no-print-directory -j$(JOBS) $(ASAN) everything
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
+	@tests/run $(BUILD)
+
+.PHONY: asan
+asan:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(ASAN) everything
+	@tests/run $(BUILD) asan
+
+.PHONY: tsan
+tsan:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
+	@tests/run $(BUILD) tsan
+
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/evermxd $(DESTDIR)$(PREFIX)/sbin/evermxd
+	install -D -m 755 $(BUILD)/evermxctl $(DESTDIR)$(PREFIX)/sbin/evermxctl
+	install -D -m 644 src/evermxd.8 $(DESTDIR)$(PREFIX)/share/man/man8/evermxd.8
+	install -D -m 644 src/config/evermx.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/evermx.yaml.5
+	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

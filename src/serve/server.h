@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The sockets and threads around respond(): N UDP responders with a SO_REUSEPORT socket each for
+ * every address, and a TCP responder thread (libevent). */
+#ifndef EVERMX_SERVE_SERVER_H
+#define EVERMX_SERVE_SERVER_H
+
+#include "answer/snapshot.h"
+#include "base/address.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+
+struct server_endpoint {
+    struct address address;
+    uint16_t port;
+};
+
+struct server_options {
+    const struct server_endpoint *listen; /* each for UDP and TCP */
+    size_t nlisten;
+    unsigned workers;
+    const char *identity; /* of id.server CH TXT; NULL: the host's name */
+    unsigned tcp_idle_ms; /* without a whole query for so long, a connection is closed; 0: 10 s */
+};
+
+/* Binds all sockets (before privileges are dropped). NULL with the error of the first that fails.
+ */
+struct server *server_new(const struct server_options *options, struct publisher *publisher,
+                          struct error *error);
+bool server_start(struct server *server, struct error *error);
+/* Ends and joins the threads (queries already read are answered), closes the sockets. */
+void server_free(struct server *server);
+
+struct server_numbers {
+    uint64_t udp_queries, tcp_queries, answers, truncated, dropped;
+    uint64_t rcodes[16];
+    unsigned tcp_connections;
+};
+/* Sums the threads' counters. Any thread. */
+void server_numbers(const struct server *server, struct server_numbers *numbers);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* UDP responders: a batch of queries in by recvmmsg, their answers out by sendmmsg. */
+#include "base/memory.h"
+#include "serve/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    BATCH = 64,       /* more gains nothing measurable, and delays the first of them */
+    QUERY_MAX = 4096, /* a longer datagram is no query that we could answer */
+    CONTROL_SIZE = CMSG_SPACE(sizeof(struct in6_pktinfo)),
+};
+
+/* Everything of one datagram's way through: where it came from, to which of our addresses, what it
+ * said and what we say. */
+struct slot {
+    struct sockaddr_storage peer;
+    uint8_t control[CONTROL_SIZE] __attribute__((aligned(8)));
+    uint8_t query[QUERY_MAX];
+    uint8_t answer[UDP_ANSWER_MAX];
+    struct iovec query_room, answer_room;
+};
+
+struct udp_worker {
+    struct responder responder;
+    struct publisher *publisher;
+    int socket;
+    bool wildcard; /* the address asked is passed on, so that the answer comes from it */
+    bool started;
+    _Atomic bool ending;
+    pthread_t thread;
+    struct mmsghdr queries[BATCH], answers[BATCH];
+    struct slot slots[BATCH];
+};
+
+struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
+                                  const char *identity)
+{
+    struct udp_worker *worker = memory_alloc(sizeof *worker);
+    uint64_t seed = 0;
+    ssize_t got = getrandom(&seed, sizeof seed, 0);
+    (void)got; /* any seed will do */
+    responder_init(&worker->responder, identity, seed);
+    worker->publisher = publisher;
+    worker->socket = socket;
+    worker->wildcard = wildcard;
+    for (unsigned i = 0; i < BATCH; i++) {
+        struct slot *slot = &worker->slots[i];
+        slot->query_room = (struct iovec){slot->query, sizeof slot->query};
+        slot->answer_room = (struct iovec){slot->answer, 0};
+    }
+    return worker;
+}
+
+/* What recvmmsg wrote into the first `count` headers is set anew. */
+static void prepare_batch(struct udp_worker *worker, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct slot *slot = &worker->slots[i];
+        worker->queries[i].msg_hdr = (struct msghdr){
+            .msg_name = &slot->peer,
+            .msg_namelen = sizeof slot->peer,
+            .msg_iov = &slot->query_room,
+            .msg_iovlen = 1,
+            .msg_control = worker->wildcard ? slot->control : NULL,
+            .msg_controllen = worker->wildcard ? sizeof slot->control : 0,
+        };
+    }
+}
+
+/* On a wildcard socket the answer comes from the address that was asked, by whatever way the
+ * routing table says: only a link-local address needs its interface. */
+static void free_interface(struct msghdr *query)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(query); part; part = CMSG_NXTHDR(query, part)) {
+        if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+            ((struct in_pktinfo *)CMSG_DATA(part))->ipi_ifindex = 0;
+        } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(part);
+            if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+                info->ipi6_ifindex = 0;
+        }
+    }
+}
+
+/* Answers a batch; returns how many answers there are. */
+static unsigned answer_batch(struct udp_worker *worker, unsigned count)
+{
+    unsigned answers = 0;
+    reader_online();
+    for (unsigned i = 0; i < count; i++) {
+        const struct mmsghdr *query = &worker->queries[i];
+        struct slot *slot = &worker->slots[i];
+        if (query->msg_hdr.msg_flags & MSG_TRUNC)
+            continue;
+        size_t size = respond(&worker->responder, publisher_current(worker->publisher),
+                              TRANSPORT_UDP, slot->query, query->msg_len, slot->answer);
+        if (!size)
+            continue;
+        slot->answer_room.iov_len = size;
+        if (worker->wildcard)
+            free_interface(&worker->queries[i].msg_hdr);
+        worker->answers[answers++].msg_hdr = (struct msghdr){
+            .msg_name = &slot->peer,
+            .msg_namelen = query->msg_hdr.msg_namelen,
+            .msg_iov = &slot->answer_room,
+            .msg_iovlen = 1,
+            .msg_control = query->msg_hdr.msg_controllen ? slot->control : NULL,
+            .msg_controllen = query->msg_hdr.msg_controllen,
+        };
+    }
+    reader_offline();
+    return answers;
+}
+
+/* An answer that cannot be sent (no route back, no room) is left: the client will ask again. */
+static void send_batch(struct udp_worker *worker, unsigned count)
+{
+    for (unsigned sent = 0; sent < count;) {
+        int done = sendmmsg(worker->socket, worker->answers + sent, count - sent, 0);
+        if (done < 0 && errno == EINTR)
+            continue;
+        sent += done > 0 ? (unsigned)done : 1;
+    }
+}
+
+static void *run(void *context)
+{
+    struct udp_worker *worker = context;
+    reader_register();
+    prepare_batch(worker, BATCH);
+    while (!atomic_load_explicit(&worker->ending, memory_order_relaxed)) {
+        int got = recvmmsg(worker->socket, worker->queries, BATCH, MSG_WAITFORONE, NULL);
+        if (got <= 0)
+            continue;
+        send_batch(worker, answer_batch(worker, (unsigned)got));
+        prepare_batch(worker, (unsigned)got);
+    }
+    reader_unregister();
+    return NULL;
+}
+
+bool udp_worker_start(struct udp_worker *worker, struct error *error)
+{
+    int failure = pthread_create(&worker->thread, NULL, run, worker);
+    worker->started = failure == 0;
+    return worker->started || error_set(error, "starting a UDP responder: %s", strerror(failure));
+}
+
+void udp_worker_free(struct udp_worker *worker)
+{
+    if (!worker)
+        return;
+    atomic_store(&worker->ending, true);
+    /* Wakes the thread out of recvmmsg: Linux does so even where it says that nothing is connected.
+     */
+    shutdown(worker->socket, SHUT_RD);
+    if (worker->started)
+        pthread_join(worker->thread, NULL);
+    close(worker->socket);
+    free(worker);
+}
+
+const struct responder *udp_worker_responder(const struct udp_worker *worker)
+{
+    return &worker->responder;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration as read from YAML (evermx.yaml(5)): syntax and ranges are right, names are not
+ * yet looked up in zones; that is the model's work, which reports with the line and column kept
+ * here. A whole configuration or none; all that is wrong is reported at once. Immutable once
+ * loaded. */
+#ifndef EVERMX_CONFIG_CONFIG_H
+#define EVERMX_CONFIG_CONFIG_H
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/diagnostics.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_place { /* where something stands, for errors found later */
+    int line, column;
+};
+
+enum check_kind {
+    CHECK_SMTP,       /* 25, RFC 5321 */
+    CHECK_SUBMISSION, /* 587, RFC 6409 */
+    CHECK_SMTPS,      /* 465, RFC 8314: TLS from the first byte */
+    CHECK_IMAP,       /* 143, RFC 9051 */
+    CHECK_IMAPS,      /* 993 */
+    CHECK_POP3,       /* 110, RFC 1939 */
+    CHECK_POP3S,      /* 995 */
+    CHECK_TCP,        /* a port of your own: connects, nothing more */
+    CHECK_KINDS
+};
+
+enum check_tls {
+    CHECK_TLS_OFF,      /* STARTTLS is never asked for */
+    CHECK_TLS_OPTIONAL, /* used where it is offered; its failure does not fail the probe */
+    CHECK_TLS_REQUIRED, /* not offered, or failing: the probe fails */
+};
+
+/* How one check probes and judges. All times in milliseconds. */
+struct check_settings {
+    enum check_kind kind;
+    uint16_t port;
+    enum check_tls tls;
+    int64_t interval_ms;         /* between the starts of two probes */
+    int64_t timeout_ms;          /* the whole probe */
+    int64_t connect_timeout_ms;  /* each step of it */
+    int64_t greeting_timeout_ms; /* until the last line of the greeting */
+    int64_t reply_timeout_ms;    /* each later reply, and the TLS handshake */
+    int64_t recheck_ms;          /* while suspect: until the next probe */
+    unsigned fall;               /* bad outcomes in a row until down */
+    unsigned rise;               /* good outcomes in a row until up again */
+};
+
+struct config_check {
+    const char *name; /* "smtp", or the operator's own */
+    struct check_settings settings;
+    struct config_place place; /* 0,0 when built in */
+};
+
+/* Bits of settings that a host sets for itself; the rest is the check's. */
+enum config_host_set {
+    HOST_SETS_TLS = 1 << 0,
+    HOST_SETS_INTERVAL = 1 << 1,
+    HOST_SETS_TIMEOUT = 1 << 2,
+    HOST_SETS_CONNECT_TIMEOUT = 1 << 3,
+    HOST_SETS_GREETING_TIMEOUT = 1 << 4,
+    HOST_SETS_REPLY_TIMEOUT = 1 << 5,
+    HOST_SETS_RECHECK = 1 << 6,
+    HOST_SETS_FALL = 1 << 7,
+    HOST_SETS_RISE = 1 << 8,
+};
+
+struct config_host {
+    const char *name; /* as written, a valid domain name */
+    bool weight_set;
+    unsigned weight;        /* 0..1000; 0: only when nothing else is left. Default 1 */
+    const uint32_t *checks; /* indexes into config->checks */
+    size_t nchecks;
+    bool checks_set; /* exactly these, maybe none; else those derived */
+    unsigned sets;   /* enum config_host_set */
+    struct check_settings overrides;
+    struct config_place place;
+};
+
+enum when_all_down { ALL_DOWN_SERVE_ALL, ALL_DOWN_LAST_UP, ALL_DOWN_SERVFAIL };
+enum on_down { ON_DOWN_REMOVE, ON_DOWN_DEMOTE };
+enum mx_weighting { MX_WEIGHTING_OFF, MX_WEIGHTING_PREFER, MX_WEIGHTING_SINGLE };
+
+struct config_tier {
+    const char *const *hosts; /* names as written */
+    const struct config_place *places;
+    size_t nhosts;
+};
+
+struct config_policy {
+    const char *owner; /* a valid domain name; "*" alone: every owner */
+    uint16_t rrtype;   /* MX, A, AAAA or SRV; 0: all of them */
+    bool ttl_set;
+    uint32_t ttl_s;
+    enum when_all_down when_all_down;
+    enum on_down on_down;
+    enum mx_weighting mx_weighting;
+    const struct config_tier *tiers; /* first to be used first; hosts in none are never answered */
+    size_t ntiers;
+    struct config_place place;
+};
+
+struct config_zone {
+    const char *file; /* to be opened as it is */
+    struct config_place place;
+};
+
+struct config_endpoint {
+    struct address address;
+    uint16_t port;
+};
+
+struct config {
+    struct arena *arena;
+    const char *file; /* NULL: none */
+    struct config_endpoint *listen;
+    size_t nlisten;
+    unsigned workers;    /* UDP responders */
+    const char *control; /* path of the control socket */
+    const char *user;    /* NULL: stay */
+    bool probing;
+    struct config_zone *zones;
+    size_t nzones;
+    struct config_check *checks; /* the built-in ones by enum check_kind, then more */
+    size_t nchecks;
+    struct config_host *hosts;
+    size_t nhosts;
+    struct config_policy *policies; /* the first that matches holds */
+    size_t npolicies;
+};
+
+/* The defaults, with no zone and no address to listen on. */
+struct config *config_new(void);
+
+/* Reads a file. NULL when anything is an error, all of which then stand in diagnostics, in the
+ * order of the file. */
+struct config *config_load(const char *file, struct diagnostics *diagnostics);
+
+/* What the command line adds. */
+void config_add_zone(struct config *config, const char *file);
+void config_add_listen(struct config *config, const struct address *address, uint16_t port);
+
+void config_free(struct config *config);
+
+/* What holds for a check at a host: the check's settings, overridden by those that the host sets
+ * for itself. host may be NULL. Where the check's kind fixes tls, the host's is not for it; more
+ * time for a step is more time for the whole probe unless the host says how much; recheck never
+ * exceeds interval. */
+void config_host_settings(const struct config_host *host, const struct config_check *check,
+                          struct check_settings *settings);
+
+const char *check_kind_name(enum check_kind kind); /* "smtp" */
+bool check_kind_from_name(const char *name, enum check_kind *kind);
+const char *check_tls_name(enum check_tls tls);
+const char *when_all_down_name(enum when_all_down when);
+const char *on_down_name(enum on_down on_down);
+const char *mx_weighting_name(enum mx_weighting weighting);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tables of options: a new option is one row here, one field of a struct, one line of
+ * evermx.yaml(5). Rows are read in this order: checks before the hosts that name them. */
+#include "config/schema.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#define FIELD(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+#define SECTION(rows_, name_)                                                                      \
+    .name = (name_), .rows = (rows_), .count = sizeof(rows_) / sizeof *(rows_)
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+
+enum {
+    PATH_MAX_BYTES = 4095, /* PATH_MAX without its null */
+    SOCKET_PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+    USER_MAX_BYTES = 32, /* useradd(8) */
+};
+
+const char *const check_kind_names[] = {
+    [CHECK_SMTP] = "smtp",
+    [CHECK_SUBMISSION] = "submission",
+    [CHECK_SMTPS] = "smtps",
+    [CHECK_IMAP] = "imap",
+    [CHECK_IMAPS] = "imaps",
+    [CHECK_POP3] = "pop3",
+    [CHECK_POP3S] = "pop3s",
+    [CHECK_TCP] = "tcp",
+    NULL,
+};
+
+const char *const check_tls_names[] = {
+    [CHECK_TLS_OFF] = "off",
+    [CHECK_TLS_OPTIONAL] = "optional",
+    [CHECK_TLS_REQUIRED] = "required",
+    NULL,
+};
+
+const char *const when_all_down_names[] = {
+    [ALL_DOWN_SERVE_ALL] = "serve-all",
+    [ALL_DOWN_LAST_UP] = "last-up",
+    [ALL_DOWN_SERVFAIL] = "servfail",
+    NULL,
+};
+
+const char *const on_down_names[] = {
+    [ON_DOWN_REMOVE] = "remove", [ON_DOWN_DEMOTE] = "demote", NULL};
+
+const char *const mx_weighting_names[] = {
+    [MX_WEIGHTING_OFF] = "off",
+    [MX_WEIGHTING_PREFER] = "prefer",
+    [MX_WEIGHTING_SINGLE] = "single",
+    NULL,
+};
+
+static const char *const switch_names[] = {"off", "on", NULL}; /* of a bool */
+
+/* Ports: RFC 5321, RFC 6409, RFC 8314, RFC 9051, RFC 1939. */
+const struct check_kind_traits check_kinds[CHECK_KINDS] = {
+    [CHECK_SMTP] = {25, CHECK_TLS_OPTIONAL, false},
+    [CHECK_SUBMISSION] = {587, CHECK_TLS_OPTIONAL, false},
+    [CHECK_SMTPS] = {465, CHECK_TLS_REQUIRED, true},
+    [CHECK_IMAP] = {143, CHECK_TLS_OPTIONAL, false},
+    [CHECK_IMAPS] = {993, CHECK_TLS_REQUIRED, true},
+    [CHECK_POP3] = {110, CHECK_TLS_OPTIONAL, false},
+    [CHECK_POP3S] = {995, CHECK_TLS_REQUIRED, true},
+    [CHECK_TCP] = {0, CHECK_TLS_OFF, true},
+};
+
+/* clang-format off */
+static const struct option root_rows[] = {
+    {"server",   OPTION_MAPPING, .may_be_empty = true, .read = server_read},
+    {"zones",    OPTION_LIST,    .may_be_empty = true, .read = zones_read},
+    {"checks",   OPTION_MAPPING, .may_be_empty = true, .read = checks_read},
+    {"hosts",    OPTION_MAPPING, .may_be_empty = true, .read = hosts_read},
+    {"policies", OPTION_LIST,    .may_be_empty = true, .read = policies_read},
+};
+
+/* workers: its default, the number of CPUs, is set by config_new. */
+static const struct option server_rows[] = {
+    {"listen",  OPTION_LIST,   .read = listen_read},
+    {"workers", OPTION_NUMBER, FIELD(struct config, workers), 1, WORKERS_MAX},
+    {"control", OPTION_PATH,   FIELD(struct config, control), 1, SOCKET_PATH_MAX_BYTES, .fallback = "/run/evermx/control.sock"},
+    {"user",    OPTION_TEXT,   FIELD(struct config, user), 1, USER_MAX_BYTES},
+    {"probing", OPTION_CHOICE, FIELD(struct config, probing), .choices = switch_names, .fallback = "on"},
+};
+
+static const struct option zone_rows[] = {
+    {"file", OPTION_PATH, FIELD(struct config_zone, file), 1, PATH_MAX_BYTES, .required = true},
+};
+
+/* What a check has and a host may override. tls: the default is the kind's, set by check_init. The
+ * longest timeouts are above the ten minutes that RFC 5321 section 4.5.3.2 lets a client wait. */
+static const struct option settings_rows[] = {
+    {"tls",              OPTION_CHOICE,   FIELD(struct check_settings, tls), .choices = check_tls_names, .bit = HOST_SETS_TLS},
+    {"interval",         OPTION_DURATION, FIELD(struct check_settings, interval_ms), 100, HOUR, 1, .fallback = "2s", .bit = HOST_SETS_INTERVAL},
+    {"timeout",          OPTION_DURATION, FIELD(struct check_settings, timeout_ms), 100, HOUR, 1, .fallback = "30s", .bit = HOST_SETS_TIMEOUT},
+    {"connect-timeout",  OPTION_DURATION, FIELD(struct check_settings, connect_timeout_ms), 50, 15 * MINUTE, 1, .fallback = "3500ms", .bit = HOST_SETS_CONNECT_TIMEOUT},
+    {"greeting-timeout", OPTION_DURATION, FIELD(struct check_settings, greeting_timeout_ms), 50, 15 * MINUTE, 1, .fallback = "8s", .bit = HOST_SETS_GREETING_TIMEOUT},
+    {"reply-timeout",    OPTION_DURATION, FIELD(struct check_settings, reply_timeout_ms), 50, 15 * MINUTE, 1, .fallback = "10s", .bit = HOST_SETS_REPLY_TIMEOUT},
+    {"recheck",          OPTION_DURATION, FIELD(struct check_settings, recheck_ms), 10, HOUR, 1, .fallback = "500ms", .bit = HOST_SETS_RECHECK},
+    {"fall",             OPTION_NUMBER,   FIELD(struct check_settings, fall), 1, 100, .fallback = "2", .bit = HOST_SETS_FALL},
+    {"rise",             OPTION_NUMBER,   FIELD(struct check_settings, rise), 1, 100, .fallback = "3", .bit = HOST_SETS_RISE},
+};
+
+/* type is required for a check that is not built in; port has the kind's default. */
+static const struct option check_rows[] = {
+    {"type", OPTION_CHOICE, FIELD(struct config_check, settings.kind), .choices = check_kind_names},
+    {"port", OPTION_NUMBER, FIELD(struct config_check, settings.port), 1, 65535},
+};
+
+static const struct option host_rows[] = {
+    {"weight", OPTION_NUMBER, FIELD(struct config_host, weight), 0, 1000, .fallback = "1", .bit = GIVEN_WEIGHT},
+    {"checks", OPTION_LIST,   .read = host_checks_read, .bit = GIVEN_CHECKS},
+};
+
+static const struct option policy_rows[] = {
+    {"match",         OPTION_TEXT,     .read = match_read, .required = true},
+    {"ttl",           OPTION_DURATION, FIELD(struct config_policy, ttl_s), SECOND, 24 * HOUR, SECOND, .fallback = "10s", .bit = GIVEN_TTL},
+    {"when-all-down", OPTION_CHOICE,   FIELD(struct config_policy, when_all_down), .choices = when_all_down_names, .fallback = "serve-all"},
+    {"on-down",       OPTION_CHOICE,   FIELD(struct config_policy, on_down), .choices = on_down_names, .fallback = "remove", .bit = GIVEN_ON_DOWN},
+    {"mx-weighting",  OPTION_CHOICE,   FIELD(struct config_policy, mx_weighting), .choices = mx_weighting_names, .fallback = "off", .bit = GIVEN_MX_WEIGHTING},
+    {"tiers",         OPTION_LIST,     .read = tiers_read},
+};
+/* clang-format on */
+
+static const struct option_section check_settings_section = {
+    SECTION(settings_rows, "a check"),
+    .base = offsetof(struct config_check, settings),
+};
+
+static const struct option_section host_settings_section = {
+    SECTION(settings_rows, "a host"),
+    .base = offsetof(struct config_host, overrides),
+};
+
+const struct option_section section_root = {SECTION(root_rows, "the configuration")};
+const struct option_section section_server = {SECTION(server_rows, "'server'")};
+const struct option_section section_zone = {SECTION(zone_rows, "a zone")};
+const struct option_section section_settings = {SECTION(settings_rows, "settings")};
+const struct option_section section_check = {SECTION(check_rows, "a check"),
+                                             .more = &check_settings_section};
+const struct option_section section_host = {SECTION(host_rows, "a host"),
+                                            .more = &host_settings_section};
+const struct option_section section_policy = {SECTION(policy_rows, "a policy")};
+
+/* ---- their names, for others ---- */
+
+const char *check_kind_name(enum check_kind kind)
+{
+    return check_kind_names[kind];
+}
+
+bool check_kind_from_name(const char *name, enum check_kind *kind)
+{
+    for (int i = 0; i < CHECK_KINDS; i++) {
+        if (strcmp(check_kind_names[i], name) == 0) {
+            *kind = (enum check_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *check_tls_name(enum check_tls tls)
+{
+    return check_tls_names[tls];
+}
+
+const char *when_all_down_name(enum when_all_down when)
+{
+    return when_all_down_names[when];
+}
+
+const char *on_down_name(enum on_down on_down)
+{
+    return on_down_names[on_down];
+}
+
+const char *mx_weighting_name(enum mx_weighting weighting)
+{
+    return mx_weighting_names[weighting];
+}

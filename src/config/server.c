@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the configuration's `server` and `zones`. */
+#include "config/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DNS_PORT = 53 };
+
+void server_read(struct reader *reader, const struct tree_node *node, void *config)
+{
+    options_read(reader, &section_server, node, config);
+}
+
+static void listen_add(struct reader *reader, struct table *seen, const struct tree_node *node)
+{
+    struct address address;
+    uint16_t port;
+    uint32_t line;
+    char text[ADDRESS_TEXT_SIZE];
+    if (!tree_expect(reader, node, TREE_TEXT, "an address of 'listen'"))
+        return;
+    if (!endpoint_parse(node->text, DNS_PORT, &address, &port)) {
+        report(reader, node->place,
+               "'listen': '%.100s' is no address and port: like 127.0.0.1@53 or \"[::1]@53\"",
+               node->text);
+        return;
+    }
+    endpoint_format(&address, port, text);
+    if (key_is_new(reader->scratch, seen, text, strlen(text), node->place, &line))
+        config_add_listen(reader->config, &address, port);
+    else
+        report(reader, node->place, "'listen': %s is given twice, first in line %u", text, line);
+}
+
+void listen_read(struct reader *reader, const struct tree_node *node, void *config)
+{
+    (void)config;
+    struct table *seen = table_new(0);
+    for (const struct tree_node *item = node->first; item; item = item->next)
+        listen_add(reader, seen, item);
+    table_free(seen);
+}
+
+/* The same file, however it is written. One that does not exist is the model's to report. */
+static bool zone_is_new(struct reader *reader, struct table *seen, const struct config_zone *zone,
+                        uint32_t *line)
+{
+    char *real = realpath(zone->file, NULL);
+    const char *key = real ? real : zone->file;
+    bool fresh = key_is_new(reader->scratch, seen, key, strlen(key), zone->place, line);
+    free(real);
+    return fresh;
+}
+
+static void zone_read(struct reader *reader, struct table *seen, const struct tree_node *node)
+{
+    struct config *config = reader->config;
+    struct config_zone zone = {.place = node->place};
+    struct error error;
+    uint32_t line;
+    if (node->kind == TREE_MAPPING)
+        options_read(reader, &section_zone, node, &zone);
+    else if (tree_expect(reader, node, TREE_TEXT, "a zone") &&
+             !option_parse(section_zone.rows, path_resolve(reader, node->text), &zone, &error))
+        report(reader, node->place, "a zone's file: %s", error.text);
+    if (!zone.file)
+        return;
+    if (!zone_is_new(reader, seen, &zone, &line)) {
+        report(reader, node->place, "zone file '%s' is given twice, first in line %u", zone.file,
+               line);
+        return;
+    }
+    config->zones = array_grow(config->arena, config->zones, config->nzones, sizeof *config->zones);
+    config->zones[config->nzones++] = zone;
+}
+
+void zones_read(struct reader *reader, const struct tree_node *node, void *config)
+{
+    (void)config;
+    struct table *seen = table_new(0);
+    for (const struct tree_node *item = node->first; item; item = item->next)
+        zone_read(reader, seen, item);
+    table_free(seen);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The settings of checks: ranges, durations, what follows from one for another, and what holds at a
+ * host. */
+#include "config/config.h"
+#include "config/schema.h"
+#include "support/config_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FIELD(field)                                                                               \
+    offsetof(struct check_settings, field), sizeof(((struct check_settings *)0)->field)
+
+/* Its range, what is just outside of it, and what else must be said that the value may stand. */
+static const struct setting {
+    const char *name;
+    const char *least, *most, *below, *above;
+    int64_t least_value, most_value;
+    size_t offset, size;
+    const char *beside;
+} settings_ranges[] = {
+    {"interval", "100ms", "1h", "99ms", "3601s", 100, 3600000, FIELD(interval_ms), ""},
+    {"timeout", "100ms", "60m", "99ms", "3600001ms", 100, 3600000, FIELD(timeout_ms),
+     ", connect-timeout: 100ms, greeting-timeout: 100ms, reply-timeout: 100ms"},
+    {"connect-timeout", "50ms", "15m", "49ms", "901s", 50, 900000, FIELD(connect_timeout_ms), ""},
+    {"greeting-timeout", "50ms", "15m", "49ms", "16m", 50, 900000, FIELD(greeting_timeout_ms), ""},
+    {"reply-timeout", "50ms", "15m", "49ms", "900001ms", 50, 900000, FIELD(reply_timeout_ms), ""},
+    {"recheck", "10ms", "1h", "9ms", "2h", 10, 3600000, FIELD(recheck_ms), ", interval: 1h"},
+    {"fall", "1", "100", "0", "101", 1, 100, FIELD(fall), ""},
+    {"rise", "1", "100", "0", "101", 1, 100, FIELD(rise), ""},
+    {"tls", "off", "required", "none", "true", CHECK_TLS_OFF, CHECK_TLS_REQUIRED, FIELD(tls), ""},
+};
+
+static void check_setting(struct config_file *file, const struct setting *setting, const char *text,
+                          int64_t expected)
+{
+    struct check_settings at_host;
+    struct config *config =
+        config_file_load_good(file,
+                              "checks: {smtp: {%s: %s%s}, own: {type: imap, %s: %s%s}}\n"
+                              "hosts: {mx1.test: {checks: [pop3], %s: %s%s}}\n",
+                              setting->name, text, setting->beside, setting->name, text,
+                              setting->beside, setting->name, text, setting->beside);
+    const struct check_settings *read[] = {
+        &config->checks[CHECK_SMTP].settings,
+        &config->checks[CHECK_KINDS].settings,
+        &at_host,
+    };
+    config_host_settings(&config->hosts[0], &config->checks[CHECK_POP3], &at_host);
+    for (size_t i = 0; i < 3; i++) {
+        int64_t value = 0; /* little-endian machines only: the fields have 4 or 8 octets */
+        if (setting->size == 4) {
+            uint32_t small;
+            memcpy(&small, (const char *)read[i] + setting->offset, 4);
+            value = small;
+        } else {
+            memcpy(&value, (const char *)read[i] + setting->offset, 8);
+        }
+        if (value != expected)
+            fail_msg("%s: %s: %lld", setting->name, text, (long long)value);
+    }
+    config_free(config);
+}
+
+static void test_settings_good(void **state)
+{
+    for (size_t i = 0; i < sizeof settings_ranges / sizeof *settings_ranges; i++) {
+        const struct setting *setting = &settings_ranges[i];
+        check_setting(*state, setting, setting->least, setting->least_value);
+        check_setting(*state, setting, setting->most, setting->most_value);
+    }
+}
+
+static void test_settings_bad(void **state)
+{
+    static const char *const places[] = {"checks:\n  smtp: {%s: ^%s}\n",
+                                         "checks:\n  own:\n    type: imap\n    %s: ^%s\n",
+                                         "hosts: {mx1.test: {checks: [smtp], %s: ^%s}}\n"};
+    for (size_t i = 0; i < sizeof settings_ranges / sizeof *settings_ranges; i++) {
+        const struct setting *setting = &settings_ranges[i];
+        const char *const values[] = {setting->below, setting->above, "''", "much", "[1]"};
+        for (size_t place = 0; place < 3; place++) {
+            for (size_t value = 0; value < sizeof values / sizeof *values; value++) {
+                char text[256], message[64];
+                snprintf(text, sizeof text, places[place], setting->name, values[value]);
+                snprintf(message, sizeof message, "'%s': ", setting->name);
+                config_file_expect(*state, text, message);
+            }
+        }
+    }
+}
+
+static void test_durations(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {{"100ms", 100}, {"999ms", 999},         {"1s", 1000},    {"59s", 59000},
+                {"1m", 60000},  {"3600000ms", 3600000}, {"1h", 3600000}, {"'7s'", 7000}};
+    static const char *const bad[] = {
+        "2 s", "s",    "+2s",  "2.5s", "2S", "02s",   "2sec",  "2ms2",     "9999999999s",
+        "1d",  "2s ,", "0x2s", "ms",   "m2", "1h30m", "'2s '", "2\u00b5s", "1e3ms",
+    };
+    struct config_file *file = *state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct config *config =
+            config_file_load_good(file, "checks: {smtp: {interval: %s}}", good[i].text);
+        assert_int_equal(config->checks[CHECK_SMTP].settings.interval_ms, good[i].ms);
+        config_free(config);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "checks:\n  smtp:\n    interval: ^%s\n", bad[i]);
+        config_file_expect(file, text, "'interval': '");
+    }
+    config_file_expect(file, "checks: {smtp: {interval: ^20}}",
+                       "'interval': '20' needs a unit, like 20s (ms, s, m or h)");
+    config_file_expect(file, "checks: {smtp: {interval: ^0}}", "'interval': '0' needs a unit");
+}
+
+/* A duration's format in messages: the largest unit that leaves a whole number. */
+static void test_duration_format(void **state)
+{
+    (void)state;
+    char text[32];
+    assert_string_equal(duration_format(1, text), "1ms");
+    assert_string_equal(duration_format(999, text), "999ms");
+    assert_string_equal(duration_format(1000, text), "1s");
+    assert_string_equal(duration_format(1500, text), "1500ms");
+    assert_string_equal(duration_format(60000, text), "1m");
+    assert_string_equal(duration_format(90000, text), "90s");
+    assert_string_equal(duration_format(86400000, text), "24h");
+}
+
+/* More time for a step is more time for the probe; a short interval brings its recheck along. */
+static void test_settings_follow(void **state)
+{
+    struct config *config = config_file_load_good(
+        *state, "checks:\n"
+                "  smtp: {greeting-timeout: 120s}\n"                  /* 30 + 112 s */
+                "  imap: {connect-timeout: 4s, reply-timeout: 60s}\n" /* 30 + 0.5 + 50 s */
+                "  pop3: {greeting-timeout: 1s, interval: 200ms}\n"   /* less does not shorten */
+                "  pop3s: {greeting-timeout: 120s, timeout: 120s}\n");
+    assert_int_equal(config->checks[CHECK_SMTP].settings.timeout_ms, 142000);
+    assert_int_equal(config->checks[CHECK_IMAP].settings.timeout_ms, 80500);
+    assert_int_equal(config->checks[CHECK_POP3].settings.timeout_ms, 30000);
+    assert_int_equal(config->checks[CHECK_POP3].settings.recheck_ms, 200);
+    assert_int_equal(config->checks[CHECK_POP3S].settings.timeout_ms, 120000);
+    config_free(config);
+}
+
+static void test_host_settings(void **state)
+{
+    struct config *config = config_file_load_good(
+        *state, "checks:\n"
+                "  smtp: {timeout: 20s, recheck: 1s, fall: 4, port: 2525}\n"
+                "hosts:\n"
+                "  slow.test: {greeting-timeout: 120s, fall: 9, tls: required}\n"
+                "  fast.test: {interval: 500ms, rise: 1, checks: [smtp, imaps], tls: off}\n"
+                "  own.test: {timeout: 140s, greeting-timeout: 120s, recheck: 2s}\n"
+                "  less.test: {greeting-timeout: 1s}\n");
+    struct check_settings settings;
+    config_host_settings(NULL, &config->checks[CHECK_SMTP], &settings);
+    assert_memory_equal(&settings, &config->checks[CHECK_SMTP].settings, sizeof settings);
+
+    config_host_settings(&config->hosts[0], &config->checks[CHECK_SMTP], &settings);
+    assert_int_equal(settings.kind, CHECK_SMTP);
+    assert_int_equal(settings.port, 2525);
+    assert_int_equal(settings.greeting_timeout_ms, 120000);
+    assert_int_equal(settings.timeout_ms, 132000); /* the check's 20 s, 112 s more */
+    assert_int_equal(settings.recheck_ms, 1000);
+    assert_int_equal(settings.fall, 9);
+    assert_int_equal(settings.rise, 3);
+    assert_int_equal(settings.tls, CHECK_TLS_REQUIRED);
+
+    config_host_settings(&config->hosts[1], &config->checks[CHECK_SMTP], &settings);
+    assert_int_equal(settings.interval_ms, 500);
+    assert_int_equal(settings.recheck_ms, 500);
+    assert_int_equal(settings.timeout_ms, 20000);
+    assert_int_equal(settings.fall, 4);
+    assert_int_equal(settings.rise, 1);
+    assert_int_equal(settings.tls, CHECK_TLS_OFF);
+    config_host_settings(&config->hosts[1], &config->checks[CHECK_IMAPS], &settings);
+    assert_int_equal(settings.tls, CHECK_TLS_REQUIRED); /* the kind's own */
+    assert_int_equal(settings.port, 993);
+
+    config_host_settings(&config->hosts[2], &config->checks[CHECK_SMTP], &settings);
+    assert_int_equal(settings.timeout_ms, 140000);
+    assert_int_equal(settings.recheck_ms, 2000);
+    config_host_settings(&config->hosts[3], &config->checks[CHECK_SMTP], &settings);
+    assert_int_equal(settings.timeout_ms, 20000);
+    config_free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_settings_good, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_bad, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_durations, config_file_set_up, config_file_tear_down),
+        cmocka_unit_test(test_duration_format),
+        cmocka_unit_test_setup_teardown(test_settings_follow, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_host_settings, config_file_set_up,
+                                        config_file_tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

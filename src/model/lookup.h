@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding names in the zones, for the model's own files; what others may use is in model.h. */
+#ifndef EVERMX_MODEL_LOOKUP_H
+#define EVERMX_MODEL_LOOKUP_H
+
+#include "model/model.h"
+#include "wire/name.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The key of a node: its name in lower case, and behind it the zone's number. The key of its parent
+ * is the tail of its own. */
+struct node_key {
+    size_t size;
+    uint8_t bytes[NAME_MAX_SIZE + sizeof(uint32_t)];
+};
+
+void node_key_set(struct node_key *key, const uint8_t *name, uint32_t zone);
+
+/* The node of that name, or the nearest ancestor that there is (RFC 4592 section 3.3.1). NULL in a
+ * failed zone. */
+const struct node *zone_encloser(const struct model *model, const struct zone *zone,
+                                 const uint8_t *name, bool *exact);
+
+/* Where the addresses of a name are. */
+enum resolution {
+    RESOLVED_HERE,     /* at *node, whose RRsets may lack addresses */
+    RESOLVED_NOWHERE,  /* there is no such name in our zones, or its CNAMEs go in circles */
+    RESOLVED_FAILED,   /* in a zone of ours that could not be read */
+    RESOLVED_EXTERNAL, /* not in our zones, or at or below a delegation */
+};
+
+/* Follows CNAME, DNAME and wildcards through all zones. *alias (may be NULL): name itself is a
+ * CNAME. */
+enum resolution model_resolve(const struct model *model, const uint8_t *name,
+                              const struct node **node, bool *alias);
+
+static inline bool node_is_authoritative(const struct node *node)
+{
+    return node->cut == NULL && node->dname == NULL;
+}
+
+#endif

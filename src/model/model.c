@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building the model: read the zones, look at what they point to, derive; see model.h. */
+#include "model/model.h"
+
+#include "base/memory.h"
+#include "base/table.h"
+#include "model/derive.h"
+#include "model/references.h"
+#include "model/zone.h"
+
+#include <stdlib.h>
+
+static struct model *model_new(size_t nzones)
+{
+    struct arena *arena = arena_new();
+    struct model *model = ARENA_NEW(arena, struct model);
+    model->arena = arena;
+    model->zones = ARENA_ARRAY(arena, struct zone, nzones);
+    model->zone_table = table_new(nzones);
+    model->node_table = table_new(nzones * 8);
+    return model;
+}
+
+/* False when the model cannot be built of them. */
+static bool model_read_zones(struct model *model, const struct config *config, bool strict,
+                             struct diagnostics *diagnostics)
+{
+    struct zone_reader reader;
+    bool all = true;
+    zone_reader_init(&reader, model, config->nzones, diagnostics);
+    for (size_t i = 0; i < config->nzones; i++)
+        all &= zone_read(&reader, config->zones[i].file);
+    zone_reader_free(&reader);
+    return !reader.ambiguous && (all || !strict);
+}
+
+struct model *model_build(const struct config *config, bool strict, struct diagnostics *diagnostics)
+{
+    struct model *model = model_new(config->nzones);
+    bool zones_good = model_read_zones(model, config, strict, diagnostics);
+    references_check(model, diagnostics);
+    if (model_derive(model, config, diagnostics) && zones_good)
+        return model;
+    model_free(model);
+    return NULL;
+}
+
+void model_free(struct model *model)
+{
+    if (model == NULL)
+        return;
+    table_free(model->zone_table);
+    table_free(model->node_table);
+    arena_free(model->arena); /* holds the model itself */
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Names and rdata as people read them. Pure. */
+#ifndef EVERMX_MODEL_TEXT_H
+#define EVERMX_MODEL_TEXT_H
+
+#include "base/arena.h"
+#include "model/model.h"
+
+#include <stdint.h>
+
+/* "mx1.example.test", "." */
+const char *name_text(struct arena *arena, const uint8_t *name);
+
+/* Presentation format (RFC 1035 section 5.1), names absolute: "10 mx1.example.test."; that of
+ * RFC 3597 where the type is unknown or the octets do not fit it. */
+const char *rdata_text(struct arena *arena, uint16_t rrtype, const struct rdata *record);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building the tree of one zone; see zone.h. Two rounds over its records: the first makes nodes and
+ * RRsets and counts, the second fills them, so that all lies in the arena without gaps. */
+#include "model/zone.h"
+
+#include "base/memory.h"
+#include "base/table.h"
+#include "model/lookup.h"
+#include "wire/rrtype.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Duplicates among so many records are found by comparing each with each; among more by hashing. */
+enum { COMPARE_MAX = 16 };
+
+void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
+                      struct diagnostics *diagnostics)
+{
+    *reader = (struct zone_reader){.model = model, .diagnostics = diagnostics};
+    reader->guessed = memory_array(nzones + 1, sizeof *reader->guessed);
+    master_init(&reader->master);
+}
+
+void zone_reader_free(struct zone_reader *reader)
+{
+    master_free(&reader->master);
+    free(reader->rrsets);
+    free(reader->nodes);
+    free(reader->guessed);
+}
+
+/* ---- which zone it is ---- */
+
+static const struct record *find_soa(const struct master *master)
+{
+    for (size_t i = 0; i < master->nrecords; i++)
+        if (master->records[i].rrtype == RRTYPE_SOA)
+            return &master->records[i];
+    return NULL;
+}
+
+static struct zone *zone_add(struct zone_reader *reader, const uint8_t *apex, const char *file)
+{
+    struct model *model = reader->model;
+    struct zone *zone = &model->zones[model->nzones];
+    uint8_t lower[NAME_MAX_SIZE];
+    char text[NAME_TEXT_SIZE];
+    size_t size = name_lower(apex, lower);
+    *zone = (struct zone){.apex = arena_pack(model->arena, lower, size),
+                          .name = arena_strdup(model->arena, name_to_text(lower, text)),
+                          .file = arena_strdup(model->arena, file),
+                          .failed = true};
+    table_put(model->zone_table, zone->apex, size, (uint32_t)model->nzones++);
+    return zone;
+}
+
+static struct zone *zone_same(const struct zone_reader *reader, const uint8_t *apex)
+{
+    uint8_t lower[NAME_MAX_SIZE];
+    uint32_t number;
+    size_t size = name_lower(apex, lower);
+    bool found = table_get(reader->model->zone_table, lower, size, &number);
+    return found ? &reader->model->zones[number] : NULL;
+}
+
+/* The model's place for the zone of this SOA, or NULL when another file holds it too. */
+static struct zone *zone_claim(struct zone_reader *reader, const struct record *soa,
+                               const char *file)
+{
+    const uint8_t *apex = master_owner(&reader->master, soa);
+    struct zone *same = zone_same(reader, apex);
+    if (same == NULL)
+        return zone_add(reader, apex, file);
+    bool *guessed = &reader->guessed[same - reader->model->zones];
+    if (*guessed) { /* a broken file was only thought to hold it */
+        *guessed = false;
+        same->file = arena_strdup(reader->model->arena, file);
+        return same;
+    }
+    reader->ambiguous = true;
+    diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
+                      "the zone %s is already read from %s", same->name, same->file);
+    return NULL;
+}
+
+/* A place for a file without SOA, so that its names answer SERVFAIL. The root is never guessed: it
+ * would take in all names that are not ours. */
+static void zone_guess(struct zone_reader *reader, const char *file)
+{
+    uint8_t from_file[NAME_MAX_SIZE];
+    const uint8_t *apex = reader->master.origin;
+    if (apex[0] == 0)
+        apex = master_name_from_file(file, from_file) ? from_file : NULL;
+    if (apex == NULL || zone_same(reader, apex) != NULL)
+        return;
+    struct zone *zone = zone_add(reader, apex, file);
+    reader->guessed[zone - reader->model->zones] = true;
+}
+
+/* ---- nodes ---- */
+
+/* Name and key are in the arena; missing ancestors share their tails. */
+static struct node *node_create(struct zone_reader *reader, const struct zone *zone,
+                                const uint8_t *name, const uint8_t *key, size_t key_size)
+{
+    struct model *model = reader->model;
+    struct node *parent = NULL;
+    uint32_t number;
+    if (key_size > name_size(zone->apex) + sizeof(uint32_t)) {
+        size_t skip = 1u + *name;
+        if (table_get(model->node_table, key + skip, key_size - skip, &number))
+            parent = reader->nodes[number];
+        else
+            parent = node_create(reader, zone, name + skip, key + skip, key_size - skip);
+    }
+    struct node *node = ARENA_NEW(model->arena, struct node);
+    node->name = name;
+    node->parent = parent;
+    reader->nodes =
+        memory_grow(reader->nodes, reader->nnodes, &reader->nodes_capacity, sizeof *reader->nodes);
+    table_put(model->node_table, key, key_size, (uint32_t)reader->nnodes);
+    reader->nodes[reader->nnodes++] = node;
+    return node;
+}
+
+static struct node *node_get(struct zone_reader *reader, const struct zone *zone,
+                             const uint8_t *name)
+{
+    struct model *model = reader->model;
+    struct node_key key;
+    uint32_t number;
+    node_key_set(&key, name, (uint32_t)(zone - model->zones));
+    size_t size = key.size - sizeof(uint32_t);
+    if (table_get(model->node_table, key.bytes, key.size, &number)) {
+        struct node *node = reader->nodes[number];
+        if (node->rrsets == NULL && memcmp(node->name, name, size) != 0)
+            node->name = arena_pack(model->arena, name, size); /* an empty non-terminal until now */
+        return node;
+    }
+    const uint8_t *kept = arena_pack(model->arena, key.bytes, key.size);
+    bool lower = memcmp(kept, name, size) == 0;
+    return node_create(reader, zone, lower ? kept : arena_pack(model->arena, name, size), kept,
+                       key.size);
+}
+
+/* ---- RRsets ---- */
+
+static struct rrset *rrset_get(struct zone_reader *reader, struct node *node,
+                               const struct record *record)
+{
+    struct rrset **link = &node->rrsets;
+    for (; *link != NULL; link = &(*link)->next)
+        if ((*link)->rrtype == record->rrtype)
+            return *link;
+    struct rrset *rrset = ARENA_NEW(reader->model->arena, struct rrset);
+    rrset->rrtype = record->rrtype;
+    rrset->ttl_s = record->ttl_s;
+    rrset->pool = MODEL_NONE;
+    rrset->file = record->file;
+    rrset->line = record->line;
+    return *link = rrset;
+}
+
+static void rrset_take_ttl(struct zone_reader *reader, struct rrset *rrset,
+                           const struct record *record)
+{
+    if (rrset->ttl_s == record->ttl_s)
+        return;
+    uint32_t smaller = rrset->ttl_s < record->ttl_s ? rrset->ttl_s : record->ttl_s;
+    diagnostics_warning(reader->diagnostics, record->file, record->line, 0,
+                        "TTL %u, but %u before in the same RRset: %u holds for all (RFC 2181)",
+                        record->ttl_s, rrset->ttl_s, smaller);
+    rrset->ttl_s = smaller;
+}
+
+/* Where the record belongs, or NULL when it does not belong to the zone. */
+static struct rrset *place_record(struct zone_reader *reader, const struct zone *zone,
+                                  const struct record *record, const struct record *soa)
+{
+    const uint8_t *owner = master_owner(&reader->master, record);
+    char text[NAME_TEXT_SIZE];
+    if (record->rrtype == RRTYPE_SOA && record != soa) {
+        diagnostics_error(reader->diagnostics, record->file, record->line, 0,
+                          "a second SOA; the first is in %s, line %d", soa->file, soa->line);
+        return NULL;
+    }
+    if (!name_is_within(owner, zone->apex)) {
+        diagnostics_error(reader->diagnostics, record->file, record->line, 0,
+                          "%s is not in the zone %s", name_to_text(owner, text), zone->name);
+        return NULL;
+    }
+    struct rrset *rrset = rrset_get(reader, node_get(reader, zone, owner), record);
+    rrset_take_ttl(reader, rrset, record);
+    rrset->count++;
+    return rrset;
+}
+
+/* Whether the RRset, which has room for its records, holds this one already. `seen` has the records
+ * of large RRsets. */
+static bool rrset_holds(struct zone_reader *reader, struct table *seen, const struct rrset *rrset,
+                        size_t room, const struct record *record)
+{
+    uint32_t ignored;
+    if (room <= COMPARE_MAX) {
+        for (uint32_t i = 0; i < rrset->count; i++)
+            if (rrset->records[i].size == record->size &&
+                memcmp(rrset->records[i].bytes, record->bytes, record->size) == 0)
+                return true;
+        return false;
+    }
+    size_t size = sizeof rrset + record->size;
+    uint8_t *key = arena_alloc(reader->model->arena, size);
+    memcpy(key, &rrset, sizeof rrset);
+    memcpy(key + sizeof rrset, record->bytes, record->size);
+    if (table_get(seen, key, size, &ignored))
+        return true;
+    table_put(seen, key, size, 0);
+    return false;
+}
+
+static void rrset_fill(struct zone_reader *reader, struct table *seen, struct rrset *rrset,
+                       size_t room, const struct record *record)
+{
+    struct diagnostics *diagnostics = reader->diagnostics;
+    char type[RRTYPE_TEXT_SIZE];
+    bool single = rrset->rrtype == RRTYPE_CNAME || rrset->rrtype == RRTYPE_DNAME;
+    if (rrset_holds(reader, seen, rrset, room, record)) {
+        diagnostics_warning(diagnostics, record->file, record->line, 0,
+                            "this record stands in the zone twice; once is enough");
+        return;
+    }
+    if (single && rrset->count > 0)
+        diagnostics_error(diagnostics, record->file, record->line, 0,
+                          "a second %s for the same name; the first is in %s, line %d",
+                          rrtype_to_text(rrset->rrtype, type), rrset->file, rrset->line);
+    rrset->records[rrset->count++] = (struct rdata){record->size, record->bytes};
+}
+
+static void fill_rrsets(struct zone_reader *reader)
+{
+    struct master *master = &reader->master;
+    struct table *seen = table_new(0);
+    size_t *rooms = memory_array(master->nrecords + 1, sizeof *rooms);
+    for (size_t i = 0; i < master->nrecords; i++)
+        rooms[i] = reader->rrsets[i] != NULL ? reader->rrsets[i]->count : 0;
+    for (size_t i = 0; i < master->nrecords; i++) {
+        struct rrset *rrset = reader->rrsets[i];
+        if (rrset == NULL)
+            continue;
+        if (rrset->records == NULL) {
+            rrset->records = ARENA_ARRAY(reader->model->arena, struct rdata, rooms[i]);
+            rrset->count = 0;
+        }
+        rrset_fill(reader, seen, rrset, rooms[i], &master->records[i]);
+    }
+    free(rooms);
+    table_free(seen);
+}
+
+/* ---- the zone ---- */
+
+/* Parents come before their children, so that each finds its parent's links set. */
+static void link_node(struct node *node)
+{
+    struct node *parent = node->parent;
+    if (parent == NULL)
+        return;
+    if (name_is_wildcard(node->name))
+        parent->wildcard = node;
+    if (parent->cut != NULL)
+        node->cut = parent->cut;
+    else if (parent->dname != NULL)
+        node->dname = parent->dname;
+    else if (node_rrset(parent, RRTYPE_DNAME) != NULL)
+        node->dname = parent;
+    else if (node_rrset(node, RRTYPE_NS) != NULL)
+        node->cut = node;
+}
+
+static uint32_t read_uint32(const uint8_t *bytes)
+{
+    uint32_t wire;
+    memcpy(&wire, bytes, sizeof wire);
+    return ntohl(wire);
+}
+
+static void zone_fill(struct zone_reader *reader, struct zone *zone, const struct record *soa)
+{
+    struct master *master = &reader->master;
+    if (master->nrecords > reader->rrsets_capacity) {
+        reader->rrsets_capacity = master->nrecords * 2;
+        reader->rrsets =
+            memory_resize(reader->rrsets, reader->rrsets_capacity, sizeof *reader->rrsets);
+    }
+    reader->nnodes = 0;
+    node_get(reader, zone, master_owner(master, soa));
+    for (size_t i = 0; i < master->nrecords; i++)
+        reader->rrsets[i] = place_record(reader, zone, &master->records[i], soa);
+    fill_rrsets(reader);
+    for (size_t i = 0; i < reader->nnodes; i++)
+        link_node(reader->nodes[i]);
+    zone->nodes =
+        arena_dup(reader->model->arena, reader->nodes, reader->nnodes * sizeof *reader->nodes);
+    zone->nnodes = reader->nnodes;
+    const uint8_t *end = soa->bytes + soa->size; /* its five numbers stand behind the two names */
+    uint32_t minimum = read_uint32(end - 4);
+    zone->serial = read_uint32(end - 20);
+    zone->negative_ttl_s = minimum < soa->ttl_s ? minimum : soa->ttl_s;
+}
+
+bool zone_read(struct zone_reader *reader, const char *file)
+{
+    struct diagnostics *diagnostics = reader->diagnostics;
+    size_t errors_before = diagnostics->errors;
+    master_read(&reader->master, file, reader->model->arena, diagnostics);
+    const struct record *soa = find_soa(&reader->master);
+    if (soa == NULL) {
+        if (diagnostics->errors == errors_before)
+            diagnostics_error(diagnostics, file, 0, 0, "the zone has no SOA record");
+        else if (reader->master.nrecords > 0)
+            diagnostics_error(diagnostics, file, 0, 0,
+                              "the zone has no SOA record that can be read");
+        zone_guess(reader, file);
+        return false;
+    }
+    struct zone *zone = zone_claim(reader, soa, file);
+    if (zone == NULL)
+        return false;
+    zone_fill(reader, zone, soa);
+    zone_check(zone, diagnostics);
+    zone->failed = diagnostics->errors > errors_before;
+    if (zone->failed) {
+        zone->nodes = NULL;
+        zone->nnodes = 0;
+    }
+    return !zone->failed;
+}

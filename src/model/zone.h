@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Zones from the records of master files: the tree of names, RRsets, and what contradicts within
+ * one zone. Belongs to the thread that builds the model. */
+#ifndef EVERMX_MODEL_ZONE_H
+#define EVERMX_MODEL_ZONE_H
+
+#include "base/diagnostics.h"
+#include "model/master.h"
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is needed while zones are read, one after the other. */
+struct zone_reader {
+    struct model *model; /* its zones have room for every file */
+    struct diagnostics *diagnostics;
+    struct master master;
+    struct rrset **rrsets; /* of each record of master; NULL: it has no place in the zone */
+    size_t rrsets_capacity;
+    struct node **nodes; /* of the zone in the making */
+    size_t nnodes, nodes_capacity;
+    bool *guessed;  /* by zone: no SOA could be read, the name is taken from elsewhere */
+    bool ambiguous; /* two files hold one zone: an error of the configuration, not of a file */
+};
+
+void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
+                      struct diagnostics *diagnostics);
+void zone_reader_free(struct zone_reader *reader);
+
+/* Adds the file's zone to the model; as failed, and false, when the file is wrong. */
+bool zone_read(struct zone_reader *reader, const char *file);
+
+/* Tells what is wrong in a zone whose nodes stand (zone_check.c). */
+void zone_check(const struct zone *zone, struct diagnostics *diagnostics);
+
+#endif

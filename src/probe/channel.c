@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/channel.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- whose fault ---- */
+
+static bool errno_is_local(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL: /* no local port or address left */
+    case EAFNOSUPPORT:
+    case EPERM:        /* a packet filter of our own */
+    case ENETDOWN:     /* our interface */
+    case ECONNABORTED: /* the socket was destroyed here (ss -K) */
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum reason channel_errno_reason(int error, enum channel_phase phase)
+{
+    switch (phase) {
+    case PHASE_CONNECT:
+        /* Linux answers a non-blocking connect() before any packet of the net can: what it says at
+         * once stands in our own tables. So EHOSTUNREACH and ENETUNREACH here are a route of ours
+         * ("unreachable", or none). A neighbour that does not answer ARP or ND fails later, after
+         * about 3 s, and an earlier failure of it is asked anew, not remembered. */
+        return error == ECONNREFUSED ? REASON_REFUSED : REASON_LOCAL;
+    case PHASE_UNDER_WAY:
+        if (error == ECONNREFUSED)
+            return REASON_REFUSED;
+        if (error == ECONNRESET) /* RST to a SYN would be ECONNREFUSED: it was accepted first */
+            return REASON_GREETING_CLOSED;
+        if (error == ETIMEDOUT)
+            return REASON_CONNECT_TIMEOUT;
+        /* EACCES comes from the net too: Linux's word for ICMPv6 "administratively prohibited". */
+        return errno_is_local(error) ? REASON_LOCAL : REASON_UNREACHABLE;
+    case PHASE_CONNECTED:
+        break;
+    }
+    return errno_is_local(error) ? REASON_LOCAL : REASON_UNREACHABLE;
+}
+
+const char *channel_why(const struct channel *channel)
+{
+    const char *text = NULL;
+    if (channel->tls_error)
+        text = ERR_reason_error_string(channel->tls_error);
+    else if (channel->error)
+        text = strerrordesc_np(channel->error);
+    return text ? text : channel->tls_error ? "TLS error" : "";
+}
+
+/* ---- the socket ---- */
+
+bool channel_connect(struct channel *channel, const struct address *address, uint16_t port)
+{
+    struct sockaddr_storage to;
+    socklen_t size = address_to_sockaddr(address, port, &to);
+    const int on = 1;
+
+    *channel = (struct channel){.fd = -1};
+    channel->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (channel->fd >= 0) {
+        /* A command is one small packet and must not wait for the acknowledgement of another. */
+        setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (connect(channel->fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS ||
+            errno == EINTR)
+            return true;
+    }
+    channel->error = errno;
+    return false;
+}
+
+enum channel_result channel_connected(struct channel *channel)
+{
+    socklen_t size = sizeof channel->error;
+    if (getsockopt(channel->fd, SOL_SOCKET, SO_ERROR, &channel->error, &size) < 0)
+        channel->error = errno;
+    return channel->error ? CHANNEL_FAILED : CHANNEL_DONE;
+}
+
+bool channel_ready(const struct channel *channel, bool to_read, bool to_write)
+{
+    struct pollfd poll_fd = {.fd = channel->fd};
+    if (to_read)
+        poll_fd.events |= POLLIN;
+    if (to_write)
+        poll_fd.events |= POLLOUT;
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+bool channel_has_input(const struct channel *channel)
+{
+    char byte;
+    return recv(channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool channel_local_address(const struct channel *channel, struct address *address)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t size = sizeof local;
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)&local;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&local;
+
+    if (getsockname(channel->fd, (struct sockaddr *)&local, &size) < 0)
+        return false;
+    *address = (struct address){.family = local.ss_family == AF_INET6 ? 6 : 4};
+    if (address->family == 6)
+        memcpy(address->bytes, &in6->sin6_addr, 16);
+    else
+        memcpy(address->bytes, &in4->sin_addr, 4);
+    return true;
+}
+
+void channel_close(struct channel *channel)
+{
+    /* The polite word goodbye (close_notify), unless the session never stood or is broken: then
+     * OpenSSL only puts an error on its queue. */
+    if (channel->ssl && SSL_is_init_finished(channel->ssl) && !channel->tls_error)
+        SSL_shutdown(channel->ssl);
+    SSL_free(channel->ssl);
+    ERR_clear_error();
+    channel->ssl = NULL;
+    if (channel->fd >= 0)
+        close(channel->fd);
+    channel->fd = -1;
+}
+
+static ssize_t channel_receive(struct channel *channel, void *bytes, size_t room)
+{
+    if (room > channel->budget)
+        room = channel->budget;
+    if (!room) {
+        errno = EAGAIN;
+        return -1;
+    }
+    ssize_t got = recv(channel->fd, bytes, room, 0);
+    if (got > 0)
+        channel->budget -= (size_t)got;
+    return got;
+}
+
+static bool errno_is_again(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+/* What a failed recv() or send() on a connected socket comes to. */
+static enum channel_result channel_broken(struct channel *channel, enum channel_result wait)
+{
+    if (errno_is_again())
+        return wait;
+    channel->error = errno;
+    return errno == ECONNRESET || errno == EPIPE || errno == ENOTCONN ? CHANNEL_END
+                                                                      : CHANNEL_FAILED;
+}
+
+/* ---- TLS over it ---- */
+
+static int bio_read(BIO *bio, char *bytes, int room)
+{
+    struct channel *channel = BIO_get_data(bio);
+    ssize_t got = channel_receive(channel, bytes, room > 0 ? (size_t)room : 0);
+    BIO_clear_retry_flags(bio);
+    if (got < 0 && errno_is_again())
+        BIO_set_retry_read(bio);
+    else
+        channel->error = got < 0 ? errno : 0;
+    return (int)got;
+}
+
+static int bio_write(BIO *bio, const char *bytes, int size)
+{
+    struct channel *channel = BIO_get_data(bio);
+    ssize_t sent = send(channel->fd, bytes, size > 0 ? (size_t)size : 0, MSG_NOSIGNAL);
+    BIO_clear_retry_flags(bio);
+    if (sent < 0 && errno_is_again())
+        BIO_set_retry_write(bio);
+    else
+        channel->error = sent < 0 ? errno : 0;
+    return (int)sent;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+/* Certificates are not judged here, and old servers with weak TLS are alive: all that OpenSSL can
+ * speak is spoken. */
+bool tls_client_init(struct tls_client *client, struct error *error)
+{
+    client->context = SSL_CTX_new(TLS_client_method());
+    client->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "evermx channel");
+    if (!client->context || !client->method ||
+        !SSL_CTX_set_cipher_list(client->context, "DEFAULT:@SECLEVEL=0") ||
+        !SSL_CTX_set_min_proto_version(client->context, TLS1_VERSION) ||
+        !BIO_meth_set_read(client->method, bio_read) ||
+        !BIO_meth_set_write(client->method, bio_write) ||
+        !BIO_meth_set_ctrl(client->method, bio_ctrl)) {
+        const char *why = ERR_reason_error_string(ERR_get_error());
+        tls_client_clear(client);
+        return error_set(error, "setting up TLS: %s", why ? why : "unknown error");
+    }
+    SSL_CTX_set_options(client->context, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(client->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                          SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                          SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(client->context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(client->context, SSL_VERIFY_NONE, NULL);
+    return true;
+}
+
+void tls_client_clear(struct tls_client *client)
+{
+    SSL_CTX_free(client->context);
+    BIO_meth_free(client->method);
+    *client = (struct tls_client){0};
+}
+
+void channel_start_tls(struct channel *channel, const struct tls_client *client, const char *host)
+{
+    BIO *bio = BIO_new(client->method);
+    channel->ssl = SSL_new(client->context);
+    if (!bio || !channel->ssl)
+        memory_exhausted(sizeof(SSL *));
+    BIO_set_data(bio, channel);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(channel->ssl, bio, bio);
+    SSL_set_connect_state(channel->ssl);
+    SSL_set_tlsext_host_name(channel->ssl, host); /* a name too long for SNI goes without */
+}
+
+/* What a TLS call that did not succeed comes to. */
+static enum channel_result channel_tls_result(struct channel *channel, int result)
+{
+    switch (SSL_get_error(channel->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return CHANNEL_WAIT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return CHANNEL_WAIT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return CHANNEL_END;
+    case SSL_ERROR_SYSCALL:
+        errno = channel->error;
+        return channel->error ? channel_broken(channel, CHANNEL_FAILED) : CHANNEL_END;
+    default:
+        channel->tls_error = ERR_peek_error();
+        return CHANNEL_FAILED;
+    }
+}
+
+enum channel_result channel_handshake(struct channel *channel)
+{
+    ERR_clear_error();
+    int result = SSL_do_handshake(channel->ssl);
+    return result == 1 ? CHANNEL_DONE : channel_tls_result(channel, result);
+}
+
+/* ---- bytes ---- */
+
+enum channel_result channel_read(struct channel *channel, void *bytes, size_t room, size_t *got)
+{
+    if (channel->ssl) {
+        ERR_clear_error();
+        int result = SSL_read_ex(channel->ssl, bytes, room, got);
+        return result == 1 ? CHANNEL_DONE : channel_tls_result(channel, result);
+    }
+    ssize_t received = channel_receive(channel, bytes, room);
+    if (received < 0)
+        return channel_broken(channel, CHANNEL_WAIT_READ);
+    *got = (size_t)received;
+    return received ? CHANNEL_DONE : CHANNEL_END;
+}
+
+enum channel_result channel_write(struct channel *channel, const void *bytes, size_t size,
+                                  size_t *sent)
+{
+    if (channel->ssl) {
+        ERR_clear_error();
+        int result = SSL_write_ex(channel->ssl, bytes, size, sent);
+        return result == 1 ? CHANNEL_DONE : channel_tls_result(channel, result);
+    }
+    ssize_t written = send(channel->fd, bytes, size, MSG_NOSIGNAL);
+    if (written < 0)
+        return channel_broken(channel, CHANNEL_WAIT_WRITE);
+    *sent = (size_t)written;
+    return CHANNEL_DONE;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The prober: keeps probing targets, one session after another, and reports each outcome once. It
+ * holds no verdict. Lives in the thread of its event base; no call from elsewhere. */
+#ifndef EVERMX_PROBE_PROBE_H
+#define EVERMX_PROBE_PROBE_H
+
+#include "base/address.h"
+#include "model/model.h"
+#include "verdict/verdict.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct prober;
+
+/* What to probe. The prober copies it; `check` must stay as long as the target is in the prober. */
+struct probe_target {
+    struct address address;
+    uint16_t port;
+    const struct check_settings *check;
+    const char *host; /* SNI and the name to check certificates by; copied */
+};
+
+/* Called once for each finished probe, on the event base's thread. Returns after how many
+ * milliseconds, counted from the START of the probe just ended, the next one of this target starts
+ * (never earlier than now). `id` is that of prober_add. */
+typedef int64_t probe_report(void *context, uint32_t id, const struct outcome *outcome,
+                             int64_t now_ms);
+
+struct prober_options {
+    const char *ehlo_name; /* NULL: gethostname(), or the own address where that is no domain */
+    unsigned max_sessions; /* at a time in all; 0: half of RLIMIT_NOFILE, which is raised to its
+                              hard limit. More wait: waiting is not failing */
+};
+
+/* NULL: OpenSSL cannot be set up (logged). */
+struct prober *prober_new(struct event_base *base, const struct prober_options *options,
+                          probe_report *report, void *context);
+/* Ends all sessions without reports. Not from within a report. */
+void prober_free(struct prober *prober);
+
+/* Starts probing: the first probe within spread_ms, at a place of its own (staggered). */
+void prober_add(struct prober *prober, uint32_t id, const struct probe_target *target,
+                int64_t spread_ms);
+/* Ends its session, if any, without a report. Safe in a report, also for the reported target. */
+void prober_remove(struct prober *prober, uint32_t id);
+/* Probe it now (or as soon as the session under way has ended). */
+void prober_hurry(struct prober *prober, uint32_t id);
+
+struct prober_numbers {
+    uint64_t started, finished;
+    unsigned targets, sessions; /* now */
+    int64_t late_max_ms;        /* the worst lateness of our own timers since prober_new */
+};
+void prober_numbers(const struct prober *prober, struct prober_numbers *numbers);
+
+#endif

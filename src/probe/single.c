@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/single.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "probe/pulse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct probe {
+    const struct session_setting *setting;
+    struct session *session;
+    int64_t started_ms;
+    probe_done *done;
+    void *context;
+};
+
+/* A failure seen while our own loop stood still is no failure of the target: it may have answered
+ * in time and given up on us, or its answer may not have been asked for yet. */
+static enum reason probe_reason(const struct probe *probe, enum reason reason, int64_t now_ms)
+{
+    bool failed = reason_status(reason) == OUTCOME_FAIL;
+    return failed && pulse_was_late(probe->setting->pulse, probe->started_ms, now_ms) ? REASON_LATE
+                                                                                      : reason;
+}
+
+static void probe_on_session(void *context, const struct session_result *result)
+{
+    struct probe *probe = context;
+    int64_t now_ms = clock_now_ms();
+    int64_t answered_ms = result->greeted_ms >= 0 ? result->greeted_ms : now_ms;
+    struct outcome outcome = {.reason = probe_reason(probe, result->reason, now_ms), .rtt_ms = -1};
+    probe_done *done = probe->done;
+    void *done_context = probe->context;
+
+    memcpy(outcome.detail, result->detail, sizeof outcome.detail);
+    if (reason_status(outcome.reason) != OUTCOME_UNKNOWN)
+        outcome.rtt_ms = answered_ms - probe->started_ms;
+    free(probe);
+    done(done_context, &outcome);
+}
+
+struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
+                          probe_done *done, void *context)
+{
+    struct probe *probe = memory_alloc(sizeof *probe);
+    probe->setting = setting;
+    probe->started_ms = clock_now_ms();
+    probe->done = done;
+    probe->context = context;
+    probe->session = session_open(setting, target, probe->started_ms + target->check->timeout_ms,
+                                  probe_on_session, probe);
+    return probe;
+}
+
+void probe_cancel(struct probe *probe)
+{
+    session_cancel(probe->session);
+    free(probe);
+}

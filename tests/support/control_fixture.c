@@ -32,12 +32,11 @@ static bool reload(void *context, struct diagnostics *diagnostics, struct change
     struct model *model = load_model(&of->source, true, &config, diagnostics);
     if (!model)
         return false;
+    config_free(config);
     changes_between(of->model, model, changes);
     if (!engine_load(of->engine, model, &error))
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     of->model = model;
-    config_free(of->config);
-    of->config = config;
     return true;
 }
 

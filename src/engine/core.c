@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Outcomes, verdict changes and what is published of them. */
+#include "engine/core.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct core *core_new(struct publisher *publisher, const struct core_probes *probes)
+{
+    struct core *core = memory_alloc(sizeof *core);
+    core->publisher = publisher;
+    core->probing = probes != NULL;
+    if (probes)
+        core->probes = *probes;
+    slots_init(&core->slots);
+    return core;
+}
+
+void core_free(struct core *core)
+{
+    if (!core)
+        return;
+    view_free(&core->view);
+    model_free(core->view.model);
+    slots_free(&core->slots);
+    for (size_t i = 0; i < core->nforces; i++)
+        free(core->forces[i].host);
+    free(core->forces);
+    free(core);
+}
+
+const struct model *core_model(const struct core *core)
+{
+    return core->view.model;
+}
+
+void core_numbers(const struct core *core, struct core_numbers *numbers)
+{
+    *numbers = (struct core_numbers){.images = core->images};
+    for (size_t i = 0; i < core->slots.count; i++)
+        numbers->targets += core->slots.list[i] != NULL;
+}
+
+/* ---- outcomes ---- */
+
+static void format_span(int64_t ms, char *text, size_t size)
+{
+    if (ms < 120 * 1000)
+        snprintf(text, size, "%.1f s", (double)ms / 1000);
+    else if (ms < 120 * 60 * 1000)
+        snprintf(text, size, "%lld min", (long long)(ms / (60 * 1000)));
+    else
+        snprintf(text, size, "%lld h", (long long)(ms / (60 * 60 * 1000)));
+}
+
+/* "; last good 2.1 s ago", "; was down for 12.0 s" */
+static void format_history(const struct verdict *before, const struct verdict *after,
+                           int64_t now_ms, char *text, size_t size)
+{
+    char span[32];
+    bool rises = after->status == VERDICT_UP;
+    text[0] = '\0';
+    if (rises && before->known) {
+        format_span(now_ms - before->since_ms, span, sizeof span);
+        snprintf(text, size, "; was %s for %s", verdict_status_word(before->status), span);
+    } else if (!rises && before->last_good_ms < 0) {
+        snprintf(text, size, "; never seen good");
+    } else if (!rises) {
+        format_span(now_ms - before->last_good_ms, span, sizeof span);
+        snprintf(text, size, "; last good %s ago", span);
+    }
+}
+
+static void log_change(const struct slot *slot, const struct verdict *before, int64_t now_ms)
+{
+    const struct verdict *after = &slot->verdict;
+    char address[ADDRESS_TEXT_SIZE], history[64];
+    address_format(&slot->address, address);
+    format_history(before, after, now_ms, history, sizeof history);
+    bool has_detail = after->detail[0];
+    log_write(after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+              "%s %s port %u %s: %s -> %s: %s%s%s%s%s", slot->host, address, slot->port,
+              slot->check, before->known ? verdict_status_word(before->status) : "unprobed",
+              verdict_status_word(after->status), reason_sentence(after->reason),
+              has_detail ? " (" : "", after->detail, has_detail ? ")" : "", history);
+}
+
+int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
+                     int64_t now_ms)
+{
+    struct slot *slot = core_slot(core, target);
+    const struct verdict before = slot->verdict;
+    const struct verdict_policy policy = slot_policy(slot);
+    bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
+    if (slot->verdict.status != before.status || slot->verdict.known != before.known)
+        log_change(slot, &before, now_ms);
+    if (changed || slot->verdict.status == VERDICT_SUSPECT)
+        core_touch(core, slot);
+    return verdict_wait_ms(&slot->verdict, &policy);
+}
+
+void core_tick(struct core *core)
+{
+    for (size_t i = 0; i < core->slots.count; i++) {
+        const struct slot *slot = core->slots.list[i];
+        if (slot && slot->verdict.status == VERDICT_SUSPECT)
+            core_touch(core, slot);
+    }
+}
+
+/* ---- publishing ---- */
+
+void view_touch_service(struct view *view, uint32_t service)
+{
+    if (view->services[service].touched)
+        return;
+    view->services[service].touched = true;
+    view->touched_services[view->ntouched_services++] = service;
+}
+
+static void touch_pool(struct view *view, uint32_t pool)
+{
+    if (view->pools[pool].touched)
+        return;
+    view->pools[pool].touched = true;
+    view->touched_pools[view->ntouched_pools++] = pool;
+}
+
+void core_touch(struct core *core, const struct slot *slot)
+{
+    for (size_t i = 0; i < slot->nservices; i++)
+        view_touch_service(&core->view, slot->services[i]);
+}
+
+static struct service_state compute_service(const struct core *core,
+                                            const struct service_view *service, int64_t now_ms)
+{
+    struct service_state sum = SERVICE_STATE_NONE;
+    for (size_t i = 0; i < service->nslots; i++) {
+        const struct verdict *verdict = &core_slot(core, service->slots[i])->verdict;
+        bool stands = !core->probing && verdict->forced == FORCED_NOT;
+        sum = service_state_add(sum, stands ? VOTE_UP : verdict_vote(verdict),
+                                stands ? UINT32_MAX : verdict_ttl_cap_s(verdict, now_ms));
+    }
+    return sum;
+}
+
+/* Whether the state has changed. */
+static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
+{
+    struct service_view *service = &core->view.services[number];
+    struct service_state *state = &core->view.states[number], before = *state;
+    *state = compute_service(core, service, now_ms);
+    service->touched = false;
+    return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s;
+}
+
+static void log_fail_open(const struct pool *pool, const struct selection *before,
+                          const struct selection *after)
+{
+    bool was = before->fail_open || before->servfail, is = after->fail_open || after->servfail;
+    if (!was && is)
+        log_error("pool %s: nothing is up: %s", pool->name,
+                  after->servfail ? "answering SERVFAIL" : "answering what is known to be down");
+    if (was && !is)
+        log_notice("pool %s: %zu of %zu are answered again, no longer %s", pool->name,
+                   after->nserved, pool->nmembers,
+                   before->servfail ? "SERVFAIL" : "what is known to be down");
+}
+
+/* Selects anew; whether what is answered has changed. */
+static bool refresh_pool(struct core *core, uint32_t number)
+{
+    struct view *view = &core->view;
+    const struct pool *pool = &view->model->pools[number];
+    struct selection *selection = &view->pools[number].selection;
+    const struct selection before = *selection;
+    size_t size = pool->nmembers * sizeof *selection->members;
+    memcpy(view->previous, selection->members, size);
+    pool_select(pool, view->states, selection);
+    view->pools[number].touched = false;
+    log_fail_open(pool, &before, selection);
+    return before.ttl_s != selection->ttl_s || before.servfail != selection->servfail ||
+           memcmp(view->previous, selection->members, size) != 0;
+}
+
+static struct image *compile_pool(struct core *core, uint32_t number)
+{
+    core->images++;
+    return image_of_pool(&core->view.model->pools[number], &core->view.pools[number].selection);
+}
+
+static void refresh_services(struct core *core, int64_t now_ms)
+{
+    struct view *view = &core->view;
+    for (size_t i = 0; i < view->ntouched_services; i++) {
+        const struct service_view *service = &view->services[view->touched_services[i]];
+        if (refresh_service(core, view->touched_services[i], now_ms))
+            for (size_t j = 0; j < service->npools; j++)
+                touch_pool(view, service->pools[j]);
+    }
+    view->ntouched_services = 0;
+}
+
+void core_publish(struct core *core, int64_t now_ms)
+{
+    struct view *view = &core->view;
+    refresh_services(core, now_ms);
+    if (!view->ntouched_pools)
+        return;
+    struct publisher_change *changes = memory_array(view->ntouched_pools, sizeof *changes);
+    size_t count = 0;
+    for (size_t i = 0; i < view->ntouched_pools; i++) {
+        uint32_t pool = view->touched_pools[i];
+        if (refresh_pool(core, pool))
+            changes[count++] = (struct publisher_change){pool, compile_pool(core, pool)};
+    }
+    view->ntouched_pools = 0;
+    if (count)
+        publisher_update(core->publisher, changes, count);
+    free(changes);
+}
+
+void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms)
+{
+    struct view *view = &core->view;
+    size_t npools = view->model->npools;
+    struct image **images = memory_array(npools, sizeof *images);
+    for (uint32_t i = 0; i < view->model->nservices; i++)
+        refresh_service(core, i, now_ms);
+    for (uint32_t i = 0; i < npools; i++) {
+        refresh_pool(core, i);
+        images[i] = compile_pool(core, i);
+    }
+    view->ntouched_services = view->ntouched_pools = 0;
+    publisher_replace(core->publisher, catalog, images, npools);
+    free(images);
+}

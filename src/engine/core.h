@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The engine without its thread, sockets and clock: from outcomes to published images. What changes
+ * is only noted; core_publish() compiles the pools that are touched and publishes them all at once,
+ * so that flips that come together are seen together. Belongs to one thread at a time. */
+#ifndef EVERMX_ENGINE_CORE_H
+#define EVERMX_ENGINE_CORE_H
+
+#include "answer/catalog.h"
+#include "answer/snapshot.h"
+#include "base/error.h"
+#include "engine/engine.h"
+#include "model/model.h"
+#include "probe/probe.h"
+#include "verdict/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct core;
+
+/* Who probes: told of targets that come and go. A reload tells only the differences.
+ * `target->check` stays as long as the target does. */
+struct core_probes {
+    void *context;
+    void (*add)(void *context, uint32_t id, const struct probe_target *target);
+    void (*remove)(void *context, uint32_t id);
+};
+
+/* probes NULL: nothing is probed, everything is answered as it stands unless it is forced. */
+struct core *core_new(struct publisher *publisher, const struct core_probes *probes);
+void core_free(struct core *core);
+
+/* A new model and its catalog, both taken over, and published. Verdicts are kept by target
+ * identity, addresses of external hosts by name, selections by pool and member, forced hosts by
+ * name. Returns the model before, which is the caller's now; NULL at first. */
+struct model *core_load(struct core *core, struct model *model, struct catalog *catalog,
+                        int64_t now_ms);
+
+/* One outcome. Returns after how long, from the start of the probe, the next one starts. */
+int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
+                     int64_t now_ms);
+
+/* The addresses of an external host of the current model as they are now. */
+void core_addresses(struct core *core, uint32_t host, const struct address *addresses, size_t count,
+                    int64_t now_ms);
+
+/* Drains or forces a host: the targets of all records that it stands behind. Stays so for those
+ * that a reload or a new address brings later, until FORCED_NOT. */
+bool core_force(struct core *core, const char *host, enum verdict_forced forced, size_t *count,
+                struct error *error);
+
+/* A few times a second: TTLs capped by suspects fall, second by second. */
+void core_tick(struct core *core);
+
+/* Publishes what is touched, if any answer changes by it. */
+void core_publish(struct core *core, int64_t now_ms);
+
+const struct model *core_model(const struct core *core);
+
+struct core_numbers {
+    uint64_t images; /* of pools, compiled since the start */
+    size_t targets;  /* now */
+};
+void core_numbers(const struct core *core, struct core_numbers *numbers);
+
+/* Fill what they know of; the arena is the caller's. */
+void core_status(const struct core *core, int64_t now_ms, struct engine_status *status);
+void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype, int64_t now_ms,
+                  struct engine_explanation *explanation);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The engine: the one writer. Its thread runs the prober, steps verdicts by outcomes, and publishes
+ * images. The functions below are for other threads (main, control): each runs on the engine's
+ * thread while the caller waits, at most ENGINE_PATIENCE_MS; then it fails with an error. */
+#ifndef EVERMX_ENGINE_ENGINE_H
+#define EVERMX_ENGINE_ENGINE_H
+
+#include "answer/select.h"
+#include "answer/snapshot.h"
+#include "base/error.h"
+#include "model/model.h"
+#include "verdict/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ENGINE_PATIENCE_MS = 5000 };
+
+struct engine;
+
+struct engine_options {
+    bool probing;            /* false: nothing is probed, everything is answered as it stands */
+    const char *resolv_conf; /* NULL: the system's */
+};
+
+/* Publishes the first snapshot before it returns, then starts the thread. Takes the model over. */
+struct engine *engine_new(const struct engine_options *options, struct publisher *publisher,
+                          struct model *model, struct error *error);
+/* Ends and joins the thread. */
+void engine_free(struct engine *engine);
+
+/* A new model: verdicts are kept by target identity (address, port, check's name). Takes it over,
+ * also when it fails, and frees the one before, unless it fails. */
+bool engine_load(struct engine *engine, struct model *model, struct error *error);
+
+/* drain, undrain, force: all targets of a host (any letter case), that is of all records that it
+ * stands behind. Stays so over reloads, until FORCED_NOT. The count tells how many there are now;
+ * none is an error that names near hosts. */
+bool engine_force(struct engine *engine, const char *host, enum verdict_forced forced,
+                  size_t *count, struct error *error);
+
+/* When the engine's thread last turned round its loop (monotonic ms); it does at least every
+ * second. Any thread, without waiting: for the watchdog. */
+int64_t engine_heartbeat_ms(const struct engine *engine);
+
+/* ---- what is so now: copies, freed with one call ---- */
+
+struct engine_target {
+    const char *host, *check;
+    struct address address;
+    uint16_t port;
+    struct verdict verdict;
+};
+
+struct engine_pool {
+    const char *name;
+    const char **serving, **removed; /* labels; each ends with NULL. Demoted ones are in removed */
+    size_t nowners;
+    uint32_t ttl_s;
+    bool fail_open, servfail;
+};
+
+struct engine_zone {
+    const char *name, *file;
+    bool failed;
+    uint32_t serial;
+};
+
+struct engine_status {
+    struct arena *arena;
+    int64_t now_ms, started_ms;
+    uint64_t serial; /* of the snapshot */
+    struct engine_target *targets;
+    size_t ntargets;
+    struct engine_pool *pools;
+    size_t npools;
+    struct engine_zone *zones;
+    size_t nzones;
+    unsigned sessions;   /* under way now */
+    int64_t late_max_ms; /* the worst lateness of the prober's own timers */
+};
+bool engine_status(struct engine *engine, struct engine_status *status, struct error *error);
+void engine_status_free(struct engine_status *status);
+
+/* Why a question is answered as it is. */
+struct engine_record {
+    const char *text; /* its rdata in presentation format */
+    enum member_state state;
+    const char *host; /* NULL where none is behind it */
+    unsigned weight;
+    const uint32_t *targets; /* the targets it depends on, by number below */
+    size_t ntargets;
+};
+
+struct engine_explanation {
+    struct arena *arena;
+    int64_t now_ms;
+    const char *zone;  /* NULL: outside our zones (REFUSED) */
+    const char *owner; /* whose records answer: the name itself, a wildcard, or the end of a CNAME
+                          chain; NULL: there is no such name */
+    const char *how;   /* in words: "steered by pool example.test MX", "as it stands in the file",
+                          "no such name (NXDOMAIN)", "no such type (NODATA)", "referral", ... */
+    const char *pool;  /* NULL: not steered */
+    uint32_t ttl_s;
+    bool fail_open, servfail;
+    struct engine_record *records;
+    size_t nrecords;
+    struct engine_target *targets;
+    size_t ntargets;
+};
+bool engine_explain(struct engine *engine, const uint8_t *name, uint16_t rrtype,
+                    struct engine_explanation *explanation, struct error *error);
+void engine_explanation_free(struct engine_explanation *explanation);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why a question is answered as it is. */
+#include "engine/core.h"
+
+#include "base/memory.h"
+#include "engine/state.h"
+#include "model/text.h"
+#include "model/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An explanation in the making. */
+struct work {
+    const struct core *core;
+    struct engine_explanation *out;
+    uint32_t *numbers; /* of each slot among the explanation's targets; MODEL_NONE: not yet one */
+};
+
+static uint32_t add_target(struct work *work, uint32_t id)
+{
+    struct engine_explanation *out = work->out;
+    if (work->numbers[id] == MODEL_NONE) {
+        const struct slot *slot = core_slot(work->core, id);
+        work->numbers[id] = (uint32_t)out->ntargets;
+        out->targets[out->ntargets++] = (struct engine_target){
+            .host = arena_strdup(out->arena, slot->host),
+            .check = arena_strdup(out->arena, slot->check),
+            .address = slot->address,
+            .port = slot->port,
+            .verdict = slot->verdict,
+        };
+    }
+    return work->numbers[id];
+}
+
+static void add_targets(struct work *work, const struct member *member,
+                        struct engine_record *record)
+{
+    const struct service_view *services = work->core->view.services;
+    size_t most = 0;
+    for (size_t i = 0; i < member->nservices; i++)
+        most += services[member->services[i]].nslots;
+    uint32_t *numbers = ARENA_ARRAY(work->out->arena, uint32_t, most);
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &services[member->services[i]];
+        for (size_t j = 0; j < service->nslots; j++)
+            numbers[record->ntargets++] = add_target(work, service->slots[j]);
+    }
+    record->targets = numbers;
+}
+
+static void explain_pool(struct work *work, const struct rrset *rrset)
+{
+    const struct view *view = &work->core->view;
+    const struct pool *pool = &view->model->pools[rrset->pool];
+    const struct selection *selection = &view->pools[rrset->pool].selection;
+    struct engine_explanation *out = work->out;
+    out->pool = arena_strdup(out->arena, pool->name);
+    out->ttl_s = selection->ttl_s;
+    out->fail_open = selection->fail_open;
+    out->servfail = selection->servfail;
+    out->nrecords = pool->nmembers;
+    out->records = ARENA_ARRAY(out->arena, struct engine_record, pool->nmembers);
+    out->targets = ARENA_ARRAY(out->arena, struct engine_target, work->core->slots.count);
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        const struct member *member = &pool->members[i];
+        struct engine_record *record = &out->records[i];
+        *record = (struct engine_record){
+            .text = rdata_text(out->arena, pool->rrtype, &member->record),
+            .state = selection->members[i],
+            .host = member->host == MODEL_NONE
+                        ? NULL
+                        : arena_strdup(out->arena, view->model->hosts[member->host].name),
+            .weight = member->weight,
+        };
+        add_targets(work, member, record);
+    }
+}
+
+static void explain_plain(struct work *work, const struct rrset *rrset)
+{
+    struct engine_explanation *out = work->out;
+    out->ttl_s = rrset->ttl_s;
+    out->nrecords = rrset->count;
+    out->records = ARENA_ARRAY(out->arena, struct engine_record, rrset->count);
+    for (size_t i = 0; i < rrset->count; i++)
+        out->records[i] = (struct engine_record){
+            .text = rdata_text(out->arena, rrset->rrtype, &rrset->records[i]),
+            .state = MEMBER_SERVED,
+            .weight = 1,
+        };
+}
+
+static const char *end_text(struct work *work, const struct trace *trace)
+{
+    struct engine_explanation *out = work->out;
+    switch (trace->end) {
+    case TRACE_RRSET:
+        if (!out->pool)
+            return "as it stands in the zone file";
+        return arena_printf(out->arena, "steered by pool %s%s", out->pool,
+                            out->servfail    ? ": nothing is up, SERVFAIL as the policy says"
+                            : out->fail_open ? ": nothing is up, fail open"
+                                             : "");
+    case TRACE_ANY:
+        return "ANY: one HINFO record (RFC 8482)";
+    case TRACE_NODATA:
+        return "no such type (NODATA)";
+    case TRACE_NXDOMAIN:
+        return "no such name (NXDOMAIN)";
+    case TRACE_REFERRAL:
+        return arena_printf(out->arena, "referral: %s is delegated",
+                            name_text(out->arena, trace->node->name));
+    case TRACE_FAILED:
+        return "the zone's file is bad (SERVFAIL)";
+    case TRACE_OUTSIDE:
+        return trace->nsteps ? "outside our zones: the resolver asks on" : "not our zone (REFUSED)";
+    case TRACE_LOOP:
+        return "the chain of CNAMEs is a loop or too long";
+    case TRACE_TOO_LONG:
+        return "the DNAME makes a name that is too long (YXDOMAIN)";
+    }
+    return NULL;
+}
+
+/* "wildcard *.example.test; ", "CNAME to mx1.example.test; " */
+static const char *way_text(struct arena *arena, const struct trace *trace)
+{
+    const char *way = "";
+    if (trace->nsteps)
+        way = arena_printf(arena, "by CNAME to %s; ", name_text(arena, trace->name));
+    bool answers = trace->end == TRACE_RRSET || trace->end == TRACE_NODATA;
+    if (answers && trace->wildcard)
+        way =
+            arena_printf(arena, "%sby the wildcard %s; ", way, name_text(arena, trace->node->name));
+    return way;
+}
+
+void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype, int64_t now_ms,
+                  struct engine_explanation *explanation)
+{
+    const struct model *model = core->view.model;
+    struct arena *arena = explanation->arena;
+    struct trace trace;
+    struct work work = {.core = core, .out = explanation};
+    work.numbers = memory_array(core->slots.count, sizeof *work.numbers);
+    memset(work.numbers, 0xff, core->slots.count * sizeof *work.numbers);
+    model_trace(model, name, rrtype, &trace);
+    const struct zone *zone = trace.zone ? trace.zone : model_zone(model, name);
+    explanation->now_ms = now_ms;
+    explanation->zone = zone ? arena_strdup(arena, zone->name) : NULL;
+    explanation->owner = trace.node ? name_text(arena, trace.node->name) : NULL;
+    if (trace.end == TRACE_RRSET && trace.rrset->pool != MODEL_NONE)
+        explain_pool(&work, trace.rrset);
+    else if (trace.end == TRACE_RRSET)
+        explain_plain(&work, trace.rrset);
+    const char *how = end_text(&work, &trace);
+    explanation->how = arena_printf(arena, "%s%s", way_text(arena, &trace), how);
+    free(work.numbers);
+}

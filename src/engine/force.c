@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an operator forces stays with the host's name: it also holds for targets that a reload or a
+ * new address brings later. */
+#include "engine/core.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/state.h"
+#include "wire/name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t find_host(const struct model *model, const char *name)
+{
+    for (uint32_t i = 0; i < model->nhosts; i++)
+        if (strcmp(model->hosts[i].name, name) == 0)
+            return i;
+    return MODEL_NONE;
+}
+
+static void mark_member(const struct core *core, const struct member *member,
+                        enum verdict_forced mark, enum verdict_forced *marks)
+{
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &core->view.services[member->services[i]];
+        for (size_t j = 0; j < service->nslots; j++)
+            marks[service->slots[j]] = mark;
+    }
+}
+
+/* The targets of a host: those of all records that it stands behind. mx1's are SMTP at its own
+ * address, and IMAP there where imap's set of addresses has it; imap's are IMAP at all of them. */
+static void mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
+                         enum verdict_forced *marks)
+{
+    const struct model *model = core->view.model;
+    for (size_t i = 0; i < model->npools; i++)
+        for (size_t j = 0; j < model->pools[i].nmembers; j++)
+            if (model->pools[i].members[j].host == host)
+                mark_member(core, &model->pools[i].members[j], mark, marks);
+}
+
+static size_t count_targets(const struct core *core, uint32_t host)
+{
+    enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
+    size_t count = 0;
+    mark_targets(core, host, FORCED_UP, marks);
+    for (size_t i = 0; i < core->slots.count; i++)
+        count += marks[i] == FORCED_UP;
+    free(marks);
+    return count;
+}
+
+/* What was forced later outweighs what was before, where a target belongs to several hosts. */
+void core_apply_forces(struct core *core)
+{
+    enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
+    for (size_t i = 0; i < core->nforces; i++) {
+        uint32_t host = find_host(core->view.model, core->forces[i].host);
+        mark_targets(core, host, core->forces[i].forced, marks);
+    }
+    for (size_t i = 0; i < core->slots.count; i++) {
+        struct slot *slot = core->slots.list[i];
+        if (slot && verdict_force(&slot->verdict, marks[i]))
+            core_touch(core, slot);
+    }
+    free(marks);
+}
+
+static void remove_force(struct core *core, size_t at)
+{
+    free(core->forces[at].host);
+    core->nforces--;
+    memmove(&core->forces[at], &core->forces[at + 1], (core->nforces - at) * sizeof *core->forces);
+}
+
+void core_prune_forces(struct core *core)
+{
+    for (size_t i = 0; i < core->nforces; i++)
+        if (find_host(core->view.model, core->forces[i].host) == MODEL_NONE) {
+            log_notice("host %s: no longer in the zones: what was forced is forgotten",
+                       core->forces[i].host);
+            remove_force(core, i--);
+        }
+}
+
+/* ---- hosts with a name like the one asked for ---- */
+
+enum { NEAR_MOST = 3, NEAR_DISTANCE = 4, NEAR_NAME_MAX = 255 };
+
+/* Levenshtein's distance of two names of at most NEAR_NAME_MAX characters. */
+static unsigned distance(const char *one, const char *other)
+{
+    unsigned row[NEAR_NAME_MAX + 1];
+    size_t length = strlen(other);
+    for (unsigned i = 0; i <= length; i++)
+        row[i] = i;
+    for (unsigned i = 0; one[i]; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < length; j++) {
+            unsigned change = diagonal + (one[i] != other[j]);
+            diagonal = row[j + 1];
+            unsigned best = row[j] < row[j + 1] ? row[j] + 1 : row[j + 1] + 1;
+            row[j + 1] = change < best ? change : best;
+        }
+    }
+    return row[length];
+}
+
+/* A host whose name begins with what was asked for is as near as one that differs by a letter. */
+static unsigned distance_of(const char *asked, const char *host)
+{
+    if (strncmp(asked, host, strlen(asked)) == 0)
+        return 1;
+    return strlen(host) > NEAR_NAME_MAX ? UINT_MAX : distance(asked, host);
+}
+
+static bool error_no_host(const struct core *core, const char *asked, struct error *error)
+{
+    const struct model *model = core->view.model;
+    char near[400] = "";
+    size_t used = 0, named = 0;
+    for (unsigned least = 0; least <= NEAR_DISTANCE && strlen(asked) <= NEAR_NAME_MAX; least++)
+        for (size_t i = 0; i < model->nhosts && named < NEAR_MOST; i++) {
+            if (distance_of(asked, model->hosts[i].name) != least)
+                continue;
+            int length = snprintf(near + used, sizeof near - used, "%s%s", named ? ", " : "",
+                                  model->hosts[i].name);
+            if (length < 0 || (size_t)length >= sizeof near - used) {
+                near[used] = '\0';
+                break;
+            }
+            used += (size_t)length;
+            named++;
+        }
+    return error_set(error, "%.100s: no such host%s%s", asked, named ? "; near are: " : "", near);
+}
+
+static void set_force(struct core *core, const char *name, enum verdict_forced forced)
+{
+    for (size_t i = 0; i < core->nforces; i++)
+        if (strcmp(core->forces[i].host, name) == 0)
+            remove_force(core, i--);
+    if (forced == FORCED_NOT)
+        return;
+    core->forces =
+        memory_grow(core->forces, core->nforces, &core->forces_capacity, sizeof *core->forces);
+    core->forces[core->nforces++] = (struct force){memory_strdup(name), forced};
+}
+
+bool core_force(struct core *core, const char *asked, enum verdict_forced forced, size_t *count,
+                struct error *error)
+{
+    const struct model *model = core->view.model;
+    uint8_t wire[NAME_MAX_SIZE], lower[NAME_MAX_SIZE];
+    char name[NAME_TEXT_SIZE];
+    if (!name_from_text(asked, wire))
+        return error_set(error, "'%.100s' is no host's name", asked);
+    name_lower(wire, lower);
+    name_to_text(lower, name);
+    uint32_t host = find_host(model, name);
+    if (host == MODEL_NONE)
+        return error_no_host(core, name, error);
+    *count = count_targets(core, host);
+    if (*count == 0 && forced != FORCED_NOT)
+        return error_set(error, "%.300s: nothing of this host is probed%s", name,
+                         model->hosts[host].external ? " yet" : "");
+    set_force(core, name, forced);
+    core_apply_forces(core);
+    log_notice("host %s: %s, %zu targets", name,
+               forced == FORCED_NOT ? "no longer forced" : verdict_forced_word(forced), *count);
+    return true;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine/slots.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void slots_init(struct slots *slots)
+{
+    *slots = (struct slots){.by_key = table_new(0)};
+}
+
+static void slot_free(struct slot *slot)
+{
+    free(slot->host);
+    free(slot->check);
+    free(slot->services);
+    free(slot->key);
+    free(slot);
+}
+
+void slots_free(struct slots *slots)
+{
+    for (size_t i = 0; i < slots->count; i++)
+        if (slots->list[i])
+            slot_free(slots->list[i]);
+    free(slots->list);
+    table_free(slots->by_key);
+}
+
+/* Address, port and check in octets. */
+static uint8_t *make_key(const struct slot_want *want, size_t *size)
+{
+    size_t address = address_size(&want->address), check = strlen(want->check);
+    uint8_t *key = memory_array(1 + address + 2 + check, 1), *at = key;
+    *at++ = want->address.family;
+    memcpy(at, want->address.bytes, address);
+    at += address;
+    *at++ = (uint8_t)(want->port >> 8);
+    *at++ = (uint8_t)want->port;
+    memcpy(at, want->check, check);
+    *size = (size_t)(at - key) + check;
+    return key;
+}
+
+struct slot *slots_find(const struct slots *slots, const struct slot_want *want)
+{
+    size_t size;
+    uint32_t id;
+    uint8_t *key = make_key(want, &size);
+    bool found = table_get(slots->by_key, key, size, &id);
+    free(key);
+    return found ? slots->list[id] : NULL;
+}
+
+struct slot *slots_next(const struct slots *slots, const struct slot *slot)
+{
+    return slot->next_same == SLOT_NONE ? NULL : slots->list[slot->next_same];
+}
+
+/* The table has no removal: it is filled anew after a sweep. */
+static void index_slot(struct slots *slots, struct slot *slot)
+{
+    uint32_t first;
+    bool found = table_get(slots->by_key, slot->key, slot->key_size, &first);
+    slot->next_same = SLOT_NONE;
+    if (found) {
+        slot->next_same = slots->list[first]->next_same;
+        slots->list[first]->next_same = slot->id;
+    } else {
+        table_put(slots->by_key, slot->key, slot->key_size, slot->id);
+    }
+}
+
+static uint32_t take_id(struct slots *slots)
+{
+    for (size_t i = slots->first_free; i < slots->count; i++)
+        if (!slots->list[i])
+            return (uint32_t)i;
+    slots->list = memory_grow(slots->list, slots->count, &slots->capacity, sizeof *slots->list);
+    slots->list[slots->count] = NULL;
+    return (uint32_t)slots->count++;
+}
+
+struct slot *slots_add(struct slots *slots, const struct slot_want *want, const struct slot *kin,
+                       int64_t now_ms)
+{
+    struct slot *slot = memory_alloc(sizeof *slot);
+    slot->id = take_id(slots);
+    slots->first_free = slot->id + 1;
+    slots->list[slot->id] = slot;
+    slot->host = memory_strdup(want->host);
+    slot->check = memory_strdup(want->check);
+    slot->settings = *want->settings;
+    slot->address = want->address;
+    slot->port = want->port;
+    slot->key = make_key(want, &slot->key_size);
+    if (kin)
+        slot->verdict = kin->verdict;
+    else
+        verdict_init(&slot->verdict, now_ms);
+    index_slot(slots, slot);
+    return slot;
+}
+
+void slots_sweep(struct slots *slots, void (*gone)(void *context, uint32_t id), void *context)
+{
+    bool any = false;
+    for (size_t i = 0; i < slots->count; i++) {
+        struct slot *slot = slots->list[i];
+        if (!slot || slot_is_used(slot))
+            continue;
+        gone(context, slot->id);
+        slot_free(slot);
+        slots->list[i] = NULL;
+        any = true;
+    }
+    if (!any)
+        return;
+    table_free(slots->by_key);
+    slots->by_key = table_new(slots->count);
+    slots->first_free = 0;
+    for (size_t i = 0; i < slots->count; i++)
+        if (slots->list[i])
+            index_slot(slots, slots->list[i]);
+}
+
+static bool settings_equal(const struct check_settings *one, const struct check_settings *other)
+{
+    return one->kind == other->kind && one->port == other->port && one->tls == other->tls &&
+           one->interval_ms == other->interval_ms && one->timeout_ms == other->timeout_ms &&
+           one->connect_timeout_ms == other->connect_timeout_ms &&
+           one->greeting_timeout_ms == other->greeting_timeout_ms &&
+           one->reply_timeout_ms == other->reply_timeout_ms &&
+           one->recheck_ms == other->recheck_ms && one->fall == other->fall &&
+           one->rise == other->rise;
+}
+
+/* A slot in use is shared by all that probe in the same way, whatever the host is called; one that
+ * is not (any more) is only taken up by the host it was made for. */
+bool slot_matches(const struct slot *slot, const struct slot_want *want)
+{
+    return settings_equal(&slot->settings, want->settings) &&
+           (slot_is_used(slot) || strcmp(slot->host, want->host) == 0);
+}
+
+bool slot_is_used(const struct slot *slot)
+{
+    return slot->pinned || slot->nservices;
+}
+
+void slot_release(struct slot *slot)
+{
+    slot->pinned = false;
+    slot->nservices = 0;
+}
+
+bool slot_link(struct slot *slot, uint32_t service)
+{
+    for (size_t i = 0; i < slot->nservices; i++)
+        if (slot->services[i] == service)
+            return false;
+    slot->services = memory_grow(slot->services, slot->nservices, &slot->services_capacity,
+                                 sizeof *slot->services);
+    slot->services[slot->nservices++] = service;
+    return true;
+}
+
+void slot_unlink(struct slot *slot, uint32_t service)
+{
+    for (size_t i = 0; i < slot->nservices; i++)
+        if (slot->services[i] == service)
+            slot->services[i--] = slot->services[--slot->nservices];
+}
+
+struct verdict_policy slot_policy(const struct slot *slot)
+{
+    const struct check_settings *settings = &slot->settings;
+    return (struct verdict_policy){
+        .fall = settings->fall,
+        .rise = settings->rise,
+        .interval_ms = settings->interval_ms,
+        .recheck_ms = settings->recheck_ms,
+        .timeout_ms = settings->timeout_ms,
+    };
+}

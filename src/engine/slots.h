@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Slots: the targets that are probed now, each with its verdict, under a number that stays as long
+ * as the target does and is used again afterwards. They outlive models: texts and settings are
+ * copies. Belongs to the engine's thread. */
+#ifndef EVERMX_ENGINE_SLOTS_H
+#define EVERMX_ENGINE_SLOTS_H
+
+#include "base/table.h"
+#include "model/model.h"
+#include "verdict/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLOT_NONE UINT32_MAX
+
+/* What makes a target: verdicts are kept by address, port and the check's name; the same probe is
+ * kept where host (its SNI) and settings are the same, too. */
+struct slot_want {
+    const char *host, *check;
+    const struct check_settings *settings;
+    struct address address;
+    uint16_t port;
+};
+
+struct slot {
+    uint32_t id;
+    char *host, *check;
+    struct check_settings settings;
+    struct address address;
+    uint16_t port;
+    struct verdict verdict;
+    bool pinned;        /* a target of the model; others come and go with addresses */
+    uint32_t *services; /* of the current model, that it is a target of */
+    size_t nservices, services_capacity;
+    uint8_t *key; /* its identity, for the table */
+    size_t key_size;
+    uint32_t next_same; /* with the same identity and other settings; SLOT_NONE: the last */
+};
+
+struct slots {
+    struct slot **list; /* by id; NULL: free */
+    size_t count, capacity;
+    size_t first_free;    /* no id below it is free */
+    struct table *by_key; /* identity -> the first slot of it */
+};
+
+void slots_init(struct slots *slots);
+void slots_free(struct slots *slots);
+
+/* The first slot of the same identity, and from there the next one; NULL: none. */
+struct slot *slots_find(const struct slots *slots, const struct slot_want *want);
+struct slot *slots_next(const struct slots *slots, const struct slot *slot);
+
+/* A new slot. Its verdict is that of kin, unless that is NULL. */
+struct slot *slots_add(struct slots *slots, const struct slot_want *want, const struct slot *kin,
+                       int64_t now_ms);
+
+/* Removes all slots that are neither pinned nor in a service, each told before. */
+void slots_sweep(struct slots *slots, void (*gone)(void *context, uint32_t id), void *context);
+
+bool slot_matches(const struct slot *slot, const struct slot_want *want);
+bool slot_is_used(const struct slot *slot);
+void slot_release(struct slot *slot);                /* neither pinned nor in a service */
+bool slot_link(struct slot *slot, uint32_t service); /* false: it was linked before */
+void slot_unlink(struct slot *slot, uint32_t service);
+struct verdict_policy slot_policy(const struct slot *slot);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's insides, shared by its files. */
+#ifndef EVERMX_ENGINE_STATE_H
+#define EVERMX_ENGINE_STATE_H
+
+#include "engine/core.h"
+#include "engine/slots.h"
+
+/* Beside each service of the model. */
+struct service_view {
+    uint32_t *slots;
+    size_t nslots, slots_capacity;
+    uint32_t *pools; /* that have a member who must give it */
+    size_t npools, pools_capacity;
+    bool touched;
+};
+
+/* Beside each pool of the model. */
+struct pool_view {
+    struct selection selection;
+    bool touched;
+};
+
+/* Beside each host of the model. */
+struct host_view {
+    struct address *addresses; /* external: as last told */
+    size_t naddresses;
+};
+
+/* A model with all that stands beside it; replaced as a whole by a reload. */
+struct view {
+    struct model *model;
+    struct service_view *services;
+    struct pool_view *pools;
+    struct host_view *hosts;
+    uint32_t *targets;                     /* their slots' ids */
+    struct service_state *states;          /* of the services */
+    enum member_state *members, *previous; /* room of all selections, and of the largest one */
+    uint32_t *touched_services, *touched_pools;
+    size_t ntouched_services, ntouched_pools;
+};
+
+struct force {
+    char *host; /* lower case */
+    enum verdict_forced forced;
+};
+
+struct core {
+    struct publisher *publisher;
+    struct core_probes probes;
+    bool probing;
+    struct slots slots;
+    struct view view;
+    struct force *forces;
+    size_t nforces, forces_capacity;
+    uint64_t images;
+};
+
+static inline struct slot *core_slot(const struct core *core, uint32_t id)
+{
+    return core->slots.list[id];
+}
+
+void view_free(struct view *view); /* but not its model */
+void view_touch_service(struct view *view, uint32_t service);
+
+/* Its services' states are out of date. */
+void core_touch(struct core *core, const struct slot *slot);
+
+/* All pools anew, with the catalog of the current model. */
+void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms);
+
+/* Forces each target as its hosts are; touches the services of those that this changes. */
+void core_apply_forces(struct core *core);
+/* Forgets hosts that are no longer in the model. */
+void core_prune_forces(struct core *core);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is so now, as copies for other threads. */
+#include "engine/core.h"
+
+#include "engine/state.h"
+
+static struct engine_target copy_target(struct arena *arena, const struct slot *slot)
+{
+    return (struct engine_target){
+        .host = arena_strdup(arena, slot->host),
+        .check = arena_strdup(arena, slot->check),
+        .address = slot->address,
+        .port = slot->port,
+        .verdict = slot->verdict,
+    };
+}
+
+/* Those of the model in its order, then those of external hosts. */
+static void fill_targets(const struct core *core, struct engine_status *status)
+{
+    const struct view *view = &core->view;
+    status->targets = ARENA_ARRAY(status->arena, struct engine_target, core->slots.count);
+    for (size_t i = 0; i < view->model->ntargets; i++)
+        status->targets[status->ntargets++] =
+            copy_target(status->arena, core_slot(core, view->targets[i]));
+    for (size_t i = 0; i < core->slots.count; i++) {
+        const struct slot *slot = core->slots.list[i];
+        if (slot && !slot->pinned)
+            status->targets[status->ntargets++] = copy_target(status->arena, slot);
+    }
+}
+
+static void fill_pool(struct arena *arena, const struct pool *pool,
+                      const struct selection *selection, struct engine_pool *out)
+{
+    size_t serving = 0, removed = 0;
+    *out = (struct engine_pool){
+        .name = arena_strdup(arena, pool->name),
+        .serving = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
+        .removed = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
+        .nowners = pool->nowners,
+        .ttl_s = selection->ttl_s,
+        .fail_open = selection->fail_open,
+        .servfail = selection->servfail,
+    };
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        enum member_state state = selection->members[i];
+        const char *label = arena_strdup(arena, pool->members[i].label);
+        if (state == MEMBER_SERVED)
+            out->serving[serving++] = label;
+        else if (state == MEMBER_DOWN || state == MEMBER_DEMOTED)
+            out->removed[removed++] = label;
+    }
+}
+
+void core_status(const struct core *core, int64_t now_ms, struct engine_status *status)
+{
+    const struct model *model = core->view.model;
+    struct arena *arena = status->arena;
+    status->now_ms = now_ms;
+    status->serial = publisher_serial(core->publisher);
+    fill_targets(core, status);
+    status->npools = model->npools;
+    status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);
+    for (size_t i = 0; i < model->npools; i++)
+        fill_pool(arena, &model->pools[i], &core->view.pools[i].selection, &status->pools[i]);
+    status->nzones = model->nzones;
+    status->zones = ARENA_ARRAY(arena, struct engine_zone, model->nzones);
+    for (size_t i = 0; i < model->nzones; i++)
+        status->zones[i] = (struct engine_zone){
+            .name = arena_strdup(arena, model->zones[i].name),
+            .file = model->zones[i].file ? arena_strdup(arena, model->zones[i].file) : NULL,
+            .failed = model->zones[i].failed,
+            .serial = model->zones[i].serial,
+        };
+}

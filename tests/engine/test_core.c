@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The engine's core beyond what the scenarios play: how much work a flip is, memory over reloads,
+ * status, explanations, errors. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "support/stage.h"
+#include "wire/name.h"
+#include "wire/rrtype.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <urcu-qsbr.h>
+
+#include <cmocka.h>
+
+#define ZONE_HEAD                                                                                  \
+    "$ORIGIN example.test.\n"                                                                      \
+    "$TTL 300\n"                                                                                   \
+    "@ SOA ns1 hostmaster 1 3600 900 1209600 10\n"                                                 \
+    "@ NS ns1\n"                                                                                   \
+    "ns1 A 127.0.0.53\n"
+
+#define TWO_HOSTS                                                                                  \
+    "@ MX 10 mx1\n"                                                                                \
+    "@ MX 20 mx2\n"                                                                                \
+    "mx1 A 127.0.0.11\n"                                                                           \
+    "mx2 A 127.0.0.12\n"
+
+static int quiet(void **state)
+{
+    (void)state;
+    log_set_level((enum log_level) - 1);
+    return 0;
+}
+
+static void begin(struct stage *stage, const char *zone)
+{
+    stage_init(stage, true);
+    stage_zone(stage, "example.test", zone);
+    stage_load(stage);
+}
+
+static uint64_t images(const struct stage *stage)
+{
+    struct core_numbers numbers;
+    core_numbers(stage->core, &numbers);
+    return numbers.images;
+}
+
+static void explain(const struct stage *stage, const char *name, uint16_t rrtype,
+                    struct engine_explanation *explanation)
+{
+    uint8_t wire[NAME_MAX_SIZE];
+    assert_true(name_from_text(name, wire) > 0);
+    *explanation = (struct engine_explanation){.arena = arena_new()};
+    core_explain(stage->core, wire, rrtype, stage->now_ms, explanation);
+}
+
+/* ---- work and memory ---- */
+
+static char *zone_of_owners(unsigned owners)
+{
+    size_t room = strlen(ZONE_HEAD TWO_HOSTS) + 1 + (size_t)owners * 64, used = 0;
+    char *text = memory_array(room, 1);
+    used += (size_t)sprintf(text, "%s", ZONE_HEAD TWO_HOSTS);
+    for (unsigned i = 0; i < owners; i++)
+        used += (size_t)sprintf(text + used, "d%u MX 10 mx1\nd%u MX 20 mx2\n", i, i);
+    return text;
+}
+
+static uint64_t images_of_a_death(unsigned owners)
+{
+    struct stage stage;
+    char *zone = zone_of_owners(owners);
+    begin(&stage, zone);
+    free(zone);
+    stage_at(&stage, 1000);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    stage_at(&stage, 3000);
+    uint64_t before = images(&stage), serial = publisher_serial(stage.publisher);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_publish(&stage);
+    uint64_t count = images(&stage) - before;
+    assert_int_equal(publisher_serial(stage.publisher) - serial, 1);
+    assert_int_equal(core_model(stage.core)->pools[0].nowners, owners + 1);
+    stage_free(&stage);
+    return count;
+}
+
+static void work_of_a_death_is_that_of_its_pools(void **state)
+{
+    (void)state;
+    /* The MX pool that all owners share, and mx1's address. */
+    assert_int_equal(images_of_a_death(10), 2);
+    assert_int_equal(images_of_a_death(100000), 2);
+}
+
+static void reload_with(struct stage *stage, const char *zone)
+{
+    stage_zone(stage, "example.test", zone);
+    stage_load(stage);
+}
+
+/* Two zones in turn, with hosts and external hosts that come and go. */
+static void reload_twice(struct stage *stage)
+{
+    const struct address outside[] = {{.family = 4, .bytes = {127, 0, 0, 5}},
+                                      {.family = 4, .bytes = {127, 0, 0, 6}}};
+    reload_with(stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
+    core_addresses(stage->core, stage_host(stage, "mx.outside.example"), outside, 2, stage->now_ms);
+    stage_outcome(stage, "*", "*", REASON_REFUSED);
+    stage_publish(stage);
+    reload_with(stage, ZONE_HEAD "@ MX 10 mx2\n"
+                                 "@ MX 20 mx3\n"
+                                 "mx2 A 127.0.0.12\n"
+                                 "mx3 A 127.0.0.13\n"
+                                 "mx3 A 127.0.0.14\n");
+    stage_outcome(stage, "*", "*", REASON_OK);
+    stage_publish(stage);
+}
+
+static void reloads_do_not_grow(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, ZONE_HEAD TWO_HOSTS);
+    for (int i = 0; i < 10; i++)
+        reload_twice(&stage);
+    rcu_barrier(); /* what was replaced is freed by then */
+    size_t before = mallinfo2().uordblks, ids = stage.nprobes;
+    for (int i = 0; i < 500; i++)
+        reload_twice(&stage);
+    rcu_barrier();
+    size_t after = mallinfo2().uordblks;
+    assert_int_equal(stage.nprobes, ids); /* numbers are used again */
+    /* malloc keeps some of what another thread has freed; 130 octets for each reload are none. */
+    assert_in_range(after, 0, before + 128 * 1024);
+    stage_free(&stage);
+}
+
+static void reload_of_the_same_changes_nothing(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, ZONE_HEAD TWO_HOSTS);
+    assert_int_equal(stage.added, 2);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    for (int i = 0; i < 5; i++)
+        stage_load(&stage);
+    assert_int_equal(stage.added, 2);
+    assert_int_equal(stage.removed, 0);
+    assert_int_equal(stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED), 1);
+    struct engine_status status = {.arena = arena_new()};
+    core_status(stage.core, stage.now_ms, &status);
+    assert_int_equal(status.targets[0].verdict.status, VERDICT_DOWN);
+    arena_free(status.arena);
+    stage_free(&stage);
+}
+
+/* ---- status ---- */
+
+static void assert_labels(const char *const *labels, const char *expected)
+{
+    char text[512] = "";
+    for (size_t i = 0; labels[i]; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", labels[i]);
+    assert_string_equal(text, expected);
+}
+
+static const struct engine_pool *find_pool(const struct engine_status *status, const char *name)
+{
+    for (size_t i = 0; i < status->npools; i++)
+        if (strcmp(status->pools[i].name, name) == 0)
+            return &status->pools[i];
+    fail_msg("no pool %s", name);
+    return NULL;
+}
+
+static void status_tells_all(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct address outside = {.family = 4, .bytes = {127, 0, 0, 5}};
+    begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
+    core_addresses(stage.core, stage_host(&stage, "mx.outside.example"), &outside, 1, stage.now_ms);
+    stage_at(&stage, 1000);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    stage_outcome(&stage, "mx2.example.test", "*", REASON_REFUSED);
+    stage_outcome(&stage, "mx2.example.test", "*", REASON_REFUSED);
+    stage_publish(&stage);
+    struct engine_status status = {.arena = arena_new()};
+    core_status(stage.core, stage.now_ms, &status);
+    assert_int_equal(status.now_ms, stage.now_ms);
+    assert_int_equal(status.serial, publisher_serial(stage.publisher));
+    assert_int_equal(status.nzones, 1);
+    assert_string_equal(status.zones[0].name, "example.test");
+    assert_int_equal(status.zones[0].serial, 1);
+    assert_int_equal(status.ntargets, 3);
+    assert_string_equal(status.targets[0].host, "mx1.example.test");
+    assert_string_equal(status.targets[0].check, "smtp");
+    assert_int_equal(status.targets[0].port, 25);
+    assert_int_equal(status.targets[1].verdict.status, VERDICT_DOWN);
+    assert_int_equal(status.targets[1].verdict.reason, REASON_REFUSED);
+    assert_string_equal(status.targets[2].host, "mx.outside.example");
+    const struct engine_pool *pool = find_pool(&status, "example.test MX");
+    assert_labels(pool->serving, "mx1.example.test mx.outside.example");
+    assert_labels(pool->removed, "mx2.example.test");
+    assert_int_equal(pool->nowners, 1);
+    assert_int_equal(pool->ttl_s, 10);
+    pool = find_pool(&status, "mx2.example.test A");
+    assert_labels(pool->serving, "127.0.0.12");
+    assert_true(pool->fail_open);
+    arena_free(status.arena);
+    stage_free(&stage);
+}
+
+/* ---- explain ---- */
+
+#define EXPLAIN_ZONE                                                                               \
+    ZONE_HEAD TWO_HOSTS "www CNAME mx1\n"                                                          \
+                        "far CNAME www.outside.example.\n"                                         \
+                        "loop1 CNAME loop2\n"                                                      \
+                        "loop2 CNAME loop1\n"                                                      \
+                        "*.wild MX 10 mx1\n"                                                       \
+                        "deep.empty TXT \"x\"\n"                                                   \
+                        "sub NS ns.sub\n"                                                          \
+                        "ns.sub A 127.0.0.9\n"                                                     \
+                        "old DNAME new\n"                                                          \
+                        "host.new A 127.0.0.77\n"                                                  \
+                        "txt TXT \"hello world\"\n"
+
+static void explains_how(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t rrtype;
+        const char *zone, *owner, *how, *pool;
+        size_t nrecords;
+    } rows[] = {
+        {"example.test", RRTYPE_MX, "example.test", "example.test",
+         "steered by pool example.test MX", "example.test MX", 2},
+        {"EXAMPLE.test", RRTYPE_NS, "example.test", "example.test", "as it stands in the zone file",
+         NULL, 1},
+        {"txt.example.test", RRTYPE_TXT, "example.test", "txt.example.test",
+         "as it stands in the zone file", NULL, 1},
+        {"txt.example.test", RRTYPE_A, "example.test", "txt.example.test", "no such type (NODATA)",
+         NULL, 0},
+        {"empty.example.test", RRTYPE_A, "example.test", "empty.example.test",
+         "no such type (NODATA)", NULL, 0},
+        {"nobody.example.test", RRTYPE_A, "example.test", NULL, "no such name (NXDOMAIN)", NULL, 0},
+        {"www.example.test", RRTYPE_A, "example.test", "mx1.example.test",
+         "by CNAME to mx1.example.test; steered by pool mx1.example.test A", "mx1.example.test A",
+         1},
+        {"www.example.test", RRTYPE_CNAME, "example.test", "www.example.test",
+         "as it stands in the zone file", NULL, 1},
+        {"far.example.test", RRTYPE_A, "example.test", NULL,
+         "by CNAME to www.outside.example; outside our zones: the resolver asks on", NULL, 0},
+        {"loop1.example.test", RRTYPE_A, "example.test", NULL,
+         "by CNAME to loop1.example.test; the chain of CNAMEs is a loop or too long", NULL, 0},
+        {"a.b.wild.example.test", RRTYPE_MX, "example.test", "*.wild.example.test",
+         "by the wildcard *.wild.example.test; steered by pool *.wild.example.test MX",
+         "*.wild.example.test MX", 1},
+        {"host.sub.example.test", RRTYPE_A, "example.test", "sub.example.test",
+         "referral: sub.example.test is delegated", NULL, 0},
+        {"host.old.example.test", RRTYPE_A, "example.test", "host.new.example.test",
+         "by CNAME to host.new.example.test; as it stands in the zone file", NULL, 1},
+        {"example.test", RRTYPE_ANY, "example.test", "example.test",
+         "ANY: one HINFO record (RFC 8482)", NULL, 0},
+        {"elsewhere.test", RRTYPE_MX, NULL, NULL, "not our zone (REFUSED)", NULL, 0},
+    };
+    struct stage stage;
+    begin(&stage, EXPLAIN_ZONE);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct engine_explanation got;
+        explain(&stage, rows[i].name, rows[i].rrtype, &got);
+        print_message("%s: %s\n", rows[i].name, got.how);
+        assert_string_equal(got.how, rows[i].how);
+        assert_string_equal(got.zone ? got.zone : "", rows[i].zone ? rows[i].zone : "");
+        assert_string_equal(got.owner ? got.owner : "", rows[i].owner ? rows[i].owner : "");
+        assert_string_equal(got.pool ? got.pool : "", rows[i].pool ? rows[i].pool : "");
+        assert_int_equal(got.nrecords, rows[i].nrecords);
+        arena_free(got.arena);
+    }
+    stage_free(&stage);
+}
+
+static void explains_by_which_target(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct engine_explanation got;
+    begin(&stage, ZONE_HEAD "@ MX 10 mx1\n"
+                            "@ MX 20 mx2\n"
+                            "_imap._tcp SRV 0 1 143 mx1\n"
+                            "mx1 A 127.0.0.11\n"
+                            "mx1 AAAA ::1\n"
+                            "mx2 A 127.0.0.12\n");
+    stage_at(&stage, 1000);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    stage_at(&stage, 3000);
+    stage_outcome(&stage, "mx2.example.test", "smtp", REASON_GREETING_CLOSED);
+    stage_outcome(&stage, "mx2.example.test", "smtp", REASON_GREETING_CLOSED);
+    stage_publish(&stage);
+    explain(&stage, "example.test", RRTYPE_MX, &got);
+    assert_int_equal(got.ttl_s, 10);
+    assert_string_equal(got.records[0].text, "10 mx1.example.test.");
+    assert_int_equal(got.records[0].state, MEMBER_SERVED);
+    assert_string_equal(got.records[0].host, "mx1.example.test");
+    assert_int_equal(got.records[0].ntargets, 2); /* .11 and ::1, SMTP only */
+    assert_int_equal(got.records[1].state, MEMBER_DOWN);
+    assert_int_equal(got.records[1].ntargets, 1);
+    assert_int_equal(got.ntargets, 3);
+    const struct engine_target *why = &got.targets[got.records[1].targets[0]];
+    assert_string_equal(why->host, "mx2.example.test");
+    assert_string_equal(why->check, "smtp");
+    assert_int_equal(why->verdict.status, VERDICT_DOWN);
+    assert_int_equal(why->verdict.reason, REASON_GREETING_CLOSED);
+    assert_int_equal(why->verdict.since_ms, stage.now_ms);
+    arena_free(got.arena);
+
+    explain(&stage, "mx1.example.test", RRTYPE_A, &got);
+    assert_int_equal(got.nrecords, 1);
+    assert_int_equal(got.records[0].ntargets, 2); /* SMTP and IMAP at .11 */
+    arena_free(got.arena);
+
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_publish(&stage);
+    explain(&stage, "example.test", RRTYPE_MX, &got);
+    assert_true(got.fail_open);
+    assert_string_equal(got.how, "steered by pool example.test MX: nothing is up, fail open");
+    arena_free(got.arena);
+    stage_free(&stage);
+}
+
+/* ---- force ---- */
+
+static void force_errors_name_near_hosts(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct error error;
+    size_t count;
+    begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
+    assert_false(core_force(stage.core, "mx7.example.test", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "mx7.example.test: no such host; near are: mx1.example.test, "
+                                    "mx2.example.test");
+    assert_false(core_force(stage.core, "mx1", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "mx1: no such host; near are: mx1.example.test");
+    assert_false(core_force(stage.core, "quite.something.else", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "quite.something.else: no such host");
+    assert_false(core_force(stage.core, "a..b", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "'a..b' is no host's name");
+    assert_false(core_force(stage.core, "", FORCED_DRAIN, &count, &error));
+    assert_false(core_force(stage.core, "mx.outside.example", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "mx.outside.example: nothing of this host is probed yet");
+    assert_true(core_force(stage.core, "MX1.example.TEST.", FORCED_DRAIN, &count, &error));
+    assert_int_equal(count, 1);
+    assert_true(core_force(stage.core, "mx2.example.test", FORCED_NOT, &count, &error));
+    assert_int_equal(count, 1);
+    stage_free(&stage);
+}
+
+static enum verdict_forced forced_at(const struct stage *stage, const char *address)
+{
+    enum verdict_forced forced = FORCED_NOT;
+    bool found = false;
+    struct engine_status status = {.arena = arena_new()};
+    core_status(stage->core, stage->now_ms, &status);
+    for (size_t i = 0; i < status.ntargets; i++) {
+        char text[ADDRESS_TEXT_SIZE];
+        address_format(&status.targets[i].address, text);
+        if (strcmp(text, address) != 0)
+            continue;
+        found = true;
+        forced = status.targets[i].verdict.forced;
+    }
+    arena_free(status.arena);
+    assert_true(found);
+    return forced;
+}
+
+static void force_holds_for_what_comes_later(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct error error;
+    size_t count;
+    const struct address outside[] = {{.family = 4, .bytes = {127, 0, 0, 5}},
+                                      {.family = 4, .bytes = {127, 0, 0, 6}}};
+    begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
+    uint32_t host = stage_host(&stage, "mx.outside.example");
+    core_addresses(stage.core, host, outside, 1, stage.now_ms);
+    assert_true(core_force(stage.core, "mx.outside.example", FORCED_DRAIN, &count, &error));
+    assert_true(core_force(stage.core, "mx1.example.test", FORCED_DOWN, &count, &error));
+    core_addresses(stage.core, host, outside, 2, stage.now_ms);
+    assert_int_equal(forced_at(&stage, "127.0.0.6"), FORCED_DRAIN);
+    reload_with(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n"
+                                            "mx1 A 127.0.0.21\n");
+    assert_int_equal(forced_at(&stage, "127.0.0.5"), FORCED_DRAIN);
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_DOWN);
+    assert_int_equal(forced_at(&stage, "127.0.0.21"), FORCED_DOWN);
+    assert_int_equal(forced_at(&stage, "127.0.0.12"), FORCED_NOT);
+    /* A host that has left the zones is forgotten. */
+    reload_with(&stage, ZONE_HEAD "@ MX 10 mx2\n"
+                                  "mx2 A 127.0.0.12\n");
+    reload_with(&stage, ZONE_HEAD TWO_HOSTS);
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_NOT);
+    stage_free(&stage);
+}
+
+static void later_force_wins_where_hosts_share(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct error error;
+    size_t count;
+    begin(&stage, ZONE_HEAD "@ MX 10 one\n"
+                            "@ MX 20 other\n"
+                            "one A 127.0.0.11\n"
+                            "other A 127.0.0.11\n");
+    assert_true(core_force(stage.core, "one.example.test", FORCED_DRAIN, &count, &error));
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_DRAIN);
+    assert_true(core_force(stage.core, "other.example.test", FORCED_UP, &count, &error));
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_UP);
+    assert_true(core_force(stage.core, "other.example.test", FORCED_NOT, &count, &error));
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_DRAIN);
+    assert_true(core_force(stage.core, "one.example.test", FORCED_NOT, &count, &error));
+    assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_NOT);
+    stage_free(&stage);
+}
+
+/* ---- probing off ---- */
+
+static void unprobed_stands_as_it_is(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct error error;
+    struct engine_explanation got;
+    size_t count;
+    stage_init(&stage, false);
+    stage_zone(&stage, "example.test", ZONE_HEAD TWO_HOSTS);
+    stage_load(&stage);
+    explain(&stage, "example.test", RRTYPE_MX, &got);
+    assert_int_equal(got.ttl_s, 10); /* not 1: no verdict will ever come */
+    arena_free(got.arena);
+    assert_true(core_force(stage.core, "mx1.example.test", FORCED_DRAIN, &count, &error));
+    stage_publish(&stage);
+    explain(&stage, "example.test", RRTYPE_MX, &got);
+    assert_int_equal(got.records[0].state, MEMBER_DOWN);
+    assert_int_equal(got.records[1].state, MEMBER_SERVED);
+    arena_free(got.arena);
+    stage_free(&stage);
+}
+
+/* ---- hosts that are nowhere yet ---- */
+
+static void many_addresses_of_an_external_host(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct address addresses[300];
+    begin(&stage, ZONE_HEAD "@ MX 10 mx.outside.example.\n"
+                            "other MX 10 mx.outside.example.\n"
+                            "other MX 20 mx.elsewhere.example.\n");
+    uint32_t host = stage_host(&stage, "mx.outside.example");
+    for (size_t i = 0; i < 300; i++)
+        addresses[i] = (struct address){
+            .family = 4, .bytes = {127, 0, (uint8_t)(i / 200), (uint8_t)(i % 200)}}; /* no twice */
+    for (size_t round = 0; round < 3; round++) {
+        core_addresses(stage.core, host, addresses, 300, stage.now_ms);
+        core_addresses(stage.core, host, addresses + 150, 150, stage.now_ms);
+    }
+    core_addresses(stage.core, stage_host(&stage, "mx.elsewhere.example"), addresses + 299, 1,
+                   stage.now_ms);
+    struct core_numbers numbers;
+    core_numbers(stage.core, &numbers);
+    assert_int_equal(numbers.targets, 150); /* the last is shared */
+    assert_int_equal(stage.nprobes, 300);
+    core_addresses(stage.core, host, NULL, 0, stage.now_ms);
+    core_numbers(stage.core, &numbers);
+    assert_int_equal(numbers.targets, 1);
+    stage_free(&stage);
+}
+
+static void same_address_twice_is_one_target(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct address twice[] = {{.family = 4, .bytes = {127, 0, 0, 5}},
+                                    {.family = 4, .bytes = {127, 0, 0, 5}},
+                                    {.family = 4, .bytes = {127, 0, 0, 11}}};
+    begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
+    core_addresses(stage.core, stage_host(&stage, "mx.outside.example"), twice, 3, stage.now_ms);
+    assert_int_equal(stage.added, 3); /* mx1's own is shared, too */
+    stage_outcome(&stage, "127.0.0.5", "smtp", REASON_OK);
+    stage_free(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_of_a_death_is_that_of_its_pools),
+        cmocka_unit_test(reloads_do_not_grow),
+        cmocka_unit_test(reload_of_the_same_changes_nothing),
+        cmocka_unit_test(status_tells_all),
+        cmocka_unit_test(explains_how),
+        cmocka_unit_test(explains_by_which_target),
+        cmocka_unit_test(force_errors_name_near_hosts),
+        cmocka_unit_test(force_holds_for_what_comes_later),
+        cmocka_unit_test(later_force_wins_where_hosts_share),
+        cmocka_unit_test(unprobed_stands_as_it_is),
+        cmocka_unit_test(many_addresses_of_an_external_host),
+        cmocka_unit_test(same_address_twice_is_one_target),
+    };
+    return cmocka_run_group_tests(tests, quiet, NULL);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Many small SMTP servers in a process of their own: one port, every address of 127.0.0.0/8. For
+ * tests of many sessions at once, and of a client that is stopped while its servers go on. */
+#ifndef EVERMX_TESTS_SINK_H
+#define EVERMX_TESTS_SINK_H
+
+#include <stdint.h>
+
+struct sink;
+
+struct sink_options {
+    unsigned hold;  /* greets nobody until so many are connected at once */
+    int greet_ms;   /* after so long; 0: at once */
+    int silence_ms; /* a client that says nothing for so long gets 421 and is closed; 0: waits */
+};
+
+/* What the sink has seen so far. */
+struct sink_numbers {
+    unsigned accepted, open, open_max;
+    unsigned open_max_address; /* at one address */
+    unsigned quits;            /* clients that left by QUIT */
+    unsigned impatient;        /* clients that spoke before the greeting */
+};
+
+struct sink *sink_start(const struct sink_options *options);
+uint16_t sink_port(const struct sink *sink);
+struct sink_numbers sink_numbers(const struct sink *sink);
+void sink_stop(struct sink *sink);
+
+#endif

@@ -97,6 +97,11 @@ tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
 	@tests/run $(BUILD) tsan
 
+# How long until a real Postfix that was killed is out of the answers; 20 kills, about 4 minutes.
+.PHONY: measure
+measure: all $(BUILD)/tests/e2e/measure
+	@LAB_DIR=$(BUILD)/lab/measure $(BUILD)/tests/e2e/measure $(HOW)
+
 .PHONY: install
 install: all
 	install -D -m 755 $(BUILD)/evermxd $(DESTDIR)$(PREFIX)/sbin/evermxd

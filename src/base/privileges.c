@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+bool privileges_user_exists(const char *user)
+{
+    return getpwnam(user);
+}
+
+bool privileges_drop(const char *user, struct error *error)
+{
+    const struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return error_set(error, "becoming user '%s': no such user", user);
+    uid_t uid = entry->pw_uid;
+    gid_t gid = entry->pw_gid;
+    if (initgroups(user, gid) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
+        return error_set(error, "becoming user '%s': %s", user, strerror(errno));
+    if (uid != 0 && setuid(0) == 0)
+        return error_set(error, "becoming user '%s': root could be had back", user);
+    return true;
+}
+
+bool privileges_give(const char *path, const char *user, struct error *error)
+{
+    const struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return error_set(error, "giving %s to user '%s': no such user", path, user);
+    if (lchown(path, entry->pw_uid, entry->pw_gid) < 0)
+        return error_set(error, "giving %s to user '%s': %s", path, user, strerror(errno));
+    return true;
+}
+
+bool privileges_raise_descriptors(struct error *error)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+            return true;
+    }
+    return error_set(error, "raising the limit of descriptors: %s", strerror(errno));
+}

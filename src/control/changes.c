@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/changes.h"
+
+#include "base/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Parts of a model by what names them. The key is the end of the text. */
+struct listing {
+    const char **texts, **keys;
+    size_t count;
+    struct table *by_key;
+};
+
+void changes_init(struct changes *changes)
+{
+    memset(changes, 0, sizeof *changes);
+    changes->arena = arena_new();
+    changes->lines = ARENA_ARRAY(changes->arena, const char *, CHANGES_LINES_MAX);
+}
+
+void changes_free(struct changes *changes)
+{
+    arena_free(changes->arena);
+}
+
+__attribute__((format(printf, 3, 4))) static void count_one(struct changes *changes, size_t *count,
+                                                            const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    (*count)++;
+    if (changes->nlines == CHANGES_LINES_MAX)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    changes->lines[changes->nlines++] = arena_strdup(changes->arena, line);
+}
+
+static void listing_init(struct listing *listing, struct arena *arena, size_t most)
+{
+    listing->texts = ARENA_ARRAY(arena, const char *, most);
+    listing->keys = ARENA_ARRAY(arena, const char *, most);
+    listing->count = 0;
+    listing->by_key = table_new(most);
+}
+
+static void listing_add(struct listing *listing, const char *text, const char *key)
+{
+    table_put(listing->by_key, key, strlen(key), (uint32_t)listing->count);
+    listing->texts[listing->count] = text;
+    listing->keys[listing->count++] = key;
+}
+
+static void list_zones(const struct model *model, struct arena *arena, struct listing *listing)
+{
+    listing_init(listing, arena, model->nzones);
+    for (size_t i = 0; i < model->nzones; i++)
+        listing_add(listing, model->zones[i].name, model->zones[i].name);
+}
+
+/* A target's identity is address, port and check; a host outside our zones has no address here. */
+static void list_targets(const struct model *model, struct arena *arena, struct listing *listing)
+{
+    listing_init(listing, arena, model->ntargets + model->nservices);
+    for (size_t i = 0; i < model->ntargets; i++) {
+        const struct target *target = &model->targets[i];
+        const char *host = model->hosts[target->host].name;
+        char endpoint[ADDRESS_TEXT_SIZE];
+        endpoint_format(&target->address, target->port, endpoint);
+        char *text =
+            arena_printf(arena, "%s %s %s", host, endpoint, model->checks[target->check].name);
+        listing_add(listing, text, text + strlen(host) + 1);
+    }
+    for (size_t i = 0; i < model->nservices; i++) {
+        const struct service *service = &model->services[i];
+        const struct host *host = &model->hosts[service->host];
+        if (!host->external)
+            continue;
+        char *text = arena_printf(arena, "%s port %u %s, outside our zones", host->name,
+                                  service->port, model->checks[service->check].name);
+        listing_add(listing, text, text);
+    }
+}
+
+static void compare(const struct listing *before, const struct listing *after, const char *what,
+                    struct changes_counts *counts, struct changes *changes)
+{
+    uint32_t found;
+    for (size_t i = 0; i < after->count; i++)
+        if (!table_get(before->by_key, after->keys[i], strlen(after->keys[i]), &found))
+            count_one(changes, &counts->added, "%s %s: added", what, after->texts[i]);
+    for (size_t i = 0; i < before->count; i++)
+        if (!table_get(after->by_key, before->keys[i], strlen(before->keys[i]), &found))
+            count_one(changes, &counts->removed, "%s %s: removed", what, before->texts[i]);
+}
+
+static void compare_zone(const struct zone *before, const struct zone *after,
+                         struct changes *changes)
+{
+    size_t *count = &changes->zones.changed;
+    if (before->failed && !after->failed)
+        count_one(changes, count, "zone %s: good again, serial %u", after->name, after->serial);
+    else if (before->serial != after->serial)
+        count_one(changes, count, "zone %s: serial %u, was %u", after->name, after->serial,
+                  before->serial);
+    else if (strcmp(before->file, after->file) != 0)
+        count_one(changes, count, "zone %s: file %s, was %s", after->name, after->file,
+                  before->file);
+    else if (before->nnodes != after->nnodes)
+        count_one(changes, count, "zone %s: %zu names, was %zu, with the same serial %u",
+                  after->name, after->nnodes, before->nnodes, after->serial);
+}
+
+void changes_between(const struct model *before, const struct model *after, struct changes *changes)
+{
+    struct listing old, new;
+    uint32_t found;
+    list_zones(before, changes->arena, &old);
+    list_zones(after, changes->arena, &new);
+    compare(&old, &new, "zone", &changes->zones, changes);
+    for (size_t i = 0; i < new.count; i++)
+        if (table_get(old.by_key, new.keys[i], strlen(new.keys[i]), &found))
+            compare_zone(&before->zones[found], &after->zones[i], changes);
+    table_free(old.by_key);
+    table_free(new.by_key);
+    list_targets(before, changes->arena, &old);
+    list_targets(after, changes->arena, &new);
+    compare(&old, &new, "target", &changes->targets, changes);
+    table_free(old.by_key);
+    table_free(new.by_key);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/render.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* JSON is UTF-8; a file's name or a piece of a file may be anything. */
+static json_t *lossy_text(const char *text)
+{
+    char *copy = memory_strdup(text);
+    for (char *at = copy; *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?';
+    json_t *json = json_string(copy);
+    free(copy);
+    return json;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    if (!text)
+        return json_null();
+    json_t *json = json_string(text);
+    return json ? json : lossy_text(text);
+}
+
+static json_t *integer(uint64_t number)
+{
+    return json_integer((json_int_t)number);
+}
+
+static json_t *seconds(int64_t ms)
+{
+    return json_real((double)ms / 1000);
+}
+
+static json_t *texts(const char *const *list)
+{
+    json_t *array = json_array();
+    for (; *list; list++)
+        json_array_append_new(array, text_or_null(*list));
+    return array;
+}
+
+json_t *render_error(const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    json_t *json = json_object();
+    json_object_set_new(json, "error", text_or_null(text));
+    return json;
+}
+
+static json_t *render_target(const struct engine_target *target, int64_t now_ms)
+{
+    const struct verdict *verdict = &target->verdict;
+    char address[ADDRESS_TEXT_SIZE];
+    address_format(&target->address, address);
+    json_t *json = json_object();
+    json_object_set_new(json, "host", text_or_null(target->host));
+    json_object_set_new(json, "address", text_or_null(address));
+    json_object_set_new(json, "port", integer(target->port));
+    json_object_set_new(json, "check", text_or_null(target->check));
+    json_object_set_new(json, "verdict", text_or_null(verdict_status_word(verdict->status)));
+    json_object_set_new(json, "forced", text_or_null(verdict_forced_word(verdict->forced)));
+    json_object_set_new(json, "reason", text_or_null(reason_word(verdict->reason)));
+    json_object_set_new(json, "since_s", seconds(now_ms - verdict->since_ms));
+    json_object_set_new(json, "rtt_ms",
+                        verdict->rtt_ms < 0 ? json_null() : json_real((double)verdict->rtt_ms));
+    json_object_set_new(json, "last_probe_s",
+                        verdict->last_probe_ms < 0 ? json_null()
+                                                   : seconds(now_ms - verdict->last_probe_ms));
+    json_object_set_new(json, "probes", integer(verdict->probes));
+    json_object_set_new(json, "failures", integer(verdict->failures));
+    json_object_set_new(json, "unknowns", integer(verdict->unknowns));
+    json_object_set_new(json, "known", json_boolean(verdict->known));
+    json_object_set_new(json, "meaning", text_or_null(reason_sentence(verdict->reason)));
+    json_object_set_new(json, "detail", text_or_null(verdict->detail));
+    return json;
+}
+
+static json_t *render_targets(const struct engine_target *targets, size_t count, int64_t now_ms)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, render_target(&targets[i], now_ms));
+    return array;
+}
+
+static json_t *render_pool(const struct engine_pool *pool)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "name", text_or_null(pool->name));
+    json_object_set_new(json, "serving", texts(pool->serving));
+    json_object_set_new(json, "removed", texts(pool->removed));
+    json_object_set_new(json, "fail_open", json_boolean(pool->fail_open));
+    json_object_set_new(json, "servfail", json_boolean(pool->servfail));
+    json_object_set_new(json, "ttl_s", integer(pool->ttl_s));
+    json_object_set_new(json, "owners", integer(pool->nowners));
+    return json;
+}
+
+static json_t *render_zone(const struct engine_zone *zone)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "name", text_or_null(zone->name));
+    json_object_set_new(json, "file", text_or_null(zone->file));
+    json_object_set_new(json, "state", json_string(zone->failed ? "failed" : "ok"));
+    json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
+    return json;
+}
+
+static json_t *render_queries(const struct server_numbers *numbers)
+{
+    static const char *const names[16] = {
+        "noerror", "formerr", "servfail", "nxdomain",  "notimp",  "refused", "yxdomain", "yxrrset",
+        "nxrrset", "notauth", "notzone",  "dsotypeni", "rcode12", "rcode13", "rcode14",  "rcode15",
+    };
+    json_t *json = json_object(), *rcodes = json_object();
+    json_object_set_new(json, "udp", integer(numbers->udp_queries));
+    json_object_set_new(json, "tcp", integer(numbers->tcp_queries));
+    json_object_set_new(json, "answers", integer(numbers->answers));
+    json_object_set_new(json, "truncated", integer(numbers->truncated));
+    json_object_set_new(json, "dropped", integer(numbers->dropped));
+    json_object_set_new(json, "tcp_connections", integer(numbers->tcp_connections));
+    for (size_t i = 0; i < 16; i++) /* those that we give always, the others when they came */
+        if (i <= 5 || numbers->rcodes[i])
+            json_object_set_new(rcodes, names[i], integer(numbers->rcodes[i]));
+    json_object_set_new(json, "rcodes", rcodes);
+    return json;
+}
+
+json_t *render_status(const struct engine_status *status, const struct server_numbers *numbers)
+{
+    json_t *json = json_object(), *pools = json_array(), *zones = json_array();
+    json_t *prober = json_object();
+    for (size_t i = 0; i < status->npools; i++)
+        json_array_append_new(pools, render_pool(&status->pools[i]));
+    for (size_t i = 0; i < status->nzones; i++)
+        json_array_append_new(zones, render_zone(&status->zones[i]));
+    json_object_set_new(prober, "sessions", integer(status->sessions));
+    json_object_set_new(prober, "late_max_ms", integer((uint64_t)status->late_max_ms));
+    json_object_set_new(json, "version", json_string(EVERMX_VERSION));
+    json_object_set_new(json, "uptime_s", seconds(status->now_ms - status->started_ms));
+    json_object_set_new(json, "serial", integer(status->serial));
+    json_object_set_new(json, "targets",
+                        render_targets(status->targets, status->ntargets, status->now_ms));
+    json_object_set_new(json, "pools", pools);
+    json_object_set_new(json, "zones", zones);
+    json_object_set_new(json, "queries", render_queries(numbers));
+    json_object_set_new(json, "prober", prober);
+    return json;
+}
+
+static const char *member_state_word(enum member_state state)
+{
+    static const char *const words[] = {
+        [MEMBER_SERVED] = "served",   [MEMBER_DEMOTED] = "demoted", [MEMBER_DOWN] = "down",
+        [MEMBER_STANDBY] = "standby", [MEMBER_OUTSIDE] = "outside",
+    };
+    return words[state];
+}
+
+static json_t *render_record(const struct engine_record *record)
+{
+    json_t *json = json_object(), *targets = json_array();
+    for (size_t i = 0; i < record->ntargets; i++)
+        json_array_append_new(targets, integer(record->targets[i]));
+    json_object_set_new(json, "text", text_or_null(record->text));
+    json_object_set_new(json, "state", json_string(member_state_word(record->state)));
+    json_object_set_new(json, "host", text_or_null(record->host));
+    json_object_set_new(json, "weight", integer(record->weight));
+    json_object_set_new(json, "targets", targets);
+    return json;
+}
+
+json_t *render_explanation(const char *name, const char *rrtype,
+                           const struct engine_explanation *explanation)
+{
+    json_t *json = json_object(), *records = json_array();
+    for (size_t i = 0; i < explanation->nrecords; i++)
+        json_array_append_new(records, render_record(&explanation->records[i]));
+    json_object_set_new(json, "name", text_or_null(name));
+    json_object_set_new(json, "type", text_or_null(rrtype));
+    json_object_set_new(json, "zone", text_or_null(explanation->zone));
+    json_object_set_new(json, "owner", text_or_null(explanation->owner));
+    json_object_set_new(json, "how", text_or_null(explanation->how));
+    json_object_set_new(json, "pool", text_or_null(explanation->pool));
+    json_object_set_new(json, "ttl_s", integer(explanation->ttl_s));
+    json_object_set_new(json, "fail_open", json_boolean(explanation->fail_open));
+    json_object_set_new(json, "servfail", json_boolean(explanation->servfail));
+    json_object_set_new(json, "records", records);
+    json_object_set_new(
+        json, "targets",
+        render_targets(explanation->targets, explanation->ntargets, explanation->now_ms));
+    return json;
+}
+
+json_t *render_forced(const char *host, enum verdict_forced forced, size_t targets)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "host", text_or_null(host));
+    json_object_set_new(json, "forced", text_or_null(verdict_forced_word(forced)));
+    json_object_set_new(json, "targets", integer(targets));
+    return json;
+}
+
+static json_t *render_diagnostics(const struct diagnostics *diagnostics)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct diagnostic *diagnostic = &diagnostics->list[i];
+        bool is_error = diagnostic->severity == SEVERITY_ERROR;
+        json_t *json = json_object();
+        json_object_set_new(json, "severity", json_string(is_error ? "error" : "warning"));
+        json_object_set_new(json, "file", text_or_null(diagnostic->file));
+        json_object_set_new(json, "line", json_integer(diagnostic->line));
+        json_object_set_new(json, "column", json_integer(diagnostic->column));
+        json_object_set_new(json, "text", text_or_null(diagnostic->text));
+        json_array_append_new(array, json);
+    }
+    return array;
+}
+
+static json_t *render_counts(const struct changes_counts *counts)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "added", integer(counts->added));
+    json_object_set_new(json, "removed", integer(counts->removed));
+    json_object_set_new(json, "changed", integer(counts->changed));
+    return json;
+}
+
+json_t *render_reload(bool done, const struct diagnostics *diagnostics,
+                      const struct changes *changes)
+{
+    json_t *json;
+    if (done) {
+        json_t *lines = json_array();
+        for (size_t i = 0; i < changes->nlines; i++)
+            json_array_append_new(lines, text_or_null(changes->lines[i]));
+        json = json_object();
+        json_object_set_new(json, "reloaded", json_true());
+        json_object_set_new(json, "zones", render_counts(&changes->zones));
+        json_object_set_new(json, "targets", render_counts(&changes->targets));
+        json_object_set_new(json, "changes", lines);
+    } else {
+        json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,
+                            diagnostics->errors == 1 ? "" : "s");
+    }
+    json_object_set_new(json, "diagnostics", render_diagnostics(diagnostics));
+    return json;
+}
+
+json_t *render_stopping(void)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "stopping", json_true());
+    return json;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What each command of the control socket answers and does. */
+#include "../support/control_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- commands ---- */
+
+static void test_status_has_all_fields(void **state)
+{
+    static const struct {
+        const char *key;
+        json_type type;
+    } fields[] = {
+        {"host", JSON_STRING},       {"address", JSON_STRING}, {"port", JSON_INTEGER},
+        {"check", JSON_STRING},      {"verdict", JSON_STRING}, {"forced", JSON_NULL},
+        {"reason", JSON_STRING},     {"since_s", JSON_REAL},   {"rtt_ms", JSON_NULL},
+        {"last_probe_s", JSON_NULL}, {"probes", JSON_INTEGER}, {"failures", JSON_INTEGER},
+        {"detail", JSON_STRING},
+    };
+    (void)state;
+    json_t *answer = client_ask("status");
+    assert_string_equal(text_at(answer, "version"), EVERMX_VERSION);
+    assert_true(json_real_value(json_object_get(answer, "uptime_s")) >= 0);
+    assert_true(integer_at(answer, "serial") >= 1);
+    json_t *targets = json_object_get(answer, "targets");
+    assert_int_equal(json_array_size(targets), 3 + FIXTURE_BIG_HOSTS);
+    json_t *target = find_by(targets, "address", "127.0.0.12");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (json_typeof(json_object_get(target, fields[i].key)) != fields[i].type)
+            fail_msg("'%s' is of another type", fields[i].key);
+    assert_string_equal(text_at(target, "host"), "mx2.example.test");
+    assert_string_equal(text_at(target, "check"), "smtp");
+    assert_string_equal(text_at(target, "verdict"), "up");
+    assert_int_equal(integer_at(target, "port"), 25);
+    assert_int_equal(integer_at(find_by(targets, "check", "imaps"), "port"), 993);
+    json_t *queries = json_object_get(answer, "queries");
+    assert_int_equal(integer_at(queries, "udp"), 0);
+    assert_int_equal(integer_at(queries, "tcp"), 0);
+    assert_int_equal(integer_at(json_object_get(queries, "rcodes"), "servfail"), 0);
+    json_decref(answer);
+}
+
+static void test_status_pools_and_zones(void **state)
+{
+    (void)state;
+    json_t *answer = client_ask("status");
+    json_t *pool = find_by(json_object_get(answer, "pools"), "name", "example.test MX");
+    assert_int_equal(json_array_size(json_object_get(pool, "serving")), 2);
+    assert_true(holds_text(json_object_get(pool, "serving"), "mx1.example.test"));
+    assert_true(holds_text(json_object_get(pool, "serving"), "mx2.example.test"));
+    assert_int_equal(json_array_size(json_object_get(pool, "removed")), 0);
+    assert_true(json_is_false(json_object_get(pool, "fail_open")));
+    json_t *zones = json_object_get(answer, "zones");
+    assert_int_equal(json_array_size(zones), 2);
+    json_t *zone = find_by(zones, "name", "example.test");
+    assert_string_equal(text_at(zone, "file"), fixture.zone);
+    assert_string_equal(text_at(zone, "state"), "ok");
+    assert_int_equal(integer_at(zone, "serial"), 1);
+    /* No UTF-8, so no JSON as it is. */
+    assert_non_null(strstr(text_at(find_by(zones, "name", "big.test"), "file"), "/big?.zone"));
+    json_decref(answer);
+}
+
+static void test_explain(void **state)
+{
+    (void)state;
+    json_t *answer = client_ask("explain EXAMPLE.test."),
+           *same = client_ask("explain EXAMPLE.test. mx");
+    assert_string_equal(text_at(answer, "type"), "MX");
+    assert_string_equal(text_at(answer, "zone"), "example.test");
+    assert_string_equal(text_at(answer, "pool"), "example.test MX");
+    json_t *records = json_object_get(answer, "records");
+    assert_int_equal(json_array_size(records), 2);
+    assert_int_equal(json_array_size(json_object_get(same, "records")), 2);
+    json_t *record = find_by(records, "host", "mx1.example.test");
+    assert_string_equal(text_at(record, "state"), "served");
+    json_t *numbers = json_object_get(record, "targets");
+    assert_int_equal(json_array_size(numbers), 1);
+    size_t number = (size_t)json_integer_value(json_array_get(numbers, 0));
+    json_t *target = json_array_get(json_object_get(answer, "targets"), number);
+    assert_string_equal(text_at(target, "address"), "127.0.0.11");
+    assert_string_equal(text_at(target, "check"), "smtp");
+    json_decref(answer);
+    json_decref(same);
+    answer = client_ask("explain elsewhere.test A");
+    assert_true(json_is_null(json_object_get(answer, "zone")));
+    json_decref(answer);
+}
+
+static void test_explain_refuses(void **state)
+{
+    (void)state;
+    assert_error("explain", "usage: explain NAME [TYPE]");
+    assert_error("explain a b c", "usage: explain NAME [TYPE]");
+    assert_error("explain a..b", "'a..b' is no domain name");
+    assert_error("explain example.test MAX", "'MAX' is no type");
+    assert_error("explain example.test ANY", "'ANY' is no type");
+}
+
+static void assert_mx1(const char *request, const char *forced, bool served)
+{
+    json_t *answer = client_ask(request);
+    assert_int_equal(integer_at(answer, "targets"), 2); /* smtp and imaps */
+    assert_string_equal(text_at(answer, "forced"), forced);
+    json_decref(answer);
+    answer = client_ask("status");
+    json_t *target = find_by(json_object_get(answer, "targets"), "host", "mx1.example.test");
+    assert_string_equal(text_at(target, "forced"), forced);
+    json_t *pool = find_by(json_object_get(answer, "pools"), "name", "example.test MX");
+    assert_int_equal(holds_text(json_object_get(pool, "serving"), "mx1.example.test"), served);
+    assert_int_equal(holds_text(json_object_get(pool, "removed"), "mx1.example.test"), !served);
+    json_decref(answer);
+}
+
+static void test_force(void **state)
+{
+    (void)state;
+    assert_mx1("drain mx1.example.test", "drain", false);
+    assert_mx1("undrain MX1.example.test.", "(none)", true);
+    assert_mx1("  force\tmx1.example.test  down ", "down", false);
+    assert_mx1("force mx1.example.test up", "up", true);
+    assert_mx1("force mx1.example.test auto", "(none)", true);
+    assert_error("force mx1.example.test sideways", "'sideways' is none of up, down, auto");
+    assert_error("force mx1.example.test", "usage: force HOST up|down|auto");
+    assert_error("drain", "usage: drain HOST");
+    assert_error("drain nobody.example.test", "nobody.example.test");
+}
+
+static void test_reload(void **state)
+{
+    (void)state;
+    control_fixture_zone(7, "@ MX 10 mx3\nmx3 A 127.0.0.13\n");
+    json_t *answer = client_ask("reload");
+    assert_true(json_is_true(json_object_get(answer, "reloaded")));
+    assert_int_equal(integer_at(json_object_get(answer, "zones"), "changed"), 1);
+    assert_int_equal(integer_at(json_object_get(answer, "targets"), "added"), 1);
+    assert_int_equal(integer_at(json_object_get(answer, "targets"), "removed"), 0);
+    json_t *changes = json_object_get(answer, "changes");
+    assert_true(holds_text(changes, "zone example.test: serial 7, was 1"));
+    assert_true(holds_text(changes, "target mx3.example.test 127.0.0.13@25 smtp: added"));
+    json_decref(answer);
+}
+
+static void test_reload_of_a_bad_file_changes_nothing(void **state)
+{
+    (void)state;
+    control_fixture_zone(8, "mx4 A 127.0.0.300\nmx5 BAD data\n");
+    json_t *answer = client_ask("reload");
+    assert_non_null(strstr(text_at(answer, "error"), "nothing has changed"));
+    json_t *diagnostics = json_object_get(answer, "diagnostics");
+    assert_true(json_array_size(diagnostics) >= 2);
+    json_t *first = find_by(diagnostics, "severity", "error");
+    assert_string_equal(text_at(first, "file"), fixture.zone);
+    assert_true(integer_at(first, "line") > 0);
+    json_decref(answer);
+    answer = client_ask("status");
+    json_t *zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    assert_true(integer_at(zone, "serial") < 8);
+    json_decref(answer);
+    control_fixture_zone(1, "");
+    json_decref(client_ask("reload"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_has_all_fields),
+        cmocka_unit_test(test_status_pools_and_zones),
+        cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain_refuses),
+        cmocka_unit_test(test_force),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_of_a_bad_file_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, control_fixture_up, control_fixture_down);
+}

@@ -1,0 +1,525 @@
+#!/bin/bash
+# test_daemon.sh - evermxd and evermxctl from the outside: options, start, reload, signals, end.
+#
+# EVERMX_BUILD   where the programs are, default build
+#
+# All on loopback and high ports, in a directory of its own. No mail host runs: those of the zone
+# refuse connections, so all are down and all are answered. What needs root is skipped without.
+
+set -u
+LC_ALL=C
+export LC_ALL
+unset EVERMX_CONTROL JOURNAL_STREAM
+
+repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 1
+build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
+evermxd=$build/evermxd
+evermxctl=$build/evermxctl
+work=$(mktemp -d) || exit 1
+chmod 755 "$work"
+cd "$work" || exit 1
+
+readonly DEADLINE_S=15
+passed=0 failed=0 skipped=0
+started=()
+
+clean_up() {
+    local pid
+    disown -a # without a word on their end
+    for pid in "${started[@]}"; do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+# ---- expectations ----
+
+pass() {
+    passed=$((passed + 1))
+}
+
+fail() {
+    failed=$((failed + 1))
+    printf 'FAILED: %s\n' "$*"
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    printf 'skipped: %s\n' "$*"
+}
+
+is() { # WHAT EXPECTED FOUND
+    if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', found '$3'"; fi
+}
+
+has() { # WHAT PART TEXT
+    if [[ $3 == *"$2"* ]]; then pass; else fail "$1: expected '$2' in '$3'"; fi
+}
+
+lacks() { # WHAT PART TEXT
+    if [[ $3 != *"$2"* ]]; then pass; else fail "$1: expected no '$2' in '$3'"; fi
+}
+
+# Runs a command until it succeeds.
+within() {
+    local end=$((SECONDS + DEADLINE_S))
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+soon() { # WHAT COMMAND ...
+    local what=$1
+    shift
+    if within "$@"; then pass; else fail "$what: not within $DEADLINE_S s"; fi
+}
+
+# Sets out, err, status.
+run() {
+    timeout --kill-after=2 30 "$@" >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    out=$(<"$work/out")
+    err=$(<"$work/err")
+}
+
+# ---- evermxd ----
+
+# Sets pid and log; returns when it is ready, or fails when it has ended.
+start() { # NAME OPTION ...
+    log=$work/$1.log
+    shift
+    : >"$log"
+    "$evermxd" "$@" 2>"$log" </dev/null &
+    pid=$!
+    started+=("$pid")
+    within ready_or_gone
+    grep -q ' ready on ' "$log" || { fail "start with '$*': $(<"$log")"; return 1; }
+}
+
+ready_or_gone() {
+    grep -q ' ready on ' "$log" || ! kill -0 "$pid" 2>/dev/null
+}
+
+logged() {
+    grep -qF -- "$1" "$log"
+}
+
+gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# Sets status; a process that does not end within the deadline has status 999.
+await_end() {
+    if within gone "$1"; then
+        wait "$1"
+        status=$?
+    else
+        status=999
+    fi
+}
+
+ask() { # PORT NAME TYPE [OPTION ...]: the answer's records, sorted
+    local port=$1 name=$2 type=$3
+    shift 3
+    kdig -p "$port" +timeout=2 +retry=1 +short "${@:-@127.0.0.1}" "$name" "$type" 2>&1 | sort
+}
+
+header_of() { # PORT NAME TYPE: status and flags
+    kdig @127.0.0.1 -p "$1" +timeout=2 +retry=1 "$2" "$3" 2>&1 | sed -n 's/.*status: \([A-Z]*\).*/\1/p; s/^;; Flags: \([a-z ]*\);.*/\1/p' | tr '\n' ' '
+}
+
+answers() { # EXPECTED PORT NAME TYPE
+    [ "$(ask "$2" "$3" "$4" | tr '\n' ' ')" = "$1" ]
+}
+
+# A port that nobody has now, for UDP and TCP.
+free_port() {
+    local try
+    while :; do
+        try=$((20000 + RANDOM % 12000))
+        grep -qi ":$(printf %04X $try) " /proc/net/{udp,tcp,udp6,tcp6} || break
+    done
+    echo "$try"
+}
+
+# The mail hosts' addresses are those of no other test; zones share them, and so their targets.
+write_zone() { # FILE ORIGIN SERIAL [LINE ...]
+    local file=$1 origin=$2 serial=$3
+    shift 3
+    cat >"$file" <<ZONE
+\$ORIGIN $origin.
+\$TTL 300
+@ SOA ns hostmaster $serial 3600 600 86400 5
+@ NS ns
+ns A 127.0.0.53
+@ MX 10 mx1
+@ MX 20 mx2
+mx1 A 127.77.0.11
+mx2 A 127.77.0.12
+_imaps._tcp SRV 0 1 993 mx1
+ZONE
+    [ $# -eq 0 ] || printf '%s\n' "$@" >>"$file"
+}
+
+# ---- tests ----
+
+test_usage() {
+    run "$evermxd" -V
+    is "-V" 0 "$status"
+    has "-V" "evermxd $(sed -n '1s/^evermx \([0-9.]*\).*/\1/p' "$repository/CHANGES")" "$out"
+    run "$evermxd" -h
+    is "-h" 0 "$status"
+    has "-h" "--listen ADDRESS@PORT" "$out"
+    run "$evermxd" --nonsense
+    is "unknown option" 64 "$status"
+    run "$evermxd" --zone z extra
+    is "argument" 64 "$status"
+    has "argument" "unexpected argument: extra" "$err"
+    run "$evermxd" --zone z --listen 127.0.0.1:5300
+    is "bad address" 64 "$status"
+    has "bad address" "not 127.0.0.1:5300" "$err"
+    if [ ! -e /etc/evermx/evermx.yaml ]; then
+        run "$evermxd"
+        is "nothing to serve" 64 "$status"
+        has "nothing to serve" "there is no /etc/evermx/evermx.yaml" "$err"
+    fi
+    write_zone usage.zone example.test 1
+    run "$evermxd" --zone usage.zone
+    is "no address" 1 "$status"
+    has "no address" "--listen 127.0.0.1@5300" "$err"
+    run "$evermxd" --zone none.zone --listen 127.0.0.1@"$(free_port)" --control usage.sock
+    is "no file" 1 "$status"
+    has "no file" "none.zone" "$err"
+}
+
+test_check() {
+    write_zone check.zone example.test 1
+    run "$evermxd" -t --zone check.zone
+    is "-t" 0 "$status"
+    # Names: the apex, ns, mx1, mx2, _imaps._tcp, and _tcp between. Pools: MX, SRV, and the
+    # addresses of mx1 and mx2.
+    is "-t" "configuration is good: 1 zone, 6 names, 3 targets, 4 pools" "$out"
+    printf 'zones:\n  - check.zone\n' >no-listen.yaml
+    run "$evermxd" -t -c no-listen.yaml
+    is "-t without an address" 1 "$status"
+    has "-t without an address" "no address to listen on" "$err"
+}
+
+test_check_tells_all() {
+    cat >bad.yaml <<'YAML'
+server:
+  listen: ["127.0.0.1@99999"]
+  worker: 2
+zones:
+  - check.zone
+checks:
+  smtp: {interval: 2 parsecs}
+YAML
+    run "$evermxd" -t -c bad.yaml
+    is "bad configuration" 1 "$status"
+    is "bad configuration" "" "$out"
+    has "address" "bad.yaml:2:12: error: " "$err"
+    has "key" "bad.yaml:3:3: error: " "$err"
+    has "unit" "bad.yaml:7:20: error: " "$err"
+    write_zone bad.zone example.test 1 'mx3 A 127.0.0.300' 'other.test. A 127.0.0.1' 'mx1 CNAME mx2'
+    run "$evermxd" -t --zone bad.zone --zone check.zone
+    is "bad zone" 1 "$status"
+    has "bad address" "bad.zone:11: error: " "$err"
+    has "out of zone" "bad.zone:12: error: " "$err"
+    has "CNAME beside A" "bad.zone:13: error: " "$err"
+}
+
+test_answers() {
+    local port
+    port=$(free_port)
+    write_zone answers.zone example.test 1
+    write_zone second.zone second.test 1
+    start answers --zone answers.zone --zone second.zone --listen "127.0.0.1@$port" \
+        --listen "[::1]@$port" --control answers.sock || return
+    has "ready line" "ready on 127.0.0.1@$port [::1]@$port: 2 zones, 3 targets" "$(<"$log")"
+    is "UDP" "10 mx1.example.test. 20 mx2.example.test. " "$(ask "$port" example.test MX | tr '\n' ' ')"
+    is "TCP" 127.77.0.11 "$(ask "$port" mx1.example.test A @127.0.0.1 +tcp)"
+    is "second zone" 127.77.0.12 "$(ask "$port" MX2.second.TEST A)"
+    is "authoritative" "NOERROR qr aa rd " "$(header_of "$port" example.test MX)"
+    is "outside" "REFUSED qr rd " "$(header_of "$port" elsewhere.test MX)"
+    is "no name" "NXDOMAIN qr aa rd " "$(header_of "$port" none.example.test MX)"
+    if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
+        is "IPv6 UDP" 127.77.0.11 "$(ask "$port" mx1.example.test A @::1)"
+        is "IPv6 TCP" 127.77.0.11 "$(ask "$port" mx1.example.test A @::1 +tcp)"
+    else
+        skip "no ::1 here"
+    fi
+    test_second_instance "$port"
+    test_control_program "$port"
+    test_reload "$port"
+    test_drain "$port"
+    kill -TERM "$pid"
+    await_end "$pid"
+    is "SIGTERM" 0 "$status"
+    if [ -e answers.sock ]; then fail "the control socket stays behind"; else pass; fi
+}
+
+test_second_instance() {
+    run "$evermxd" --zone answers.zone --listen "127.0.0.1@$1" --control second.sock
+    is "port in use" 1 "$status"
+    has "port in use" "127.0.0.1@$1" "$err"
+    has "port in use" "Address already in use" "$err"
+    if [ -e second.sock ]; then fail "port in use: a control socket stays behind"; else pass; fi
+    run "$evermxd" --zone answers.zone --listen "127.0.0.1@$(free_port)" --control answers.sock
+    is "control socket in use" 1 "$status"
+    has "control socket in use" "answers.sock: another evermxd listens there" "$err"
+    is "the first one goes on" 127.77.0.11 "$(ask "$1" mx1.example.test A)"
+}
+
+all_down() {
+    "$evermxctl" -s answers.sock status >"$work/out" && [ "$(grep -c 'smtp .*DOWN' "$work/out")" = 2 ]
+}
+
+test_control_program() {
+    soon "all refuse, so all are down" all_down
+    out=$(<"$work/out")
+    has "status" "mx1.example.test  127.77.0.11  25    smtp   DOWN" "$out"
+    has "status" "FAIL OPEN" "$out"
+    lacks "no colours in a pipe" $'\033' "$out"
+    has "uptime and queries" ", 2 zones, " "$out"
+    run "$evermxctl" -s answers.sock --color status
+    has "colours" $'\033[31mDOWN\033[0m' "$out"
+    run "$evermxctl" -s answers.sock status --json
+    has "JSON" '"reason": "refused"' "$out"
+    is "JSON" 0 "$status"
+    EVERMX_CONTROL=answers.sock run "$evermxctl" explain example.test
+    is "explain" 0 "$status"
+    has "explain" "127.77.0.11@25 smtp: DOWN for " "$out"
+    run "$evermxctl" -s answers.sock explain elsewhere.test
+    is "explain elsewhere" 0 "$status"
+    run "$evermxctl" -s answers.sock drain nobody.test
+    is "error of the server" 1 "$status"
+    has "error of the server" "nobody.test" "$err"
+    run "$evermxctl" -s answers.sock nonsense
+    is "no command" 2 "$status"
+    run "$evermxctl" -s answers.sock drain 'mx1 mx2'
+    is "blank in an argument" 2 "$status"
+    run "$evermxctl" -s none.sock status
+    is "no socket" 3 "$status"
+    has "no socket" "none.sock: No such file or directory; does evermxd run" "$err"
+    printf 'server:\n  listen: ["127.0.0.1@%s"]\n  control: answers.sock\nzones: [answers.zone]\n' "$1" >ctl.yaml
+    run "$evermxctl" -c ctl.yaml status
+    is "socket by configuration" 0 "$status"
+}
+
+serial_is() {
+    [ "$(ask "$2" "$3" SOA | cut -d' ' -f3)" = "$1" ]
+}
+
+test_reload() {
+    write_zone answers.zone example.test 2 'mx3 A 127.0.0.300' '@ MX 30 mx3'
+    kill -HUP "$pid"
+    soon "SIGHUP with a bad zone" logged "reload: 1 error, nothing has changed"
+    has "SIGHUP with a bad zone" "answers.zone:11: error: " "$(<"$log")"
+    is "nothing has changed" "10 mx1.example.test. 20 mx2.example.test. " "$(ask "$1" example.test MX | tr '\n' ' ')"
+    if serial_is 1 "$1" example.test; then pass; else fail "the serial has changed"; fi
+    run "$evermxctl" -s answers.sock reload
+    is "reload with a bad zone" 1 "$status"
+    has "reload with a bad zone" "answers.zone:11: error: " "$err"
+    rm second.zone
+    write_zone answers.zone example.test 3
+    run "$evermxctl" -s answers.sock reload
+    is "reload with a missing zone" 1 "$status"
+    has "reload with a missing zone" "second.zone" "$err"
+    write_zone answers.zone example.test 4 'mx3 A 127.77.0.13' '@ MX 30 mx3'
+    write_zone second.zone second.test 1
+    kill -HUP "$pid"
+    soon "SIGHUP" serial_is 4 "$1" example.test
+    is "SIGHUP" 127.77.0.13 "$(ask "$1" mx3.example.test A)"
+    soon "the log tells" logged "reload: target mx3.example.test 127.77.0.13@25 smtp: added"
+    has "the log tells" "reload: zone example.test: serial 4, was 1" "$(<"$log")"
+    write_zone answers.zone example.test 5
+    run "$evermxctl" -s answers.sock reload
+    is "reload" 0 "$status"
+    has "reload" "target mx3.example.test 127.77.0.13@25 smtp: removed" "$out"
+    is "the second zone is still there" 127.77.0.12 "$(ask "$1" mx2.second.test A)"
+}
+
+test_drain() {
+    run "$evermxctl" -s answers.sock force mx2.example.test up
+    is "force" 0 "$status"
+    soon "force is in the answers" answers "20 mx2.example.test. " "$1" example.test MX
+    write_zone answers.zone example.test 6
+    run "$evermxctl" -s answers.sock reload
+    is "reload keeps what is forced" "20 mx2.example.test. " "$(ask "$1" example.test MX | tr '\n' ' ')"
+    run "$evermxctl" -s answers.sock force mx1.example.test up
+    soon "both" answers "10 mx1.example.test. 20 mx2.example.test. " "$1" example.test MX
+    run "$evermxctl" -s answers.sock drain mx1.example.test
+    has "drain" "mx1.example.test: drain (2 targets)" "$out"
+    soon "drain is in the answers" answers "20 mx2.example.test. " "$1" example.test MX
+    run "$evermxctl" -s answers.sock explain example.test
+    has "explain a drain" "10 mx1.example.test." "$out"
+    has "explain a drain" "held back" "$out"
+    has "explain a drain" "drained (down for " "$out"
+}
+
+test_configuration_file() {
+    local port other
+    port=$(free_port) other=$(free_port)
+    mkdir -p etc
+    write_zone etc/one.zone one.test 1
+    printf 'server:\n  listen: ["127.0.0.1@%s"]\n  control: %s/conf.sock\n  probing: off\nzones:\n  - one.zone\n' \
+        "$port" "$work" >etc/evermx.yaml
+    start conf -c etc/evermx.yaml || return
+    is "zone beside the configuration" 127.77.0.11 "$(ask "$port" mx1.one.test A)"
+    sed -i "s/@$port/@$other/; s/probing: off/workers: 3/" etc/evermx.yaml
+    run "$evermxctl" -s conf.sock reload
+    is "reload of other settings" 0 "$status"
+    has "listen" "warning: listen: differs from what evermxd was started with: needs a restart" "$err"
+    has "probing" "warning: probing: differs" "$err"
+    has "workers" "warning: workers: differs" "$err"
+    lacks "control" "control: differs" "$err"
+    echo 'nonsense: yes' >>etc/evermx.yaml
+    run "$evermxctl" -s conf.sock reload
+    is "reload of a bad configuration" 1 "$status"
+    has "reload of a bad configuration" "evermx.yaml:7:1: error: " "$err"
+    is "it goes on" 127.77.0.11 "$(ask "$port" mx1.one.test A)"
+    run "$evermxctl" -s conf.sock stop
+    is "stop" 0 "$status"
+    # It has let go of all when evermxctl returns; only the last step of its end may be left.
+    if [ -e conf.sock ]; then fail "stop: the control socket stays behind"; else pass; fi
+    await_end "$pid"
+    is "stop" 0 "$status"
+    run "$evermxctl" -s conf.sock status
+    is "stopped" 3 "$status"
+}
+
+test_bad_zone_at_start() {
+    local port
+    port=$(free_port)
+    write_zone good.zone good.test 1
+    write_zone bad.zone bad.test 1 'mx3 A 127.0.0.300'
+    start bad --zone bad.zone --zone none.zone --zone good.zone --listen "127.0.0.1@$port" --control bad.sock || return
+    is "bad zone" "SERVFAIL" "$(header_of "$port" mx1.bad.test A | cut -d' ' -f1)"
+    is "bad zone's apex" "SERVFAIL" "$(header_of "$port" bad.test SOA | cut -d' ' -f1)"
+    is "good zone" 127.77.0.11 "$(ask "$port" mx1.good.test A)"
+    has "log" "bad.zone:11: error: " "$(<"$log")"
+    has "log" "none.zone: error: " "$(<"$log")"
+    run "$evermxctl" -s bad.sock status
+    has "status" "zone bad.test is bad: SERVFAIL" "$out"
+    write_zone bad.zone bad.test 2
+    write_zone none.zone none.test 1
+    run "$evermxctl" -s bad.sock reload
+    has "mended" "zone bad.test: good again, serial 2" "$out"
+    has "mended" "zone none.test: added" "$out"
+    is "mended" 127.77.0.11 "$(ask "$port" mx1.bad.test A)"
+    kill -INT "$pid"
+    await_end "$pid"
+    is "SIGINT" 0 "$status"
+}
+
+test_user() {
+    local port
+    port=$(free_port)
+    if [ "$EUID" -ne 0 ] || ! id nobody >/dev/null 2>&1; then
+        skip "becoming another user needs root"
+        return
+    fi
+    mkdir -p run
+    write_zone user.zone user.test 1
+    printf 'server:\n  listen: ["127.0.0.1@%s"]\n  control: %s/run/user.sock\n  user: nobody\nzones: [user.zone]\n' \
+        "$port" "$work" >user.yaml
+    start user -c user.yaml || return
+    is "all ids" "$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)" \
+        "$(sed -n 's/^Uid:\t//p' "/proc/$pid/status" | tr '\t' ' ')"
+    is "groups" "$(id -g nobody)" "$(sed -n 's/^Groups:\t//p' "/proc/$pid/status" | tr -d ' ')"
+    is "control socket" "$(id -u nobody) 660" "$(stat -c '%u %a' run/user.sock)"
+    is "answers" 127.77.0.11 "$(ask "$port" mx1.user.test A)"
+    write_zone user.zone user.test 2
+    run "$evermxctl" -s run/user.sock reload
+    is "reload" 0 "$status"
+    kill -TERM "$pid"
+    await_end "$pid"
+    is "end" 0 "$status"
+    sed -i 's/user: nobody/user: nobody-of-that-name/' user.yaml
+    run "$evermxd" -t -c user.yaml
+    has "unknown user" "this machine has no user 'nobody-of-that-name'" "$err"
+}
+
+# Nobody else than root may make a socket in /run/evermx; the server starts nevertheless.
+test_default_control_socket() {
+    local port
+    port=$(free_port)
+    write_zone plain.zone plain.test 1
+    if [ "$EUID" -ne 0 ] || ! setpriv --reuid=65534 --clear-groups test -x "$evermxd"; then
+        skip "evermxd cannot be started as another user here"
+        return
+    fi
+    log=$work/plain.log
+    : >"$log"
+    setpriv --reuid=65534 --clear-groups "$evermxd" --zone plain.zone --listen "127.0.0.1@$port" 2>"$log" &
+    pid=$!
+    started+=("$pid")
+    within ready_or_gone
+    has "warning" "evermxctl will not work" "$(<"$log")"
+    is "answers" 127.77.0.11 "$(ask "$port" mx1.plain.test A)"
+    kill -TERM "$pid"
+    await_end "$pid"
+    is "end" 0 "$status"
+}
+
+# A process that was stopped for longer than the watchdog's patience goes on; one whose prober alone
+# stands still ends. Both take more than 10 s, so they are done side by side.
+test_watchdog() {
+    local stopped_port frozen_port stopped frozen stopped_log engine tracer=
+    stopped_port=$(free_port) frozen_port=$(free_port)
+    write_zone dog.zone dog.test 1
+    start stopped --zone dog.zone --listen "127.0.0.1@$stopped_port" --control stopped.sock || return
+    stopped=$pid stopped_log=$log
+    start frozen --zone dog.zone --listen "127.0.0.1@$frozen_port" --control frozen.sock || return
+    frozen=$pid
+    engine=$(grep -lx engine "/proc/$frozen/task/"*/comm | cut -d/ -f5 | head -n 1)
+    kill -STOP "$stopped"
+    if freeze "$engine"; then
+        soon "watchdog" logged "watchdog: the prober has stood still for 10 s"
+        kill "$tracer" # the kernel keeps a dead thread for it
+        await_end "$frozen"
+        is "watchdog" 70 "$status"
+    else
+        skip "a single thread cannot be stopped here (ptrace)"
+    fi
+    sleep 1 # longer stopped than the other one was patient
+    kill -CONT "$stopped"
+    log=$stopped_log
+    soon "SIGCONT" answers "127.77.0.11 " "$stopped_port" mx1.dog.test A
+    run "$evermxctl" -s stopped.sock status
+    is "SIGCONT" 0 "$status"
+    lacks "SIGCONT" "watchdog" "$(<"$log")"
+    kill -TERM "$stopped"
+    await_end "$stopped"
+    is "end" 0 "$status"
+}
+
+# Stops one thread as a debugger does, until the tracer (of which the pid is left in tracer) ends.
+freeze() {
+    local number
+    case $(uname -m) in
+        x86_64) number=101 ;;
+        aarch64 | riscv64) number=117 ;;
+        *) return 1 ;;
+    esac
+    # PTRACE_ATTACH is 16.
+    perl -e 'exit 1 if syscall($ARGV[0] + 0, 16, $ARGV[1] + 0, 0, 0) < 0; sleep 60' "$number" "$1" &
+    tracer=$!
+    started+=("$tracer")
+    within frozen_or_not "$1" && kill -0 "$tracer" 2>/dev/null
+}
+
+frozen_or_not() {
+    ! kill -0 "$tracer" 2>/dev/null || grep -q '^State:.*t (tracing stop)' "/proc/$1/status"
+}
+
+for test in test_usage test_check test_check_tells_all test_answers test_configuration_file \
+        test_bad_zone_at_start test_user test_default_control_socket test_watchdog; do
+    $test
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "text.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Control characters of ASCII, and those that UTF-8 writes as C2 80 to C2 9F, become '?'. Returns
+ * whether there were any. */
+static bool replace_controls(char *text)
+{
+    bool found = false;
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < ' ' || *at == 0x7f)
+            at[0] = '?';
+        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+            at[0] = at[1] = '?';
+        else
+            continue;
+        found = true;
+    }
+    return found;
+}
+
+static void make_string_printable(json_t *json)
+{
+    char *copy = memory_strdup(json_string_value(json));
+    if (replace_controls(copy))
+        json_string_set(json, copy);
+    free(copy);
+}
+
+/* The parser bounds the depth. */
+void text_make_printable(json_t *json)
+{
+    if (json_is_string(json))
+        make_string_printable(json);
+    for (size_t i = 0; i < json_array_size(json); i++)
+        text_make_printable(json_array_get(json, i));
+    for (void *at = json_object_iter(json); at; at = json_object_iter_next(json, at))
+        text_make_printable(json_object_iter_value(at));
+}
+
+void text_colour(bool coloured, enum colour colour)
+{
+    static const char *const codes[] = {
+        [PLAIN] = "0", [RED] = "31", [GREEN] = "32", [YELLOW] = "33",
+        [CYAN] = "36", [BOLD] = "1", [FAINT] = "2"};
+    if (coloured)
+        printf("\033[%sm", codes[colour]);
+}
+
+void text_print(bool coloured, enum colour colour, const char *text)
+{
+    text_colour(coloured && colour != PLAIN, colour);
+    fputs(text, stdout);
+    text_colour(coloured && colour != PLAIN, PLAIN);
+}
+
+const char *text_duration(double seconds, char text[DURATION_SIZE])
+{
+    long long whole = (long long)seconds;
+    if (seconds < 10)
+        snprintf(text, DURATION_SIZE, "%.1fs", seconds < 0 ? 0 : seconds);
+    else if (whole < 60)
+        snprintf(text, DURATION_SIZE, "%llds", whole);
+    else if (whole < 3600)
+        snprintf(text, DURATION_SIZE, "%lldm%02llds", whole / 60, whole % 60);
+    else if (whole < 86400)
+        snprintf(text, DURATION_SIZE, "%lldh%02lldm", whole / 3600, whole / 60 % 60);
+    else
+        snprintf(text, DURATION_SIZE, "%lldd%lldh", whole / 86400, whole / 3600 % 24);
+    return text;
+}
+
+const char *text_plural(long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
+void row_fill(struct row *row, size_t column, enum colour colour, const char *text)
+{
+    snprintf(row->cells[column].text, CELL_SIZE, "%s", text);
+    row->cells[column].colour = colour;
+}
+
+void table_print(bool coloured, const struct row *rows, size_t count)
+{
+    size_t widths[TABLE_COLUMNS] = {0};
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < TABLE_COLUMNS; j++)
+            if (strlen(rows[i].cells[j].text) > widths[j])
+                widths[j] = strlen(rows[i].cells[j].text);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < TABLE_COLUMNS; j++) {
+            const struct cell *cell = &rows[i].cells[j];
+            text_print(coloured, cell->colour, cell->text);
+            if (j + 1 < TABLE_COLUMNS)
+                printf("%*s", (int)(widths[j] - strlen(cell->text)) + 2, "");
+        }
+        putchar('\n');
+    }
+}

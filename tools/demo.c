@@ -163,9 +163,9 @@ static bool follow(struct demo *demo, int64_t limit_us, struct error *error)
     return view->phase == DONE || error_set(error, "not within %d s", (int)(limit_us / 1000000));
 }
 
-static void say(struct demo *demo, enum colour colour, const char *text)
+static void say(struct demo *demo, int64_t at_us, enum colour colour, const char *text)
 {
-    screen_print(&demo->screen, "%7.2f s  %s%s%s\n", (double)demo->view.step_us / 1000000,
+    screen_print(&demo->screen, "%7.2f s  %s%s%s\n", (double)at_us / 1000000,
                  screen_colour(&demo->screen, colour), text, screen_colour(&demo->screen, PLAIN));
 }
 
@@ -185,18 +185,21 @@ static bool follow_step(struct demo *demo, struct error *error)
 {
     struct view *view = &demo->view;
     const struct step *step = view->step;
+    struct result *result = &demo->results[step - steps];
     if (!step_act(&demo->stage, step, &demo->since_us, error))
         return false;
     view->phase = WAITING;
     view->step_us = 0;
-    say(demo, CYAN, step->told);
+    say(demo, 0, CYAN, step->told);
     if (step->state)
         view->states[step->host] = step->state;
     if (!follow(demo, (int64_t)demo->deadline_s * 1000000, error))
         return false;
     view->phase = DONE;
-    view->took_us = demo->results[step - steps].took_us = view->step_us;
-    say(demo, GREEN, step->done);
+    view->took_us = result->took_us = view->step_us;
+    say(demo, view->took_us, GREEN, step->done);
+    if (result->cached_us)
+        say(demo, result->cached_us, FAINT, "at the latest, caches that honour TTLs follow");
     if (step->explain && !explain(demo, error))
         return false;
     memcpy(demo->before, step->expected, sizeof demo->before);

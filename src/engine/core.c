@@ -164,6 +164,9 @@ static void log_fail_open(const struct pool *pool, const struct selection *befor
                           const struct selection *after)
 {
     bool was = before->fail_open || before->servfail, is = after->fail_open || after->servfail;
+    bool alone = pool->nmembers == 1 && !before->servfail && !after->servfail;
+    if (alone) /* nothing to choose from: the target's own line says it all */
+        return;
     if (!was && is)
         log_error("pool %s: nothing is up: %s", pool->name,
                   after->servfail ? "answering SERVFAIL" : "answering what is known to be down");

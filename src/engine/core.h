@@ -41,9 +41,9 @@ struct model *core_load(struct core *core, struct model *model, struct catalog *
 int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
                      int64_t now_ms);
 
-/* The addresses of an external host of the current model as they are now. */
-void core_addresses(struct core *core, uint32_t host, const struct address *addresses, size_t count,
-                    int64_t now_ms);
+/* The addresses of an external host as they are now; no news when the model has no such host. */
+void core_addresses(struct core *core, const char *host, const struct address *addresses,
+                    size_t count, int64_t now_ms);
 
 /* Drains or forces a host: the targets of all records that it stands behind. Stays so for those
  * that a reload or a new address brings later, until FORCED_NOT. */

@@ -31,8 +31,10 @@ struct engine {
     struct core *core;
     char *resolv_conf;
     struct event_base *base;
-    struct prober *prober; /* NULL: probing is off */
-    struct resolver *resolver;
+    struct prober *prober;     /* NULL: probing is off */
+    struct resolver *resolver; /* NULL: there are no external hosts */
+    char **externals;          /* names by the resolver's numbers; NULL: free */
+    size_t nexternals, externals_capacity;
     struct event *beat, *publish, *stop;
     int stop_fd;
     struct calls *calls;
@@ -85,11 +87,10 @@ static int64_t on_outcome(void *context, uint32_t id, const struct outcome *outc
     return core_outcome(engine->core, id, outcome, now_ms);
 }
 
-static void on_addresses(void *context, uint32_t host, const struct address *addresses,
-                         size_t count)
+static void on_addresses(void *context, uint32_t id, const struct address *addresses, size_t count)
 {
     struct engine *engine = context;
-    core_addresses(engine->core, host, addresses, count, clock_now_ms());
+    core_addresses(engine->core, engine->externals[id], addresses, count, clock_now_ms());
     publish_soon(engine);
 }
 
@@ -109,21 +110,57 @@ static void remove_probe(void *context, uint32_t id)
     prober_remove(engine->prober, id);
 }
 
-/* Hosts have other numbers in each model. Their addresses stay known meanwhile. */
-static void restart_resolver(struct engine *engine)
+static bool is_external(const struct model *model, const char *name)
+{
+    for (size_t i = 0; i < model->nhosts; i++)
+        if (model->hosts[i].external && strcmp(model->hosts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The number of a name, else a free one. */
+static uint32_t place_of(struct engine *engine, const char *name)
+{
+    size_t free_place = engine->nexternals;
+    for (uint32_t i = 0; i < engine->nexternals; i++) {
+        if (!engine->externals[i])
+            free_place = i;
+        else if (strcmp(engine->externals[i], name) == 0)
+            return i;
+    }
+    if (free_place == engine->nexternals) {
+        engine->externals = memory_grow(engine->externals, engine->nexternals,
+                                        &engine->externals_capacity, sizeof *engine->externals);
+        engine->externals[engine->nexternals++] = NULL;
+    }
+    return (uint32_t)free_place;
+}
+
+static void resolve_external(struct engine *engine, const char *name)
+{
+    uint32_t place = place_of(engine, name);
+    if (engine->externals[place])
+        return;
+    if (!engine->resolver)
+        engine->resolver = resolver_new(engine->base, engine->resolv_conf, on_addresses, engine);
+    engine->externals[place] = memory_strdup(name);
+    resolver_add(engine->resolver, place, name);
+}
+
+/* After a load: external hosts come and go; those that stay go on being asked for. */
+static void resolve_externals(struct engine *engine)
 {
     const struct model *model = core_model(engine->core);
-    if (engine->resolver)
-        resolver_free(engine->resolver);
-    engine->resolver = NULL;
-    for (uint32_t i = 0; engine->prober && i < model->nhosts; i++) {
-        if (!model->hosts[i].external)
+    for (uint32_t i = 0; i < engine->nexternals; i++) {
+        if (!engine->externals[i] || is_external(model, engine->externals[i]))
             continue;
-        if (!engine->resolver)
-            engine->resolver =
-                resolver_new(engine->base, engine->resolv_conf, on_addresses, engine);
-        resolver_add(engine->resolver, i, model->hosts[i].name);
+        resolver_remove(engine->resolver, i);
+        free(engine->externals[i]);
+        engine->externals[i] = NULL;
     }
+    for (size_t i = 0; engine->prober && i < model->nhosts; i++)
+        if (model->hosts[i].external)
+            resolve_external(engine, model->hosts[i].name);
 }
 
 /* ---- start and end ---- */
@@ -160,7 +197,7 @@ static void start_core(struct engine *engine, const struct engine_options *optio
         engine->prober = prober_new(engine->base, &settings, on_outcome, engine);
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
     core_load(engine->core, model, catalog_new(model), engine->started_ms);
-    restart_resolver(engine);
+    resolve_externals(engine);
 }
 
 struct engine *engine_new(const struct engine_options *options, struct publisher *publisher,
@@ -216,6 +253,9 @@ void engine_free(struct engine *engine)
     }
     if (engine->stop_fd >= 0)
         close(engine->stop_fd);
+    for (size_t i = 0; i < engine->nexternals; i++)
+        free(engine->externals[i]);
+    free(engine->externals);
     free(engine->resolv_conf);
     free(engine);
 }
@@ -241,7 +281,7 @@ static void run_load(struct call *call, void *context)
     load->before = core_load(engine->core, load->model, load->catalog, clock_now_ms());
     load->model = NULL;
     load->catalog = NULL;
-    restart_resolver(engine);
+    resolve_externals(engine);
 }
 
 /* The model before is left alone: who has given up may go on reading it. */

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t find_host(const struct model *model, const char *name)
+uint32_t core_find_host(const struct core *core, const char *name)
 {
+    const struct model *model = core->view.model;
     for (uint32_t i = 0; i < model->nhosts; i++)
         if (strcmp(model->hosts[i].name, name) == 0)
             return i;
@@ -58,7 +59,7 @@ void core_apply_forces(struct core *core)
 {
     enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
     for (size_t i = 0; i < core->nforces; i++) {
-        uint32_t host = find_host(core->view.model, core->forces[i].host);
+        uint32_t host = core_find_host(core, core->forces[i].host);
         mark_targets(core, host, core->forces[i].forced, marks);
     }
     for (size_t i = 0; i < core->slots.count; i++) {
@@ -79,7 +80,7 @@ static void remove_force(struct core *core, size_t at)
 void core_prune_forces(struct core *core)
 {
     for (size_t i = 0; i < core->nforces; i++)
-        if (find_host(core->view.model, core->forces[i].host) == MODEL_NONE) {
+        if (core_find_host(core, core->forces[i].host) == MODEL_NONE) {
             log_notice("host %s: no longer in the zones: what was forced is forgotten",
                        core->forces[i].host);
             remove_force(core, i--);
@@ -113,30 +114,46 @@ static unsigned distance(const char *one, const char *other)
 /* A host whose name begins with what was asked for is as near as one that differs by a letter. */
 static unsigned distance_of(const char *asked, const char *host)
 {
-    if (strncmp(asked, host, strlen(asked)) == 0)
+    size_t one = strlen(asked), other = strlen(host);
+    if (strncmp(asked, host, one) == 0)
         return 1;
-    return strlen(host) > NEAR_NAME_MAX ? UINT_MAX : distance(asked, host);
+    size_t difference = one > other ? one - other : other - one;
+    bool comparable = difference <= NEAR_DISTANCE && one <= NEAR_NAME_MAX && other <= NEAR_NAME_MAX;
+    return comparable ? distance(asked, host) : UINT_MAX;
+}
+
+struct near {
+    const char *name;
+    unsigned distance;
+};
+
+/* The nearest first. Returns how many. */
+static size_t find_near(const struct model *model, const char *asked,
+                        struct near found[NEAR_MOST + 1])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->nhosts; i++) {
+        struct near near = {model->hosts[i].name, distance_of(asked, model->hosts[i].name)};
+        size_t at = count;
+        if (near.distance > NEAR_DISTANCE)
+            continue;
+        for (; at > 0 && found[at - 1].distance > near.distance; at--)
+            found[at] = found[at - 1];
+        found[at] = near;
+        count += count < NEAR_MOST;
+    }
+    return count;
 }
 
 static bool error_no_host(const struct core *core, const char *asked, struct error *error)
 {
-    const struct model *model = core->view.model;
-    char near[400] = "";
-    size_t used = 0, named = 0;
-    for (unsigned least = 0; least <= NEAR_DISTANCE && strlen(asked) <= NEAR_NAME_MAX; least++)
-        for (size_t i = 0; i < model->nhosts && named < NEAR_MOST; i++) {
-            if (distance_of(asked, model->hosts[i].name) != least)
-                continue;
-            int length = snprintf(near + used, sizeof near - used, "%s%s", named ? ", " : "",
-                                  model->hosts[i].name);
-            if (length < 0 || (size_t)length >= sizeof near - used) {
-                near[used] = '\0';
-                break;
-            }
-            used += (size_t)length;
-            named++;
-        }
-    return error_set(error, "%.100s: no such host%s%s", asked, named ? "; near are: " : "", near);
+    struct near found[NEAR_MOST + 1];
+    char list[400] = "";
+    size_t count = find_near(core->view.model, asked, found);
+    for (size_t i = 0, used = 0; i < count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                 i ? ", " : "; near are: ", found[i].name);
+    return error_set(error, "%.100s: no such host%s", asked, list);
 }
 
 static void set_force(struct core *core, const char *name, enum verdict_forced forced)
@@ -161,7 +178,7 @@ bool core_force(struct core *core, const char *asked, enum verdict_forced forced
         return error_set(error, "'%.100s' is no host's name", asked);
     name_lower(wire, lower);
     name_to_text(lower, name);
-    uint32_t host = find_host(model, name);
+    uint32_t host = core_find_host(core, name);
     if (host == MODEL_NONE)
         return error_no_host(core, name, error);
     *count = count_targets(core, host);

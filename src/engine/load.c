@@ -143,10 +143,13 @@ static void unlink_addresses(struct core *core, uint32_t number)
     service->nslots = kept;
 }
 
-void core_addresses(struct core *core, uint32_t number, const struct address *addresses,
+void core_addresses(struct core *core, const char *name, const struct address *addresses,
                     size_t count, int64_t now_ms)
 {
     struct view *view = &core->view;
+    uint32_t number = core_find_host(core, name);
+    if (number == MODEL_NONE || !view->model->hosts[number].external)
+        return;
     struct host_view *host = &view->hosts[number];
     host->addresses = memory_resize(host->addresses, count, sizeof *addresses);
     if (count)

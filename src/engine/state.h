@@ -67,6 +67,9 @@ void view_touch_service(struct view *view, uint32_t service);
 /* Its services' states are out of date. */
 void core_touch(struct core *core, const struct slot *slot);
 
+/* MODEL_NONE: the model has no such host. */
+uint32_t core_find_host(const struct core *core, const char *name);
+
 /* All pools anew, with the catalog of the current model. */
 void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms);
 

@@ -86,7 +86,8 @@ struct target {
     uint16_t port; /* the check's, or that of the SRV record */
 };
 
-/* A service is given when any of its targets gives it. */
+/* A service is given when any of its targets gives it. The same targets are the same service,
+ * stored once, under the first host that needed it. */
 struct service {
     uint32_t host;
     uint32_t check;

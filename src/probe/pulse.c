@@ -3,15 +3,15 @@
 
 #include "base/clock.h"
 
-/* The beat may be overdue although its callback has not run yet: other callbacks of the same turn
- * ask too. */
-static void pulse_look(struct pulse *pulse, int64_t now_ms)
+void pulse_look(struct pulse *pulse, int64_t now_ms)
 {
     int64_t late_ms = now_ms - pulse->due_ms;
     if (late_ms > pulse->late_max_ms)
         pulse->late_max_ms = late_ms;
-    if (late_ms >= PULSE_LATE_MS)
-        pulse->late_at_ms = now_ms;
+    if (late_ms < PULSE_LATE_MS)
+        return;
+    pulse->late_at_ms = now_ms;
+    pulse->due_ms = now_ms + PULSE_MS; /* told; what starts from now on is not concerned */
 }
 
 static void pulse_on_timer(evutil_socket_t fd, short what, void *context)
@@ -41,5 +41,5 @@ void pulse_stop(struct pulse *pulse)
 bool pulse_was_late(struct pulse *pulse, int64_t since_ms, int64_t now_ms)
 {
     pulse_look(pulse, now_ms);
-    return pulse->late_at_ms >= since_ms;
+    return pulse->late_at_ms > since_ms;
 }

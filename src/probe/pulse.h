@@ -20,12 +20,16 @@ enum {
 struct pulse {
     struct event timer;
     int64_t due_ms;      /* the next beat */
-    int64_t late_at_ms;  /* when the loop was last found late; -1: never */
+    int64_t late_at_ms;  /* when it was last found late; -1: never */
     int64_t late_max_ms; /* the worst lateness of all */
 };
 
 void pulse_start(struct pulse *pulse, struct event_base *base);
 void pulse_stop(struct pulse *pulse);
+
+/* Before something begins: the beat may be overdue, and its own callback come only later in this
+ * turn. */
+void pulse_look(struct pulse *pulse, int64_t now_ms);
 
 /* Whether the loop was late at any moment from since_ms to now_ms. */
 bool pulse_was_late(struct pulse *pulse, int64_t since_ms, int64_t now_ms);

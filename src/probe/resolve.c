@@ -288,6 +288,16 @@ static void external_free(struct external *external)
     free(external);
 }
 
+void resolver_remove(struct resolver *resolver, uint32_t id)
+{
+    struct external **at = &resolver->externals, *external;
+    while ((*at)->id != id)
+        at = &(*at)->next;
+    external = *at;
+    *at = external->next;
+    external_free(external);
+}
+
 void resolver_free(struct resolver *resolver)
 {
     struct external *external;

@@ -27,6 +27,7 @@ struct resolver *resolver_new(struct event_base *base, const char *resolv_conf,
  * one (EVLOOP_NONBLOCK) before event_base_free, or it leaks. Not from within a report. */
 void resolver_free(struct resolver *resolver);
 void resolver_add(struct resolver *resolver, uint32_t id, const char *name);
+void resolver_remove(struct resolver *resolver, uint32_t id); /* not from within a report */
 
 /* How often a name is asked for, and how soon again after a failure: 30 s and 5 s unless set. */
 void resolver_set_rhythm(struct resolver *resolver, int64_t refresh_ms, int64_t retry_ms);

@@ -47,6 +47,7 @@ struct probe *probe_start(const struct session_setting *setting, const struct pr
     struct probe *probe = memory_alloc(sizeof *probe);
     probe->setting = setting;
     probe->started_ms = clock_now_ms();
+    pulse_look(setting->pulse, probe->started_ms);
     probe->done = done;
     probe->context = context;
     probe->session = session_open(setting, target, probe->started_ms + target->check->timeout_ms,

@@ -113,7 +113,7 @@ static void reload_twice(struct stage *stage)
     const struct address outside[] = {{.family = 4, .bytes = {127, 0, 0, 5}},
                                       {.family = 4, .bytes = {127, 0, 0, 6}}};
     reload_with(stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
-    core_addresses(stage->core, stage_host(stage, "mx.outside.example"), outside, 2, stage->now_ms);
+    core_addresses(stage->core, "mx.outside.example", outside, 2, stage->now_ms);
     stage_outcome(stage, "*", "*", REASON_REFUSED);
     stage_publish(stage);
     reload_with(stage, ZONE_HEAD "@ MX 10 mx2\n"
@@ -188,7 +188,7 @@ static void status_tells_all(void **state)
     struct stage stage;
     const struct address outside = {.family = 4, .bytes = {127, 0, 0, 5}};
     begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
-    core_addresses(stage.core, stage_host(&stage, "mx.outside.example"), &outside, 1, stage.now_ms);
+    core_addresses(stage.core, "mx.outside.example", &outside, 1, stage.now_ms);
     stage_at(&stage, 1000);
     stage_outcome(&stage, "*", "*", REASON_OK);
     stage_outcome(&stage, "mx2.example.test", "*", REASON_REFUSED);
@@ -396,7 +396,7 @@ static void force_holds_for_what_comes_later(void **state)
     const struct address outside[] = {{.family = 4, .bytes = {127, 0, 0, 5}},
                                       {.family = 4, .bytes = {127, 0, 0, 6}}};
     begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
-    uint32_t host = stage_host(&stage, "mx.outside.example");
+    const char *host = "mx.outside.example";
     core_addresses(stage.core, host, outside, 1, stage.now_ms);
     assert_true(core_force(stage.core, "mx.outside.example", FORCED_DRAIN, &count, &error));
     assert_true(core_force(stage.core, "mx1.example.test", FORCED_DOWN, &count, &error));
@@ -471,7 +471,7 @@ static void many_addresses_of_an_external_host(void **state)
     begin(&stage, ZONE_HEAD "@ MX 10 mx.outside.example.\n"
                             "other MX 10 mx.outside.example.\n"
                             "other MX 20 mx.elsewhere.example.\n");
-    uint32_t host = stage_host(&stage, "mx.outside.example");
+    const char *host = "mx.outside.example";
     for (size_t i = 0; i < 300; i++)
         addresses[i] = (struct address){
             .family = 4, .bytes = {127, 0, (uint8_t)(i / 200), (uint8_t)(i % 200)}}; /* no twice */
@@ -479,8 +479,7 @@ static void many_addresses_of_an_external_host(void **state)
         core_addresses(stage.core, host, addresses, 300, stage.now_ms);
         core_addresses(stage.core, host, addresses + 150, 150, stage.now_ms);
     }
-    core_addresses(stage.core, stage_host(&stage, "mx.elsewhere.example"), addresses + 299, 1,
-                   stage.now_ms);
+    core_addresses(stage.core, "mx.elsewhere.example", addresses + 299, 1, stage.now_ms);
     struct core_numbers numbers;
     core_numbers(stage.core, &numbers);
     assert_int_equal(numbers.targets, 150); /* the last is shared */
@@ -499,7 +498,7 @@ static void same_address_twice_is_one_target(void **state)
                                     {.family = 4, .bytes = {127, 0, 0, 5}},
                                     {.family = 4, .bytes = {127, 0, 0, 11}}};
     begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
-    core_addresses(stage.core, stage_host(&stage, "mx.outside.example"), twice, 3, stage.now_ms);
+    core_addresses(stage.core, "mx.outside.example", twice, 3, stage.now_ms);
     assert_int_equal(stage.added, 3); /* mx1's own is shared, too */
     stage_outcome(&stage, "127.0.0.5", "smtp", REASON_OK);
     stage_free(&stage);

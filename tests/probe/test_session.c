@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "probe/probe.h"
+#include "probe/session.h"
 #include "support/script.h"
 
 #include <event2/event.h>
@@ -22,74 +23,41 @@ enum { STEP_MS = 500, PROBE_MS = 1500, PATIENCE_MS = 5000 };
 /* "Not a byte before the end of the greeting" is looked at after this time. */
 enum { LISTEN_MS = 50 };
 
-#define SAY(words)                                                                                 \
-    {                                                                                              \
-        .op = SCRIPT_SAY, .text = words                                                            \
-    }
-#define SAY_OCTETS(words)                                                                          \
-    {                                                                                              \
-        .op = SCRIPT_SAY, .text = words, .number = sizeof words - 1                                \
-    }
-#define HEAR(words)                                                                                \
-    {                                                                                              \
-        .op = SCRIPT_HEAR, .text = words                                                           \
-    }
-#define QUIET                                                                                      \
-    {.op = SCRIPT_PAUSE, .number = LISTEN_MS},                                                     \
-    {                                                                                              \
-        .op = SCRIPT_QUIET                                                                         \
-    }
-#define TLS                                                                                        \
-    {                                                                                              \
-        .op = SCRIPT_TLS, .text = "mx.example.test"                                                \
-    }
-#define DRIBBLE(words)                                                                             \
-    {                                                                                              \
-        .op = SCRIPT_DRIBBLE, .text = words, .number = 20                                          \
-    }
-#define FLOOD(words)                                                                               \
-    {                                                                                              \
-        .op = SCRIPT_FLOOD, .text = words                                                          \
-    }
-#define GONE                                                                                       \
-    {                                                                                              \
-        .op = SCRIPT_GONE                                                                          \
-    }
-#define STALL                                                                                      \
-    {                                                                                              \
-        .op = SCRIPT_STALL                                                                         \
-    }
-#define RESET                                                                                      \
-    {                                                                                              \
-        .op = SCRIPT_RESET                                                                         \
-    }
-#define END                                                                                        \
-    {                                                                                              \
-        .op = SCRIPT_END                                                                           \
-    }
-#define STEPS(...)                                                                                 \
-    (const struct script_step[])                                                                   \
-    {                                                                                              \
-        __VA_ARGS__, END                                                                           \
-    }
+/* clang-format off */
+#define SAY(words)        {.op = SCRIPT_SAY, .text = words}
+#define SAY_OCTETS(words) {.op = SCRIPT_SAY, .text = words, .number = sizeof words - 1}
+#define HEAR(words)       {.op = SCRIPT_HEAR, .text = words}
+#define PAUSE(ms)         {.op = SCRIPT_PAUSE, .number = ms}
+#define QUIET             PAUSE(LISTEN_MS), {.op = SCRIPT_QUIET}
+#define TLS               {.op = SCRIPT_TLS, .text = "mx.example.test"}
+#define DRIBBLE(words)    {.op = SCRIPT_DRIBBLE, .text = words, .number = 20}
+#define FLOOD(words)      {.op = SCRIPT_FLOOD, .text = words}
+#define GONE              {.op = SCRIPT_GONE}
+#define STALL             {.op = SCRIPT_STALL}
+#define RESET             {.op = SCRIPT_RESET}
+#define END               {.op = SCRIPT_END}
+#define STEPS(...)        (const struct script_step[]) {__VA_ARGS__, END}
 
-#define EHLO          HEAR("EHLO probe.example.test\r\n")
-#define HELO          HEAR("HELO probe.example.test\r\n")
-#define SMTP_BYE      HEAR("QUIT\r\n"), SAY("221 2.0.0 Bye\r\n"), GONE
-#define SMTP_START    SAY("220 mx.example.test ESMTP\r\n"), EHLO
-#define SMTP_TLS      SAY("250-mx.example.test\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 8BITMIME\r\n")
+#define EHLO       HEAR("EHLO probe.example.test\r\n")
+#define HELO       HEAR("HELO probe.example.test\r\n")
+#define SMTP_BYE   HEAR("QUIT\r\n"), SAY("221 2.0.0 Bye\r\n"), GONE
+#define SMTP_START SAY("220 mx.example.test ESMTP\r\n"), EHLO
+#define SMTP_TLS   SAY("250-mx.example.test\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 8BITMIME\r\n")
+#define SMTP_ASKED SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n")
 #define IMAP_BYE(tag) HEAR(tag " LOGOUT\r\n"), SAY("* BYE logging out\r\n" tag " OK done\r\n"), GONE
-#define POP3_BYE      HEAR("QUIT\r\n"), SAY("+OK bye\r\n"), GONE
+#define POP3_BYE   HEAR("QUIT\r\n"), SAY("+OK bye\r\n"), GONE
 
-#define TEXT_50  "12345678901234567890123456789012345678901234567890"
-#define TEXT_200 TEXT_50 TEXT_50 TEXT_50 TEXT_50
-#define TEXT_2000                                                                                  \
-    TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200
-#define LINES_10                                                                                   \
-    "220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n"
-#define LINES_90 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10 LINES_10
-#define LINES_8000                                                                                 \
-    "220-" TEXT_2000 "\r\n220-" TEXT_2000 "\r\n220-" TEXT_2000 "\r\n220-" TEXT_2000 "\r\n"
+#define TEXT_50    "12345678901234567890123456789012345678901234567890"
+#define TEXT_200   TEXT_50 TEXT_50 TEXT_50 TEXT_50
+#define TEXT_1000  TEXT_200 TEXT_200 TEXT_200 TEXT_200 TEXT_200
+#define TEXT_2000  TEXT_1000 TEXT_1000
+#define LINE       "220-a\r\n"
+#define LINES_9    LINE LINE LINE LINE LINE LINE LINE LINE LINE
+#define LINES_90   LINES_9 LINES_9 LINES_9 LINES_9 LINES_9 LINES_9 LINES_9 LINES_9 LINES_9 LINES_9
+#define LONG       "220-" TEXT_2000 "\r\n"
+#define LONG_32    LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG \
+                   LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG
+/* clang-format on */
 
 struct dialogue {
     const char *name;
@@ -114,13 +82,10 @@ static const struct dialogue dialogues[] = {
     {"smtp: HELO for those who know no EHLO", CHECK_SMTP, CHECK_TLS_OPTIONAL,
      STEPS(SMTP_START, SAY("502 what?\r\n"), HELO, SAY("250 mx\r\n"), SMTP_BYE), REASON_OK, ""},
     {"smtp: STARTTLS and EHLO again", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"), TLS, EHLO,
-           SAY("250-mx\r\n250 8BITMIME\r\n"), SMTP_BYE),
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), TLS, EHLO, SAY("250-mx\r\n250 8BITMIME\r\n"), SMTP_BYE),
      REASON_OK, ""},
     {"smtp: STARTTLS offered again inside TLS is let alone", CHECK_SUBMISSION, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"), TLS, EHLO, SMTP_TLS,
-           SMTP_BYE),
-     REASON_OK, ""},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), TLS, EHLO, SMTP_TLS, SMTP_BYE), REASON_OK, ""},
     {"smtp: STARTTLS in lower case", CHECK_SMTP, CHECK_TLS_REQUIRED,
      STEPS(SMTP_START, SAY("250-mx\r\n250 starttls\r\n"), HEAR("STARTTLS\r\n"), SAY("220 go\r\n"),
            TLS, EHLO, SAY("250 mx\r\n"), SMTP_BYE),
@@ -145,10 +110,10 @@ static const struct dialogue dialogues[] = {
            SAY("250 mx\r\n"), SMTP_BYE),
      REASON_OK, ""},
     {"smtp: the most lines allowed", CHECK_SMTP, CHECK_TLS_OFF,
-     STEPS(SAY(LINES_90 "220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n220-a\r\n"
-                        "220-a\r\n220 mx\r\n"),
-           EHLO, SAY("250 mx\r\n"), SMTP_BYE),
-     REASON_OK, ""},
+     STEPS(SAY(LINES_90 LINES_9 "220 mx\r\n"), EHLO, SAY("250 mx\r\n"), SMTP_BYE), REASON_OK, ""},
+
+    {"smtp: the most octets allowed", CHECK_SMTP, CHECK_TLS_OFF,
+     STEPS(SAY(LONG_32 "220 mx\r\n"), EHLO, SAY("250 mx\r\n"), SMTP_BYE), REASON_OK, ""},
 
     /* greetings that are none */
     {"smtp: hang", CHECK_SMTP, CHECK_TLS_OPTIONAL, STEPS(GONE), REASON_GREETING_TIMEOUT, ""},
@@ -189,12 +154,9 @@ static const struct dialogue dialogues[] = {
     {"smtp: a greeting without end", CHECK_SMTP, CHECK_TLS_OPTIONAL, STEPS(FLOOD("220-more\r\n")),
      REASON_GREETING_BAD, "220-more"},
     {"smtp: one line too many", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SAY(LINES_90 LINES_10 "220 mx\r\n"), GONE), REASON_GREETING_BAD, "220 mx"},
+     STEPS(SAY(LINES_90 LINES_9 LINE "220 mx\r\n"), GONE), REASON_GREETING_BAD, "220 mx"},
     {"smtp: few lines, but too many octets", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SAY(LINES_8000 LINES_8000 LINES_8000 LINES_8000 LINES_8000 LINES_8000 LINES_8000
-                   LINES_8000 "220-" TEXT_2000 "\r\n"),
-           STALL),
-     REASON_GREETING_BAD, "220-1234567890"},
+     STEPS(SAY(LONG_32 LONG), STALL), REASON_GREETING_BAD, "220-1234567890"},
     {"smtp: one byte now and then", CHECK_SMTP, CHECK_TLS_OPTIONAL, STEPS(DRIBBLE("220-drip\r\n")),
      REASON_GREETING_TIMEOUT, "220-drip"},
 
@@ -228,9 +190,8 @@ static const struct dialogue dialogues[] = {
     {"smtp: a reply byte by byte", CHECK_SMTP, CHECK_TLS_OPTIONAL,
      STEPS(SMTP_START, DRIBBLE("250-mx\r\n")), REASON_REPLY_TIMEOUT, "250-mx"},
     {"smtp: each step in time, all of them not", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS({.op = SCRIPT_PAUSE, .number = 400}, SMTP_START, {.op = SCRIPT_PAUSE, .number = 400},
-           SMTP_TLS, HEAR("STARTTLS\r\n"), {.op = SCRIPT_PAUSE, .number = 400}, SAY("220 go\r\n"),
-           STALL),
+     STEPS(PAUSE(400), SMTP_START, PAUSE(400), SMTP_TLS, HEAR("STARTTLS\r\n"), PAUSE(400),
+           SAY("220 go\r\n"), STALL),
      REASON_TIMEOUT, ""},
 
     /* STARTTLS that is not to be had */
@@ -240,41 +201,33 @@ static const struct dialogue dialogues[] = {
      STEPS(SMTP_START, SAY("500 what?\r\n"), HELO, SAY("250 mx\r\n"), SMTP_BYE),
      REASON_TLS_NOT_OFFERED, ""},
     {"smtp: STARTTLS refused, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("454 4.7.0 no key\r\n"), SMTP_BYE),
-     REASON_TLS_REFUSED, "454 4.7.0 no key"},
+     STEPS(SMTP_ASKED, SAY("454 4.7.0 no key\r\n"), SMTP_BYE), REASON_TLS_REFUSED,
+     "454 4.7.0 no key"},
     {"smtp: STARTTLS refused, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("454 4.7.0 no key\r\n"), SMTP_BYE),
-     REASON_OK, "STARTTLS refused: 454 4.7.0 no key"},
-    {"smtp: no reply to STARTTLS", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), GONE), REASON_REPLY_TIMEOUT,
-     "no reply to STARTTLS"},
+     STEPS(SMTP_ASKED, SAY("454 4.7.0 no key\r\n"), SMTP_BYE), REASON_OK,
+     "STARTTLS refused: 454 4.7.0 no key"},
+    {"smtp: no reply to STARTTLS", CHECK_SMTP, CHECK_TLS_OPTIONAL, STEPS(SMTP_ASKED, GONE),
+     REASON_REPLY_TIMEOUT, "no reply to STARTTLS"},
     {"smtp: the handshake stalls, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"), STALL),
-     REASON_TLS_TIMEOUT, ""},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), STALL), REASON_TLS_TIMEOUT, ""},
     {"smtp: the handshake stalls, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"), STALL), REASON_OK,
-     "STARTTLS failed: "},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), STALL), REASON_OK, "STARTTLS failed: "},
     {"smtp: plain text instead of the handshake, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"),
-           {.op = SCRIPT_PAUSE, .number = LISTEN_MS}, SAY("500 what?\r\n"), STALL),
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), SAY("500 what?\r\n"), STALL),
      REASON_TLS_FAILED, "wrong version number"},
     {"smtp: plain text instead of the handshake, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"),
-           {.op = SCRIPT_PAUSE, .number = LISTEN_MS}, SAY("500 what?\r\n"), STALL),
-     REASON_OK, "STARTTLS failed: wrong version number"},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), SAY("500 what?\r\n"), STALL), REASON_OK,
+     "STARTTLS failed: wrong version number"},
     {"smtp: closed within the handshake", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"),
-           {.op = SCRIPT_PAUSE, .number = LISTEN_MS}, END),
-     REASON_TLS_FAILED, "Connection reset by peer"},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), END), REASON_TLS_FAILED,
+     "Connection reset by peer"},
     {"smtp: injection", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n250 mine\r\n"), STALL),
-     REASON_INJECTION, ""},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n250 mine\r\n"), STALL), REASON_INJECTION, ""},
     {"smtp: injection of half a line, TLS optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n2"), STALL), REASON_INJECTION,
-     ""},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n2"), STALL), REASON_INJECTION, ""},
     {"smtp: silence after the handshake", CHECK_SMTP, CHECK_TLS_REQUIRED,
-     STEPS(SMTP_START, SMTP_TLS, HEAR("STARTTLS\r\n"), SAY("220 go\r\n"), TLS, EHLO, STALL),
-     REASON_REPLY_TIMEOUT, "no reply to EHLO"},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), TLS, EHLO, STALL), REASON_REPLY_TIMEOUT,
+     "no reply to EHLO"},
     {"smtps: the handshake stalls", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(STALL),
      REASON_TLS_TIMEOUT, ""},
     {"smtps: plain text", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(SAY("220 mx\r\n"), STALL),
@@ -504,12 +457,8 @@ static void test_no_route(void **state)
 
 static void test_rtt_is_of_the_greeting(void **state)
 {
-    const struct script_step steps[] = {{.op = SCRIPT_PAUSE, .number = 100},
-                                        SMTP_START,
-                                        {.op = SCRIPT_PAUSE, .number = 400},
-                                        SAY("250 mx\r\n"),
-                                        SMTP_BYE,
-                                        END};
+    const struct script_step steps[] = {PAUSE(100),        SMTP_START, PAUSE(400),
+                                        SAY("250 mx\r\n"), SMTP_BYE,   END};
     struct script_server *server = script_start("127.0.0.1", steps);
     struct outcome outcome =
         probe_once("127.0.0.1", script_port(server), CHECK_SMTP, CHECK_TLS_OPTIONAL);
@@ -519,17 +468,65 @@ static void test_rtt_is_of_the_greeting(void **state)
     assert_in_range(outcome.rtt_ms, 90, 450); /* not 500 */
 }
 
+static void on_done(void *context, const struct session_result *result)
+{
+    struct seen *seen = context;
+    seen->reports++;
+    seen->outcome.reason = result->reason;
+    event_base_loopbreak(seen->base);
+}
+
+/* A client without a name gives its address as a literal: RFC 5321 section 4.1.3. */
+static void check_literal(const char *address, const char *hello)
+{
+    const struct script_step steps[] = {SAY("220 mx\r\n"), HEAR(hello), SAY("250 mx\r\n"), SMTP_BYE,
+                                        END};
+    const struct check_settings settings = {.connect_timeout_ms = PATIENCE_MS,
+                                            .greeting_timeout_ms = PATIENCE_MS,
+                                            .reply_timeout_ms = PATIENCE_MS};
+    struct script_server *server = script_start(address, steps);
+    struct probe_target target = {.port = script_port(server), .check = &settings, .host = "mx"};
+    struct seen seen = {.base = event_base_new()};
+    const struct session_setting setting = {.base = seen.base};
+
+    assert_true(address_parse(address, &target.address));
+    session_open(&setting, &target, clock_now_ms() + PATIENCE_MS, on_done, &seen);
+    run_for(seen.base, PATIENCE_MS);
+    char *wrong = script_stop(server);
+    if (wrong)
+        fail_msg("the script: %s", wrong);
+    assert_int_equal(seen.reports, 1);
+    assert_int_equal(seen.outcome.reason, REASON_OK);
+    event_base_free(seen.base);
+}
+
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof loopback) == 0;
+    close(fd);
+    return has;
+}
+
+static void test_ehlo_literal(void **state)
+{
+    (void)state;
+    check_literal("127.0.0.1", "EHLO [127.0.0.1]\r\n");
+    if (has_ipv6())
+        check_literal("::1", "EHLO [IPv6:::1]\r\n");
+}
+
 int main(void)
 {
     enum { COUNT = sizeof dialogues / sizeof *dialogues };
-    struct CMUnitTest tests[COUNT + 4] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_connect_timeout),
-        cmocka_unit_test(test_no_route),
-        cmocka_unit_test(test_rtt_is_of_the_greeting),
+    struct CMUnitTest tests[COUNT + 5] = {
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_no_route),     cmocka_unit_test(test_rtt_is_of_the_greeting),
+        cmocka_unit_test(test_ehlo_literal),
     };
     for (size_t i = 0; i < COUNT; i++)
-        tests[4 + i] = (struct CMUnitTest){.name = dialogues[i].name,
+        tests[5 + i] = (struct CMUnitTest){.name = dialogues[i].name,
                                            .test_func = test_dialogue,
                                            .initial_state = (void *)(uintptr_t)&dialogues[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);

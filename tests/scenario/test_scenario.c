@@ -304,8 +304,7 @@ static void do_addresses(struct play *play, char **words)
     for (; words[1 + count]; count++)
         if (!address_parse(words[1 + count], &addresses[count]))
             wrong(play, "%s is no address", words[1 + count]);
-    core_addresses(play->stage.core, stage_host(&play->stage, words[0]), addresses, count,
-                   play->stage.now_ms);
+    core_addresses(play->stage.core, words[0], addresses, count, play->stage.now_ms);
 }
 
 static void do_force(struct play *play, char **words)

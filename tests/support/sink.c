@@ -37,18 +37,26 @@ struct visit {
     struct visit *next, **link;
     struct bufferevent *events;
     struct event timer;
-    bool greeted;
+    bool greeted, left;
     unsigned at;
 };
 
+/* A polite client ends the session by QUIT, before it may open another. */
+static void visit_leave(struct visit *visit)
+{
+    if (visit->left)
+        return;
+    visit->left = true;
+    visit->sink->numbers->open--;
+    visit->sink->open_at[visit->at]--;
+}
+
 static void visit_free(struct visit *visit)
 {
-    struct sink *sink = visit->sink;
+    visit_leave(visit);
     *visit->link = visit->next;
     if (visit->next)
         visit->next->link = visit->link;
-    sink->numbers->open--;
-    sink->open_at[visit->at]--;
     event_del(&visit->timer);
     bufferevent_free(visit->events);
     free(visit);
@@ -100,6 +108,8 @@ static void visit_on_read(struct bufferevent *events, void *context)
         free(line);
         visit_say(visit, quit ? "221 bye\r\n" : "250 sink\r\n");
         visit->sink->numbers->quits += quit;
+        if (quit)
+            visit_leave(visit);
         visit_wait(visit, visit->sink->options.silence_ms);
     }
 }

@@ -16,7 +16,8 @@ struct sink_options {
 
 /* What the sink has seen so far. */
 struct sink_numbers {
-    unsigned accepted, open, open_max;
+    unsigned accepted;
+    unsigned open, open_max;   /* until QUIT or the end of the connection */
     unsigned open_max_address; /* at one address */
     unsigned quits;            /* clients that left by QUIT */
     unsigned impatient;        /* clients that spoke before the greeting */

@@ -105,7 +105,7 @@ void stage_config(struct stage *stage, const char *text)
     stage->has_config = true;
 }
 
-void stage_load(struct stage *stage)
+struct model *stage_build(struct stage *stage)
 {
     struct diagnostics diagnostics;
     char path[128];
@@ -124,9 +124,15 @@ void stage_load(struct stage *stage)
         fail_msg("no model could be built");
     }
     diagnostics_free(&diagnostics);
-    model_free(core_load(stage->core, model, catalog_new(model), stage->now_ms));
     config_free(stage->config);
     stage->config = config;
+    return model;
+}
+
+void stage_load(struct stage *stage)
+{
+    struct model *model = stage_build(stage);
+    model_free(core_load(stage->core, model, catalog_new(model), stage->now_ms));
 }
 
 void stage_at(struct stage *stage, int64_t ms)
@@ -186,16 +192,6 @@ size_t stage_outcome(struct stage *stage, const char *host, const char *kind, en
 void stage_publish(struct stage *stage)
 {
     core_publish(stage->core, stage->now_ms);
-}
-
-uint32_t stage_host(const struct stage *stage, const char *name)
-{
-    const struct model *model = core_model(stage->core);
-    for (uint32_t i = 0; i < model->nhosts; i++)
-        if (strcmp(model->hosts[i].name, name) == 0)
-            return i;
-    fail_msg("the model has no host %s", name);
-    return MODEL_NONE;
 }
 
 ldns_pkt *stage_ask(struct stage *stage, const char *name, uint16_t rrtype)

@@ -42,7 +42,9 @@ void stage_free(struct stage *stage);
 /* Writes a zone's file (new or again), or the configuration; stage_load() reads them. */
 void stage_zone(struct stage *stage, const char *file, const char *text);
 void stage_config(struct stage *stage, const char *text);
-/* Builds a model and loads it. Fails the test, with all diagnostics, when it cannot be built. */
+/* Builds a model. Fails the test, with all diagnostics, when it cannot be built. */
+struct model *stage_build(struct stage *stage);
+/* Builds a model and loads it into the core. */
 void stage_load(struct stage *stage);
 
 /* Time goes on to so many ms after the start; the engine's heartbeats on the way happen. */
@@ -52,9 +54,6 @@ void stage_at(struct stage *stage, int64_t ms);
  * any). Published by stage_publish(), or when time goes on. Returns how many targets there were. */
 size_t stage_outcome(struct stage *stage, const char *host, const char *kind, enum reason reason);
 void stage_publish(struct stage *stage);
-
-/* The number of an external host in the current model; fails the test when there is none. */
-uint32_t stage_host(const struct stage *stage, const char *name);
 
 /* Asks by TCP; the answer decoded, freed by ldns_pkt_free(). */
 ldns_pkt *stage_ask(struct stage *stage, const char *name, uint16_t rrtype);

@@ -190,7 +190,7 @@ launch() {
     age_configuration
     if (enter_root setsid -- "${start_command[@]}") </dev/null >>"$dir/console" 2>&1; then
         remember_session
-        wait_for_answers && remember_session && return
+        wait_for_answers && return
     fi
     instance_log >&2
     kill_instance

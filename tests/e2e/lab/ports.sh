@@ -23,18 +23,23 @@ check_ports_free() {
     done
 }
 
+# A start that failed shows by an instance without a process; a second is given to a daemon to write the
+# pid file, which find_by_session may need.
 wait_for_answers() {
-    local entry deadline
+    local entry started
     read_clock
-    deadline=$((now_ms + START_DEADLINE_MS))
+    started=$now_ms
     for entry in "${ports[@]}"; do
         until answers "${entry%/*}" "${entry#*/}"; do
             read_clock
+            [ $((now_ms - started)) -lt "$START_DEADLINE_MS" ] || return 1
+            remember_session
             instance_processes
-            [ ${#pids[@]} -gt 0 ] && [ "$now_ms" -lt "$deadline" ] || return 1
+            [ ${#pids[@]} -gt 0 ] || [ $((now_ms - started)) -lt 1000 ] || return 1
             sleep 0.02
         done
     done
+    remember_session
 }
 
 # One attempt; fails when the port $1 does not answer as $2 asks. It says goodbye, so that the server's

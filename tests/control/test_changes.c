@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is told of the difference between two models. */
+#include "control/changes.h"
+
+#include "config/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[64];
+
+static const char *path_of(const char *file, char path[128])
+{
+    snprintf(path, 128, "%s/%s", directory, file);
+    return path;
+}
+
+static void write_zone(const char *file, const char *origin, unsigned serial, const char *more)
+{
+    char path[128];
+    FILE *out = fopen(path_of(file, path), "w");
+    assert_non_null(out);
+    fprintf(out,
+            "$ORIGIN %s.\n$TTL 300\n@ SOA ns hostmaster %u 3600 600 86400 5\n@ NS ns\n"
+            "ns A 127.0.0.53\n%s",
+            origin, serial, more);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* Of the files named, up to NULL. Bad ones are zones that failed. */
+static struct model *model_of(const char *file, ...)
+{
+    char path[128];
+    struct diagnostics diagnostics;
+    struct config *config = config_new();
+    va_list files;
+    va_start(files, file);
+    for (; file; file = va_arg(files, const char *)) {
+        config_add_zone(config, path_of(file, path));
+    }
+    va_end(files);
+    diagnostics_init(&diagnostics);
+    struct model *model = model_build(config, false, &diagnostics);
+    assert_non_null(model);
+    diagnostics_free(&diagnostics);
+    config_free(config);
+    return model;
+}
+
+/* Frees both models; the changes are the caller's. */
+static void compare(struct model *before, struct model *after, struct changes *changes)
+{
+    changes_init(changes);
+    changes_between(before, after, changes);
+    model_free(before);
+    model_free(after);
+}
+
+static void assert_told(const struct changes *changes, const char *line)
+{
+    for (size_t i = 0; i < changes->nlines; i++)
+        if (strcmp(changes->lines[i], line) == 0)
+            return;
+    fail_msg("not told: %s", line);
+}
+
+static void test_nothing_changed(void **state)
+{
+    struct changes changes;
+    (void)state;
+    write_zone("a", "a.test", 1, "@ MX 10 mx\nmx A 127.0.0.1\n");
+    compare(model_of("a", NULL), model_of("a", NULL), &changes);
+    assert_int_equal(changes.nlines, 0);
+    changes_free(&changes);
+}
+
+static void test_zones(void **state)
+{
+    struct changes changes;
+    char line[300];
+    (void)state;
+    write_zone("a", "a.test", 1, "");
+    write_zone("b", "b.test", 1, "");
+    write_zone("moved", "b.test", 1, "");
+    write_zone("c", "c.test", 1, "");
+    compare(model_of("a", "b", NULL), model_of("moved", "c", NULL), &changes);
+    assert_told(&changes, "zone a.test: removed");
+    assert_told(&changes, "zone c.test: added");
+    snprintf(line, sizeof line, "zone b.test: file %s/moved, was %s/b", directory, directory);
+    assert_told(&changes, line);
+    assert_int_equal(changes.nlines, 3);
+    assert_int_equal(changes.zones.added, 1);
+    assert_int_equal(changes.zones.removed, 1);
+    assert_int_equal(changes.zones.changed, 1);
+    changes_free(&changes);
+}
+
+static void test_serials(void **state)
+{
+    struct changes changes;
+    (void)state;
+    write_zone("a", "a.test", 1, "");
+    write_zone("b", "b.test", 4294967295u, "");
+    write_zone("c", "c.test", 3, "www A 127.0.0.300\n");
+    struct model *before = model_of("a", "b", "c", NULL);
+    write_zone("a", "a.test", 1, "www A 127.0.0.2\n");
+    write_zone("b", "b.test", 0, "");
+    write_zone("c", "c.test", 4, "");
+    compare(before, model_of("a", "b", "c", NULL), &changes);
+    assert_told(&changes, "zone a.test: 3 names, was 2, with the same serial 1");
+    assert_told(&changes, "zone b.test: serial 0, was 4294967295");
+    assert_told(&changes, "zone c.test: good again, serial 4");
+    assert_int_equal(changes.zones.changed, 3);
+    changes_free(&changes);
+}
+
+static void test_targets(void **state)
+{
+    struct changes changes;
+    (void)state;
+    write_zone("a", "a.test", 1, "@ MX 10 mx\nmx A 127.0.0.1\n@ MX 20 mx.elsewhere.example.\n");
+    struct model *before = model_of("a", NULL);
+    write_zone("a", "a.test", 2, "@ MX 10 mx\nmx AAAA ::1\n@ MX 20 mx.other.example.\n");
+    compare(before, model_of("a", NULL), &changes);
+    assert_told(&changes, "target mx.a.test [::1]@25 smtp: added");
+    assert_told(&changes, "target mx.a.test 127.0.0.1@25 smtp: removed");
+    assert_told(&changes, "target mx.other.example port 25 smtp, outside our zones: added");
+    assert_told(&changes, "target mx.elsewhere.example port 25 smtp, outside our zones: removed");
+    assert_int_equal(changes.targets.added, 2);
+    assert_int_equal(changes.targets.removed, 2);
+    changes_free(&changes);
+}
+
+/* A target is known by address, port and check: another name for it is no change. */
+static void test_a_renamed_host_is_the_same_target(void **state)
+{
+    struct changes changes;
+    (void)state;
+    write_zone("a", "a.test", 1, "@ MX 10 old\nold A 127.0.0.1\n");
+    struct model *before = model_of("a", NULL);
+    write_zone("a", "a.test", 2, "@ MX 10 new\nnew A 127.0.0.1\n");
+    compare(before, model_of("a", NULL), &changes);
+    assert_int_equal(changes.targets.added, 0);
+    assert_int_equal(changes.targets.removed, 0);
+    changes_free(&changes);
+}
+
+static void test_the_lines_are_bounded(void **state)
+{
+    enum { HOSTS = 300 };
+    static char more[HOSTS * 40];
+    struct changes changes;
+    size_t used = 0;
+    (void)state;
+    write_zone("a", "a.test", 1, "");
+    struct model *before = model_of("a", NULL);
+    for (unsigned i = 1; i <= HOSTS; i++)
+        used += (size_t)snprintf(more + used, sizeof more - used,
+                                 "@ MX 10 h%u\nh%u A 127.0.%u.%u\n", i, i, i / 200, i % 200 + 1);
+    write_zone("a", "a.test", 1, more);
+    compare(before, model_of("a", NULL), &changes);
+    assert_int_equal(changes.nlines, CHANGES_LINES_MAX);
+    assert_int_equal(changes.targets.added, HOSTS);
+    changes_free(&changes);
+}
+
+static int make_directory(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/evermx-changes-XXXXXX");
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+    static const char *const files[] = {"a", "b", "c", "moved"};
+    char path[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(path_of(files[i], path));
+    return rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_changed),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_serials),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_a_renamed_host_is_the_same_target),
+        cmocka_unit_test(test_the_lines_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -2,9 +2,11 @@
 # lab.sh - runs real mail servers and a resolver from Debian packages, for tests.
 #
 # Nothing is installed. The packages are downloaded and unpacked below build/lab, and each instance
-# runs in a directory of its own by chroot. No mount, namespace or cgroup is used, so the lab also
-# works in a plain container; only root is needed. The network is the machine's own, but an instance
-# listens on its loopback address only and has no means to send mail or DNS queries off the machine.
+# runs in a directory of its own by chroot. No mount, namespace or cgroup is used (but where device
+# files cannot be made), so the lab also works in a plain container; only root is needed. The network
+# is the machine's own, but an instance listens on its loopback address only and has no means to send
+# mail or DNS queries off the machine. Any user name logs in to Dovecot with the password "lab"; mail
+# to anything@lab.test is accepted and discarded.
 #
 #   lab.sh fetch                           download and unpack (start does it by itself)
 #   lab.sh start postfix NAME ADDRESS [submission=1] [smtps=1] [postscreen=1] [MAIN_CF_KEY=VALUE ...]
@@ -24,8 +26,8 @@
 #   lab.sh cleanup                         kills all instances and removes their files, keeps NAME.log
 #   lab.sh run COMMAND ...                 cleanup, COMMAND, cleanup; the status is COMMAND's
 #
-# start and restart return when each port answers, be it by 220 or 421. kill, kill-master, pause and continue return when it
-# is true and print "done MS", CLOCK_MONOTONIC in milliseconds at that moment.
+# start and restart return when each port answers, be it by 220 or 421. kill, kill-master, pause and
+# continue return when it is true and print "done MS", CLOCK_MONOTONIC in milliseconds at that moment.
 #
 # Exit status: 0 done, 1 failed, 2 wrong usage, 77 not root (the test should be skipped).
 #
@@ -45,12 +47,24 @@ LC_ALL=C
 export LC_ALL
 umask 022
 PATH=$PATH:/usr/sbin:/sbin
+unset CDPATH
 
-lab_home=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P) || exit 1
+# Sets variable $1 to path $2 without symbolic links, for paths are compared with what the kernel says of
+# processes. The common case forks nothing: kill and pause have to be quick.
+resolve_path() {
+    local here=$PWD
+    if cd -P -- "$2" 2>/dev/null; then
+        printf -v "$1" %s "$PWD"
+        cd -- "$here" || exit 1
+    else
+        printf -v "$1" %s "$(readlink -m -- "$2")"
+    fi
+}
+
+resolve_path lab_home "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}."
 repository=${lab_home%/tests/e2e}
-# Resolved, for they are compared with what the kernel says of processes.
-lab_cache=$(readlink -m "${LAB_CACHE:-$repository/build/lab}")
-lab_dir=$(readlink -m "${LAB_DIR:-$lab_cache/run}")
+resolve_path lab_cache "${LAB_CACHE:-$repository/build/lab}"
+resolve_path lab_dir "${LAB_DIR:-$lab_cache/run}"
 server_kinds="postfix dovecot exim unbound"
 
 readonly START_DEADLINE_MS=20000

@@ -1,11 +1,12 @@
 #!/bin/bash
-# test_lab.sh - proves that lab.sh does what its head says, with each server. About 30 seconds.
+# test_lab.sh - proves that lab.sh does what its head says, with each server. About 20 seconds.
 #
 # LAB_TEST_NET   first three bytes of the addresses, default 127.0.0 (so 127.0.0.51 to .55)
 
 set -u
 export LC_ALL=C
-here=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P) || exit 1
+unset CDPATH
+here=$(cd "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}." && pwd -P) || exit 1
 lab=$here/lab.sh
 net=${LAB_TEST_NET:-127.0.0}
 export LAB_DIR=${LAB_DIR:-${here%/tests/e2e}/build/lab/run-test-lab-$net}
@@ -22,7 +23,7 @@ check() {
     shift
     if output=$("$@" 2>&1); then
         passed=$((passed + 1))
-        echo "ok      $what ($EPOCHREALTIME)"
+        echo "ok      $what"
     else
         failed=$((failed + 1))
         echo "FAILED  $what"
@@ -32,23 +33,29 @@ check() {
 
 not() { ! "$@"; }
 
-elapsed_ms() {
-    local before=$EPOCHREALTIME
+# took_less MS COMMAND ...: measures one run. Sets slow to what is to be said when it took longer.
+took_less() {
+    local limit=$1 before=$EPOCHREALTIME after ms running
+    shift
     "$@" >/dev/null || return 1
-    local after=$EPOCHREALTIME
+    after=$EPOCHREALTIME
     ms=$(((${after/./} - ${before/./}) / 1000))
+    read -r _ _ _ running _ </proc/loadavg
+    slow="took $ms ms while ${running%/*} processes wanted $(nproc) processors"
+    [ "${running%/*}" -le "$(nproc)" ] || overloaded=$((overloaded + 1))
+    [ "$ms" -lt "$limit" ]
 }
 
-# The machine may be busy with other things, so the best of three counts.
+# takes_less MS COMMAND ...: the best of five counts, with the command in $repair in between, if any. When the
+# machine had more to do than it can at each attempt, the time says nothing and is not held against us.
 takes_less() {
-    local limit=$1 i
-    shift
-    for i in 1 2 3; do
-        elapsed_ms "$@" || return 1
-        [ "$ms" -lt "$limit" ] && return
+    local i slow='it failed' overloaded=0
+    for i in 1 2 3 4 5; do
+        took_less "$@" && return
+        [ -z "${repair:-}" ] || $repair || return 1
     done
-    echo "took $ms ms"
-    return 1
+    echo "$slow"
+    [ "$overloaded" -eq 5 ]
 }
 
 # connect ADDRESS PORT: opens descriptor peer.
@@ -242,17 +249,13 @@ prints_done() {
     return 1
 }
 
-# As takes_less, with a restart in between.
 kills_within() {
-    local limit=$1 i
-    shift
-    for i in 1 2 3; do
-        elapsed_ms "$lab" "$@" || return 1
-        "$lab" restart "$2" || return 1
-        [ "$ms" -lt "$limit" ] && return
-    done
-    echo "took $ms ms"
-    return 1
+    local repair="restart_of $3"
+    takes_less "$1" "$lab" "$2" "$3" && $repair
+}
+
+restart_of() {
+    "$lab" restart "$1"
 }
 
 session_ends() {
@@ -285,7 +288,7 @@ skipped_if_not_root() {
 }
 
 unchanged() {
-    system_state | diff "/tmp/lab-state.$$" - && rm "/tmp/lab-state.$$"
+    system_state | diff "$LAB_DIR/state" - && rm "$LAB_DIR/state"
 }
 
 # Independent of the lab's own search.
@@ -319,7 +322,8 @@ trap 'exit 143' TERM HUP
 pf1=$net.51 pf2=$net.52 ex=$net.53 ub=$net.54 dns=$net.55 dc=$net.51
 
 "$lab" cleanup
-system_state >"/tmp/lab-state.$$"
+mkdir -p "$LAB_DIR"
+system_state >"$LAB_DIR/state"
 
 check "fetch" "$lab" fetch
 check "a second fetch takes less than 200 ms" takes_less 200 "$lab" fetch

@@ -223,17 +223,21 @@ static void status_tells_all(void **state)
 /* ---- explain ---- */
 
 #define EXPLAIN_ZONE                                                                               \
-    ZONE_HEAD TWO_HOSTS "www CNAME mx1\n"                                                          \
-                        "far CNAME www.outside.example.\n"                                         \
-                        "loop1 CNAME loop2\n"                                                      \
-                        "loop2 CNAME loop1\n"                                                      \
-                        "*.wild MX 10 mx1\n"                                                       \
-                        "deep.empty TXT \"x\"\n"                                                   \
-                        "sub NS ns.sub\n"                                                          \
-                        "ns.sub A 127.0.0.9\n"                                                     \
-                        "old DNAME new\n"                                                          \
-                        "host.new A 127.0.0.77\n"                                                  \
-                        "txt TXT \"hello world\"\n"
+    ZONE_HEAD TWO_HOSTS                                                                            \
+        "www CNAME mx1\n"                                                                          \
+        "far CNAME www.outside.example.\n"                                                         \
+        "loop1 CNAME loop2\n"                                                                      \
+        "loop2 CNAME loop1\n"                                                                      \
+        "*.wild MX 10 mx1\n"                                                                       \
+        "deep.empty TXT \"x\"\n"                                                                   \
+        "sub NS ns.sub\n"                                                                          \
+        "ns.sub A 127.0.0.9\n"                                                                     \
+        "old DNAME new\n"                                                                          \
+        "host.new A 127.0.0.77\n"                                                                  \
+        "spin1 DNAME spin2\n"                                                                      \
+        "spin2 DNAME spin1\n"                                                                      \
+        "grow DNAME aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff.grow\n"           \
+        "txt TXT \"hello world\"\n"
 
 static void explains_how(void **state)
 {
@@ -271,6 +275,10 @@ static void explains_how(void **state)
          "referral: sub.example.test is delegated", NULL, 0},
         {"host.old.example.test", RRTYPE_A, "example.test", "host.new.example.test",
          "by CNAME to host.new.example.test; as it stands in the zone file", NULL, 1},
+        {"x.spin1.example.test", RRTYPE_A, "example.test", NULL,
+         "by CNAME to x.spin1.example.test; the chain of CNAMEs is a loop or too long", NULL, 0},
+        {"sub.example.test", RRTYPE_DS, "example.test", "sub.example.test", "no such type (NODATA)",
+         NULL, 0},
         {"example.test", RRTYPE_ANY, "example.test", "example.test",
          "ANY: one HINFO record (RFC 8482)", NULL, 0},
         {"elsewhere.test", RRTYPE_MX, NULL, NULL, "not our zone (REFUSED)", NULL, 0},
@@ -288,6 +296,19 @@ static void explains_how(void **state)
         assert_int_equal(got.nrecords, rows[i].nrecords);
         arena_free(got.arena);
     }
+    stage_free(&stage);
+}
+
+static void explains_names_that_grow(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct engine_explanation got;
+    begin(&stage, EXPLAIN_ZONE);
+    explain(&stage, "x.grow.example.test", RRTYPE_A, &got);
+    assert_non_null(strstr(got.how, "; the DNAME makes a name that is too long (YXDOMAIN)"));
+    assert_int_equal(got.nrecords, 0);
+    arena_free(got.arena);
     stage_free(&stage);
 }
 
@@ -512,6 +533,7 @@ int main(void)
         cmocka_unit_test(reload_of_the_same_changes_nothing),
         cmocka_unit_test(status_tells_all),
         cmocka_unit_test(explains_how),
+        cmocka_unit_test(explains_names_that_grow),
         cmocka_unit_test(explains_by_which_target),
         cmocka_unit_test(force_errors_name_near_hosts),
         cmocka_unit_test(force_holds_for_what_comes_later),

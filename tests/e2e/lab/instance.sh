@@ -127,7 +127,7 @@ make_name_service() {
     printf '127.0.0.1 localhost\n%s %s.lab.test\n' "$address" "$name" >"$root/etc/hosts"
     printf 'hosts: files\npasswd: files\ngroup: files\n' >"$root/etc/nsswitch.conf"
     printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$address" >"$root/etc/resolv.conf"
-    printf 'smtp 25/tcp\ndomain 53/udp\npop3 110/tcp\nimap2 143/tcp\nsubmissions 465/tcp\n' >"$root/etc/services"
+    printf '%s\n' 'smtp 25/tcp' 'domain 53/udp' 'pop3 110/tcp' 'imap2 143/tcp' >"$root/etc/services"
 }
 
 # Device files are made where that is allowed and works. Elsewhere (a file system mounted nodev, some

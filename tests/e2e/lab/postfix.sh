@@ -37,7 +37,8 @@ postfix_directories() {
     chown "${lab_ids[postfix]}" "$root/var/lib/postfix"
 }
 
-# Mail is accepted for any recipient of lab.test and discarded; there is no SMTP client in master.cf,
+# Mail is accepted for any recipient of lab.test, from anybody, and discarded; other recipients are refused
+# (no client is trusted). There is no SMTP client in master.cf,
 # so whatever a test sets, nothing can be sent. The reverse lookup of clients would ask DNS. The address
 # to listen on stands in master.cf: inet_interfaces takes only addresses that an interface shows, and of
 # 127.0.0.0/8 that is 127.0.0.1 alone.
@@ -47,6 +48,7 @@ postfix_main_cf() {
         [inet_interfaces]=loopback-only
         [inet_protocols]=ipv4
         [myhostname]=$name.lab.test
+        [mynetworks]=
         [mydestination]='$myhostname, lab.test, localhost'
         [local_recipient_maps]=
         [alias_maps]=

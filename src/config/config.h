@@ -42,6 +42,8 @@ struct check_settings {
     uint16_t port;
     enum check_tls tls;
     int64_t interval_ms;         /* between the starts of two probes */
+    int64_t service_interval_ms; /* between two that go through the whole dialogue; the others end
+                                    with the greeting */
     int64_t timeout_ms;          /* the whole probe */
     int64_t connect_timeout_ms;  /* each step of it */
     int64_t greeting_timeout_ms; /* until the last line of the greeting */
@@ -68,6 +70,7 @@ enum config_host_set {
     HOST_SETS_RECHECK = 1 << 6,
     HOST_SETS_FALL = 1 << 7,
     HOST_SETS_RISE = 1 << 8,
+    HOST_SETS_SERVICE_INTERVAL = 1 << 9,
 };
 
 struct config_host {

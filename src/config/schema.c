@@ -95,6 +95,7 @@ static const struct option zone_rows[] = {
 static const struct option settings_rows[] = {
     {"tls",              OPTION_CHOICE,   FIELD(struct check_settings, tls), .choices = check_tls_names, .bit = HOST_SETS_TLS},
     {"interval",         OPTION_DURATION, FIELD(struct check_settings, interval_ms), 100, HOUR, 1, .fallback = "2s", .bit = HOST_SETS_INTERVAL},
+    {"service-interval", OPTION_DURATION, FIELD(struct check_settings, service_interval_ms), 100, HOUR, 1, .fallback = "30s", .bit = HOST_SETS_SERVICE_INTERVAL},
     {"timeout",          OPTION_DURATION, FIELD(struct check_settings, timeout_ms), 100, HOUR, 1, .fallback = "30s", .bit = HOST_SETS_TIMEOUT},
     {"connect-timeout",  OPTION_DURATION, FIELD(struct check_settings, connect_timeout_ms), 50, 15 * MINUTE, 1, .fallback = "3500ms", .bit = HOST_SETS_CONNECT_TIMEOUT},
     {"greeting-timeout", OPTION_DURATION, FIELD(struct check_settings, greeting_timeout_ms), 50, 15 * MINUTE, 1, .fallback = "8s", .bit = HOST_SETS_GREETING_TIMEOUT},

@@ -99,7 +99,7 @@ int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *o
     bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
     if (slot->verdict.status != before.status || slot->verdict.known != before.known)
         log_change(slot, &before, now_ms);
-    if (changed || slot->verdict.status == VERDICT_SUSPECT)
+    if (changed)
         core_touch(core, slot);
     return verdict_wait_ms(&slot->verdict, &policy);
 }

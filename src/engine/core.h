@@ -57,6 +57,7 @@ void core_tick(struct core *core);
 void core_publish(struct core *core, int64_t now_ms);
 
 const struct model *core_model(const struct core *core);
+bool core_has_external(const struct core *core, const char *host);
 
 struct core_numbers {
     uint64_t images; /* of pools, compiled since the start */

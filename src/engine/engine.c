@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/table.h"
 #include "engine/call.h"
 #include "engine/core.h"
 #include "probe/probe.h"
@@ -110,39 +111,22 @@ static void remove_probe(void *context, uint32_t id)
     prober_remove(engine->prober, id);
 }
 
-static bool is_external(const struct model *model, const char *name)
+static void forget_external(struct engine *engine, uint32_t place)
 {
-    for (size_t i = 0; i < model->nhosts; i++)
-        if (model->hosts[i].external && strcmp(model->hosts[i].name, name) == 0)
-            return true;
-    return false;
+    resolver_remove(engine->resolver, place);
+    free(engine->externals[place]);
+    engine->externals[place] = NULL;
 }
 
-/* The number of a name, else a free one. */
-static uint32_t place_of(struct engine *engine, const char *name)
+static void add_external(struct engine *engine, uint32_t place, const char *name)
 {
-    size_t free_place = engine->nexternals;
-    for (uint32_t i = 0; i < engine->nexternals; i++) {
-        if (!engine->externals[i])
-            free_place = i;
-        else if (strcmp(engine->externals[i], name) == 0)
-            return i;
-    }
-    if (free_place == engine->nexternals) {
-        engine->externals = memory_grow(engine->externals, engine->nexternals,
-                                        &engine->externals_capacity, sizeof *engine->externals);
-        engine->externals[engine->nexternals++] = NULL;
-    }
-    return (uint32_t)free_place;
-}
-
-static void resolve_external(struct engine *engine, const char *name)
-{
-    uint32_t place = place_of(engine, name);
-    if (engine->externals[place])
-        return;
     if (!engine->resolver)
         engine->resolver = resolver_new(engine->base, engine->resolv_conf, on_addresses, engine);
+    if (place == engine->nexternals) {
+        engine->externals = memory_grow(engine->externals, engine->nexternals,
+                                        &engine->externals_capacity, sizeof *engine->externals);
+        engine->nexternals++;
+    }
     engine->externals[place] = memory_strdup(name);
     resolver_add(engine->resolver, place, name);
 }
@@ -151,16 +135,23 @@ static void resolve_external(struct engine *engine, const char *name)
 static void resolve_externals(struct engine *engine)
 {
     const struct model *model = core_model(engine->core);
+    struct table *known = table_new(engine->nexternals);
+    uint32_t place = 0, found;
     for (uint32_t i = 0; i < engine->nexternals; i++) {
-        if (!engine->externals[i] || is_external(model, engine->externals[i]))
-            continue;
-        resolver_remove(engine->resolver, i);
-        free(engine->externals[i]);
-        engine->externals[i] = NULL;
+        if (engine->externals[i] && !core_has_external(engine->core, engine->externals[i]))
+            forget_external(engine, i);
+        else if (engine->externals[i])
+            table_put(known, engine->externals[i], strlen(engine->externals[i]), i);
     }
-    for (size_t i = 0; engine->prober && i < model->nhosts; i++)
-        if (model->hosts[i].external)
-            resolve_external(engine, model->hosts[i].name);
+    for (size_t i = 0; engine->prober && i < model->nhosts; i++) {
+        const struct host *host = &model->hosts[i];
+        if (!host->external || table_get(known, host->name, strlen(host->name), &found))
+            continue;
+        while (place < engine->nexternals && engine->externals[place])
+            place++;
+        add_external(engine, place, host->name);
+    }
+    table_free(known);
 }
 
 /* ---- start and end ---- */

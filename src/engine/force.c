@@ -12,15 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t core_find_host(const struct core *core, const char *name)
-{
-    const struct model *model = core->view.model;
-    for (uint32_t i = 0; i < model->nhosts; i++)
-        if (strcmp(model->hosts[i].name, name) == 0)
-            return i;
-    return MODEL_NONE;
-}
-
 static void mark_member(const struct core *core, const struct member *member,
                         enum verdict_forced mark, enum verdict_forced *marks)
 {

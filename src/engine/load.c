@@ -17,8 +17,11 @@ void view_free(struct view *view)
         free(view->services[i].slots);
         free(view->services[i].pools);
     }
-    for (size_t i = 0; i < view->model->nhosts; i++)
+    for (size_t i = 0; i < view->model->nhosts; i++) {
         free(view->hosts[i].addresses);
+        free(view->hosts[i].services);
+    }
+    table_free(view->host_numbers);
     free(view->services);
     free(view->states);
     free(view->pools);
@@ -143,46 +146,52 @@ static void unlink_addresses(struct core *core, uint32_t number)
     service->nslots = kept;
 }
 
+uint32_t core_find_host(const struct core *core, const char *name)
+{
+    uint32_t number;
+    return table_get(core->view.host_numbers, name, strlen(name), &number) ? number : MODEL_NONE;
+}
+
+bool core_has_external(const struct core *core, const char *name)
+{
+    uint32_t number = core_find_host(core, name);
+    return number != MODEL_NONE && core->view.model->hosts[number].external;
+}
+
 void core_addresses(struct core *core, const char *name, const struct address *addresses,
                     size_t count, int64_t now_ms)
 {
-    struct view *view = &core->view;
-    uint32_t number = core_find_host(core, name);
-    if (number == MODEL_NONE || !view->model->hosts[number].external)
+    if (!core_has_external(core, name))
         return;
-    struct host_view *host = &view->hosts[number];
+    struct view *view = &core->view;
+    struct host_view *host = &view->hosts[core_find_host(core, name)];
     host->addresses = memory_resize(host->addresses, count, sizeof *addresses);
     if (count)
         memcpy(host->addresses, addresses, count * sizeof *addresses);
     host->naddresses = count;
-    for (uint32_t i = 0; i < view->model->nservices; i++) {
-        if (view->model->services[i].host != number)
-            continue;
-        link_addresses(core, i, now_ms);
-        unlink_addresses(core, i);
-        view_touch_service(view, i);
+    for (size_t i = 0; i < host->nservices; i++) {
+        link_addresses(core, host->services[i], now_ms);
+        unlink_addresses(core, host->services[i]);
+        view_touch_service(view, host->services[i]);
     }
     slots_sweep(&core->slots, forget, core);
     core_apply_forces(core);
 }
 
-static void carry_addresses(struct view *view, const struct view *before)
+static void carry_addresses(struct core *core, struct view *before)
 {
-    const struct model *model = view->model;
-    struct table *by_name = table_new(0);
-    for (uint32_t i = 0; before->model && i < before->model->nhosts; i++)
-        if (before->hosts[i].naddresses)
-            table_put(by_name, before->model->hosts[i].name, strlen(before->model->hosts[i].name),
-                      i);
-    for (size_t i = 0; i < model->nhosts; i++) {
+    const struct model *model = core->view.model;
+    for (size_t i = 0; before->model && i < model->nhosts; i++) {
+        const char *name = model->hosts[i].name;
+        struct host_view *host = &core->view.hosts[i];
         uint32_t found;
-        if (model->hosts[i].external &&
-            table_get(by_name, model->hosts[i].name, strlen(model->hosts[i].name), &found)) {
-            view->hosts[i] = before->hosts[found];
-            before->hosts[found] = (struct host_view){0};
-        }
+        if (!model->hosts[i].external ||
+            !table_get(before->host_numbers, name, strlen(name), &found))
+            continue;
+        host->addresses = before->hosts[found].addresses;
+        host->naddresses = before->hosts[found].naddresses;
+        before->hosts[found].addresses = NULL;
     }
-    table_free(by_name);
 }
 
 /* ---- pools ---- */
@@ -238,6 +247,21 @@ static void carry_selections(struct view *view, const struct view *before)
 
 /* ---- all of it ---- */
 
+static void index_hosts(struct view *view)
+{
+    const struct model *model = view->model;
+    for (uint32_t i = 0; i < model->nhosts; i++)
+        table_put(view->host_numbers, model->hosts[i].name, strlen(model->hosts[i].name), i);
+    for (uint32_t i = 0; i < model->nservices; i++) {
+        struct host_view *host = &view->hosts[model->services[i].host];
+        if (!model->hosts[model->services[i].host].external)
+            continue;
+        host->services = memory_grow(host->services, host->nservices, &host->services_capacity,
+                                     sizeof *host->services);
+        host->services[host->nservices++] = i;
+    }
+}
+
 /* All members MEMBER_SERVED, which is 0. */
 static void view_init(struct view *view, struct model *model)
 {
@@ -253,12 +277,14 @@ static void view_init(struct view *view, struct model *model)
         .states = memory_array(model->nservices, sizeof *view->states),
         .pools = memory_array(model->npools, sizeof *view->pools),
         .hosts = memory_array(model->nhosts, sizeof *view->hosts),
+        .host_numbers = table_new(model->nhosts),
         .targets = memory_array(model->ntargets, sizeof *view->targets),
         .members = memory_array(members, sizeof *view->members),
         .previous = memory_array(largest, sizeof *view->previous),
         .touched_services = memory_array(model->nservices, sizeof *view->touched_services),
         .touched_pools = memory_array(model->npools, sizeof *view->touched_pools),
     };
+    index_hosts(view);
     enum member_state *room = view->members;
     for (size_t i = 0; i < model->npools; i++) {
         view->pools[i].selection.members = room;
@@ -273,7 +299,7 @@ struct model *core_load(struct core *core, struct model *model, struct catalog *
     view_init(&core->view, model);
     index_pools(&core->view);
     carry_selections(&core->view, &before);
-    carry_addresses(&core->view, &before);
+    carry_addresses(core, &before);
     claim_targets(core, now_ms);
     for (uint32_t i = 0; i < model->nservices; i++)
         link_addresses(core, i, now_ms);

@@ -129,7 +129,9 @@ void slots_sweep(struct slots *slots, void (*gone)(void *context, uint32_t id), 
 static bool settings_equal(const struct check_settings *one, const struct check_settings *other)
 {
     return one->kind == other->kind && one->port == other->port && one->tls == other->tls &&
-           one->interval_ms == other->interval_ms && one->timeout_ms == other->timeout_ms &&
+           one->interval_ms == other->interval_ms &&
+           one->service_interval_ms == other->service_interval_ms &&
+           one->timeout_ms == other->timeout_ms &&
            one->connect_timeout_ms == other->connect_timeout_ms &&
            one->greeting_timeout_ms == other->greeting_timeout_ms &&
            one->reply_timeout_ms == other->reply_timeout_ms &&

@@ -25,6 +25,8 @@ struct pool_view {
 struct host_view {
     struct address *addresses; /* external: as last told */
     size_t naddresses;
+    uint32_t *services; /* external: those of the host */
+    size_t nservices, services_capacity;
 };
 
 /* A model with all that stands beside it; replaced as a whole by a reload. */
@@ -33,6 +35,7 @@ struct view {
     struct service_view *services;
     struct pool_view *pools;
     struct host_view *hosts;
+    struct table *host_numbers;            /* by name */
     uint32_t *targets;                     /* their slots' ids */
     struct service_state *states;          /* of the services */
     enum member_state *members, *previous; /* room of all selections, and of the largest one */

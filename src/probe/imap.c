@@ -33,14 +33,12 @@ static void imap_leave(struct session *session)
 static void imap_greeting(struct session *session, const char *line)
 {
     session->authenticated = session_has_word(line, "* PREAUTH");
-    if (session->authenticated || session_has_word(line, "* OK")) {
+    if (session->authenticated || session_has_word(line, "* OK"))
         session_greeted(session);
-        imap_capability(session);
-    } else if (session_has_word(line, "* BYE")) {
+    else if (session_has_word(line, "* BYE"))
         session_refused(session, false, line);
-    } else {
+    else
         session_bad(session, line);
-    }
 }
 
 static void imap_untagged(struct session *session, const char *line)
@@ -108,4 +106,4 @@ static void imap_line(struct session *session, const char *line)
 }
 
 const struct protocol imap_protocol = {
-    .opened = imap_opened, .line = imap_line, .secured = imap_capability, .leave = imap_leave};
+    .opened = imap_opened, .line = imap_line, .hello = imap_capability, .leave = imap_leave};

@@ -36,7 +36,6 @@ static void pop3_granted(struct session *session)
     switch ((enum pop3_state)session->state) {
     case POP3_GREETING:
         session_greeted(session);
-        pop3_capa(session);
         break;
     case POP3_CAPA: /* the list follows */
         break;
@@ -88,4 +87,4 @@ static void pop3_line(struct session *session, const char *line)
 }
 
 const struct protocol pop3_protocol = {
-    .opened = pop3_opened, .line = pop3_line, .secured = pop3_capa, .leave = pop3_leave};
+    .opened = pop3_opened, .line = pop3_line, .hello = pop3_capa, .leave = pop3_leave};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The schedule: when each target is probed, and how many sessions there may be at once. A timer for
  * each target, no walk over all of them. A target whose time has come and that finds no room waits
- * in a queue: first for a free session of all, then for one at its address. */
+ * in a queue: first for a free session of all, then for one at its peer. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -21,14 +21,16 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 
-/* Servers count connections per client, and mail hosts are not ours to load. */
+/* Servers count connections per client and service, and mail hosts are not ours to load. Services
+ * do not count together: one that hangs must not delay the verdict of the next. */
 enum { PEER_SESSIONS_MAX = 2 };
 
 TAILQ_HEAD(job_queue, job);
 
-/* An address, whatever ports of it are probed. */
+/* An address and port, whoever probes it. */
 struct peer {
     struct address address;
+    uint16_t port;
     unsigned jobs, sessions;
     struct job_queue waiting;
 };
@@ -45,7 +47,9 @@ struct job {
     TAILQ_ENTRY(job) place;
     struct probe *probe; /* NULL: none */
     int64_t started_ms;
-    bool hurried; /* the next one at once */
+    enum session_depth depth; /* of the probe under way */
+    int64_t service_due_ms;   /* when the next one is to go through the whole dialogue */
+    bool hurried;             /* the next one at once */
 };
 
 struct prober {
@@ -55,7 +59,7 @@ struct prober {
     char *ehlo_name;
     probe_report *report;
     void *context;
-    void *jobs, *peers; /* tsearch(3): by id, by address */
+    void *jobs, *peers; /* tsearch(3): by id, by address and port */
     struct job_queue waiting;
     struct event drain;    /* starts those who wait, from the loop */
     struct job *reporting; /* whose report is on the stack */
@@ -68,21 +72,24 @@ struct prober {
 
 static int peer_compare(const void *one, const void *other)
 {
-    const struct address *a = &((const struct peer *)one)->address;
-    const struct address *b = &((const struct peer *)other)->address;
-    return a->family != b->family ? a->family - b->family
-                                  : memcmp(a->bytes, b->bytes, address_size(a));
+    const struct peer *a = one, *b = other;
+    if (a->port != b->port)
+        return a->port - b->port;
+    if (a->address.family != b->address.family)
+        return a->address.family - b->address.family;
+    return memcmp(a->address.bytes, b->address.bytes, address_size(&a->address));
 }
 
-static struct peer *peer_join(struct prober *prober, const struct address *address)
+static struct peer *peer_join(struct prober *prober, const struct probe_target *target)
 {
-    struct peer *peer, key = {.address = *address};
+    struct peer *peer, key = {.address = target->address, .port = target->port};
     struct peer **found = tfind(&key, &prober->peers, peer_compare);
     if (found) {
         peer = *found;
     } else {
         peer = memory_alloc(sizeof *peer);
-        peer->address = *address;
+        peer->address = target->address;
+        peer->port = target->port;
         TAILQ_INIT(&peer->waiting);
         if (!tsearch(peer, &prober->peers, peer_compare))
             memory_exhausted(sizeof *peer);
@@ -143,15 +150,31 @@ static void job_sleep(struct job *job, int64_t until_ms)
     event_add(&job->timer, &wait);
 }
 
-/* Up to a tenth more or less, so that targets that began together do not stay together. Re-checks
- * come sooner than the interval, and exactly when they were asked for. */
+/* Up to a tenth more or less, so that targets that began together do not stay together. */
 static int64_t job_jitter(struct job *job, int64_t wait_ms)
 {
-    if (wait_ms < job->target.check->interval_ms || wait_ms < 10)
+    if (wait_ms < 10)
         return wait_ms;
     uint64_t *random = &job->prober->random;
     *random = hash_bytes(random, sizeof *random, job->id);
     return wait_ms - wait_ms / 10 + (int64_t)(*random % (uint64_t)(wait_ms / 5 + 1));
+}
+
+/* Whatever went wrong, only the whole dialogue can show that it is mended. */
+static void job_plan_service(struct job *job, enum reason reason, int64_t now_ms)
+{
+    if (reason_status(reason) != OUTCOME_OK)
+        job->service_due_ms = now_ms;
+    else if (job->depth == DEPTH_SERVICE)
+        job->service_due_ms =
+            job->started_ms + job_jitter(job, job->target.check->service_interval_ms);
+}
+
+/* Re-checks come sooner than the interval, and exactly when they were asked for. */
+static int64_t job_next_ms(struct job *job, int64_t wait_ms)
+{
+    bool regular = wait_ms >= job->target.check->interval_ms;
+    return job->started_ms + (regular ? job_jitter(job, wait_ms) : wait_ms);
 }
 
 static void job_on_probe(void *context, const struct outcome *outcome)
@@ -165,13 +188,14 @@ static void job_on_probe(void *context, const struct outcome *outcome)
     prober->reporting = job;
     int64_t wait_ms = prober->report(prober->context, job->id, outcome, now_ms);
     if (prober->reporting == job) { /* else it has been removed */
-        job_sleep(job, job->hurried ? now_ms : job->started_ms + job_jitter(job, wait_ms));
+        job_plan_service(job, outcome->reason, now_ms);
+        job_sleep(job, job->hurried ? now_ms : job_next_ms(job, wait_ms));
         job->hurried = false;
     }
     prober->reporting = NULL;
 }
 
-/* There is room for one more session; at its address, too? */
+/* There is room for one more session; at its peer, too? */
 static void job_start(struct job *job)
 {
     struct prober *prober = job->prober;
@@ -183,7 +207,8 @@ static void job_start(struct job *job)
     prober->numbers.sessions++;
     prober->numbers.started++;
     job->started_ms = clock_now_ms();
-    job->probe = probe_start(&prober->setting, &job->target, job_on_probe, job);
+    job->depth = job->started_ms >= job->service_due_ms ? DEPTH_SERVICE : DEPTH_LIVENESS;
+    job->probe = probe_start(&prober->setting, &job->target, job->depth, job_on_probe, job);
 }
 
 static void job_on_timer(evutil_socket_t fd, short what, void *context)
@@ -265,7 +290,7 @@ void prober_add(struct prober *prober, uint32_t id, const struct probe_target *t
     job->id = id;
     job->target = *target;
     job->target.host = memory_strdup(target->host ? target->host : "");
-    job->peer = peer_join(prober, &target->address);
+    job->peer = peer_join(prober, target);
     assert(!prober_job(prober, id));
     if (!tsearch(job, &prober->jobs, job_compare))
         memory_exhausted(sizeof *job);

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 
-void pulse_look(struct pulse *pulse, int64_t now_ms)
+/* The beat may be overdue although its callback has not run yet: other callbacks of the same turn
+ * ask too. */
+static void pulse_look(struct pulse *pulse, int64_t now_ms)
 {
     int64_t late_ms = now_ms - pulse->due_ms;
     if (late_ms > pulse->late_max_ms)

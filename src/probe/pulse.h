@@ -27,10 +27,6 @@ struct pulse {
 void pulse_start(struct pulse *pulse, struct event_base *base);
 void pulse_stop(struct pulse *pulse);
 
-/* Before something begins: the beat may be overdue, and its own callback come only later in this
- * turn. */
-void pulse_look(struct pulse *pulse, int64_t now_ms);
-
 /* Whether the loop was late at any moment from since_ms to now_ms. */
 bool pulse_was_late(struct pulse *pulse, int64_t since_ms, int64_t now_ms);
 

@@ -119,11 +119,6 @@ void session_await_greeting(struct session *session)
     session_enter(session, STEP_GREETING, session->target->check->greeting_timeout_ms);
 }
 
-void session_greeted(struct session *session)
-{
-    session->result.greeted_ms = clock_now_ms();
-}
-
 void session_ask(struct session *session, int state, const char *verb, const char *line)
 {
     char command[512];
@@ -138,8 +133,21 @@ void session_ask(struct session *session, int state, const char *verb, const cha
 static void session_leave(struct session *session, enum reason reason)
 {
     session->result.reason = reason;
+    if (!session->protocol->leave) {
+        session_left(session);
+        return;
+    }
     session->protocol->leave(session);
     session_enter(session, STEP_LEAVING, LEAVING_MS);
+}
+
+void session_greeted(struct session *session)
+{
+    session->result.greeted_ms = clock_now_ms();
+    if (session->depth == DEPTH_SERVICE && session->protocol->hello)
+        session->protocol->hello(session);
+    else
+        session_leave(session, REASON_OK);
 }
 
 void session_complete(struct session *session)
@@ -178,10 +186,9 @@ static void session_begin_tls(struct session *session)
     stream_start_tls(session->stream, session->setting->tls, session->target->host);
 }
 
+/* RFC 3207 section 4.2: nothing that was said in plain text may count after the handshake. */
 void session_start_tls(struct session *session)
 {
-    session->tls_offered =
-        false; /* what was said in plain text is forgotten: RFC 3207 section 4.2 */
     if (stream_has_input(session->stream))
         session_end(session, REASON_INJECTION, "");
     else
@@ -248,7 +255,7 @@ static void session_on_secure(struct session *session)
     if (session_tls_first(session))
         session->protocol->opened(session);
     else
-        session->protocol->secured(session);
+        session->protocol->hello(session);
 }
 
 static void session_on_stream(void *context, const struct stream_news *news)
@@ -285,13 +292,14 @@ static void session_on_stream(void *context, const struct stream_news *news)
 }
 
 struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, int64_t deadline_ms,
-                             session_done *done, void *context)
+                             const struct probe_target *target, enum session_depth depth,
+                             int64_t deadline_ms, session_done *done, void *context)
 {
     struct session *session = memory_alloc(sizeof *session);
     session->setting = setting;
     session->target = target;
     session->protocol = session_kinds[target->check->kind].protocol;
+    session->depth = depth;
     session->deadline_ms = deadline_ms;
     session->done = done;
     session->context = context;

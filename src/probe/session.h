@@ -36,10 +36,14 @@ struct session_result {
 /* Called once, with the session already closed and freed, unless session_cancel came first. */
 typedef void session_done(void *context, const struct session_result *result);
 
+/* How far a session goes: a good greeting shows that a service lives; the rest of the dialogue, TLS
+ * above all, is dear to both ends and asked for less often. */
+enum session_depth { DEPTH_LIVENESS, DEPTH_SERVICE };
+
 /* deadline_ms: of the whole probe. The target must stay as long as the session. */
 struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, int64_t deadline_ms,
-                             session_done *done, void *context);
+                             const struct probe_target *target, enum session_depth depth,
+                             int64_t deadline_ms, session_done *done, void *context);
 void session_cancel(struct session *session);
 
 /* ---- for the protocols ---- */
@@ -49,9 +53,12 @@ void session_cancel(struct session *session);
 struct protocol {
     void (*opened)(struct session *session); /* connected; encrypted, where TLS comes first */
     void (*line)(struct session *session,
-                 const char *line);           /* a clean line: text without controls */
-    void (*secured)(struct session *session); /* encrypted after STARTTLS */
-    void (*leave)(struct session *session);   /* asks to part; session_left when that is answered */
+                 const char *line); /* a clean line: text without controls */
+    /* asks what the server can do: behind the greeting, and again behind STARTTLS. NULL: nothing to
+     * ask */
+    void (*hello)(struct session *session);
+    /* asks to part; session_left when that is answered. NULL: just hangs up */
+    void (*leave)(struct session *session);
 };
 extern const struct protocol smtp_protocol, imap_protocol, pop3_protocol, tcp_protocol;
 
@@ -66,6 +73,7 @@ struct session {
     void *context;
     int64_t deadline_ms; /* of the whole probe */
     bool last_step;      /* that deadline comes before the step's own */
+    enum session_depth depth;
     enum session_step step;
     struct session_result result;
 
@@ -86,7 +94,8 @@ struct session {
 };
 
 void session_await_greeting(struct session *session);
-void session_greeted(struct session *session); /* the greeting was complete and good */
+/* The greeting was complete and good: goes on with hello, or leaves. */
+void session_greeted(struct session *session);
 
 /* Sends a line and awaits its reply. The verb is a literal: it is kept. */
 void session_ask(struct session *session, int state, const char *verb, const char *line);

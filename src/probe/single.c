@@ -42,16 +42,16 @@ static void probe_on_session(void *context, const struct session_result *result)
 }
 
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          probe_done *done, void *context)
+                          enum session_depth depth, probe_done *done, void *context)
 {
     struct probe *probe = memory_alloc(sizeof *probe);
     probe->setting = setting;
     probe->started_ms = clock_now_ms();
-    pulse_look(setting->pulse, probe->started_ms);
     probe->done = done;
     probe->context = context;
-    probe->session = session_open(setting, target, probe->started_ms + target->check->timeout_ms,
-                                  probe_on_session, probe);
+    probe->session =
+        session_open(setting, target, depth, probe->started_ms + target->check->timeout_ms,
+                     probe_on_session, probe);
     return probe;
 }
 

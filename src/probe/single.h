@@ -13,7 +13,7 @@ typedef void probe_done(void *context, const struct outcome *outcome);
 
 /* The target must stay as long as the probe. */
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          probe_done *done, void *context);
+                          enum session_depth depth, probe_done *done, void *context);
 void probe_cancel(struct probe *probe); /* without an outcome */
 
 #endif

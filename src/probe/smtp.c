@@ -63,12 +63,10 @@ static void smtp_reply(struct session *session)
     }
     switch ((enum smtp_state)session->state) {
     case SMTP_GREETING:
-        if (class == 2) {
+        if (class == 2)
             session_greeted(session);
-            smtp_ehlo(session);
-        } else {
+        else
             session_refused(session, for_good, session->first);
-        }
         break;
     case SMTP_EHLO:
         if (class == 2)
@@ -118,4 +116,4 @@ static void smtp_line(struct session *session, const char *line)
 }
 
 const struct protocol smtp_protocol = {
-    .opened = smtp_opened, .line = smtp_line, .secured = smtp_ehlo, .leave = smtp_leave};
+    .opened = smtp_opened, .line = smtp_line, .hello = smtp_ehlo, .leave = smtp_leave};

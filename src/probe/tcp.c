@@ -5,7 +5,6 @@
 static void tcp_opened(struct session *session)
 {
     session_greeted(session);
-    session_end(session, REASON_OK, "");
 }
 
 const struct protocol tcp_protocol = {.opened = tcp_opened};

@@ -24,6 +24,8 @@ static const struct setting {
     const char *beside;
 } settings_ranges[] = {
     {"interval", "100ms", "1h", "99ms", "3601s", 100, 3600000, FIELD(interval_ms), ""},
+    {"service-interval", "100ms", "1h", "99ms", "3601s", 100, 3600000, FIELD(service_interval_ms),
+     ""},
     {"timeout", "100ms", "60m", "99ms", "3600001ms", 100, 3600000, FIELD(timeout_ms),
      ", connect-timeout: 100ms, greeting-timeout: 100ms, reply-timeout: 100ms"},
     {"connect-timeout", "50ms", "15m", "49ms", "901s", 50, 900000, FIELD(connect_timeout_ms), ""},

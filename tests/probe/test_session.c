@@ -476,11 +476,9 @@ static void on_done(void *context, const struct session_result *result)
     event_base_loopbreak(seen->base);
 }
 
-/* A client without a name gives its address as a literal: RFC 5321 section 4.1.3. */
-static void check_literal(const char *address, const char *hello)
+/* One session, without a prober around it. Returns how long it took; it must be OK. */
+static int64_t session_once(const char *address, const struct script_step *steps)
 {
-    const struct script_step steps[] = {SAY("220 mx\r\n"), HEAR(hello), SAY("250 mx\r\n"), SMTP_BYE,
-                                        END};
     const struct check_settings settings = {.connect_timeout_ms = PATIENCE_MS,
                                             .greeting_timeout_ms = PATIENCE_MS,
                                             .reply_timeout_ms = PATIENCE_MS};
@@ -488,16 +486,35 @@ static void check_literal(const char *address, const char *hello)
     struct probe_target target = {.port = script_port(server), .check = &settings, .host = "mx"};
     struct seen seen = {.base = event_base_new()};
     const struct session_setting setting = {.base = seen.base};
+    int64_t start_ms = clock_now_ms();
 
     assert_true(address_parse(address, &target.address));
-    session_open(&setting, &target, clock_now_ms() + PATIENCE_MS, on_done, &seen);
+    session_open(&setting, &target, DEPTH_SERVICE, start_ms + PATIENCE_MS, on_done, &seen);
     run_for(seen.base, PATIENCE_MS);
+    int64_t took_ms = clock_now_ms() - start_ms;
     char *wrong = script_stop(server);
     if (wrong)
         fail_msg("the script: %s", wrong);
     assert_int_equal(seen.reports, 1);
     assert_int_equal(seen.outcome.reason, REASON_OK);
     event_base_free(seen.base);
+    return took_ms;
+}
+
+/* A client without a name gives its address as a literal: RFC 5321 section 4.1.3. */
+static void check_literal(const char *address, const char *hello)
+{
+    const struct script_step steps[] = {SAY("220 mx\r\n"), HEAR(hello), SAY("250 mx\r\n"), SMTP_BYE,
+                                        END};
+    session_once(address, steps);
+}
+
+static void test_goodbye_is_short(void **state)
+{
+    const struct script_step steps[] = {SAY("220 mx\r\n"), HEAR("EHLO "), SAY("250 mx\r\n"),
+                                        HEAR("QUIT\r\n"),  GONE,          END};
+    (void)state;
+    assert_in_range(session_once("127.0.0.1", steps), 900, PATIENCE_MS / 2);
 }
 
 static bool has_ipv6(void)
@@ -520,13 +537,13 @@ static void test_ehlo_literal(void **state)
 int main(void)
 {
     enum { COUNT = sizeof dialogues / sizeof *dialogues };
-    struct CMUnitTest tests[COUNT + 5] = {
+    struct CMUnitTest tests[COUNT + 6] = {
         cmocka_unit_test(test_refused),      cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_no_route),     cmocka_unit_test(test_rtt_is_of_the_greeting),
-        cmocka_unit_test(test_ehlo_literal),
+        cmocka_unit_test(test_ehlo_literal), cmocka_unit_test(test_goodbye_is_short),
     };
     for (size_t i = 0; i < COUNT; i++)
-        tests[5 + i] = (struct CMUnitTest){.name = dialogues[i].name,
+        tests[6 + i] = (struct CMUnitTest){.name = dialogues[i].name,
                                            .test_func = test_dialogue,
                                            .initial_state = (void *)(uintptr_t)&dialogues[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,10 +104,13 @@ static void visit_on_read(struct bufferevent *events, void *context)
     if (!visit->greeted)
         visit->sink->numbers->impatient++;
     while ((line = evbuffer_readln(input, NULL, EVBUFFER_EOL_CRLF_STRICT))) {
-        bool quit = strcmp(line, "QUIT") == 0;
+        struct sink_numbers *numbers = visit->sink->numbers;
+        bool quit = strcmp(line, "QUIT") == 0, hello = strncmp(line, "EHLO", 4) == 0;
         free(line);
-        visit_say(visit, quit ? "221 bye\r\n" : "250 sink\r\n");
-        visit->sink->numbers->quits += quit;
+        numbers->quits += quit;
+        numbers->hellos += hello;
+        bool sick = hello && numbers->hellos <= visit->sink->options.sick;
+        visit_say(visit, quit ? "221 bye\r\n" : sick ? "451 sick\r\n" : "250 sink\r\n");
         if (quit)
             visit_leave(visit);
         visit_wait(visit, visit->sink->options.silence_ms);

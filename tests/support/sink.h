@@ -11,6 +11,7 @@ struct sink;
 struct sink_options {
     unsigned hold;  /* greets nobody until so many are connected at once */
     int greet_ms;   /* after so long; 0: at once */
+    unsigned sick;  /* so many EHLOs are answered by 451 before the first good one */
     int silence_ms; /* a client that says nothing for so long gets 421 and is closed; 0: waits */
 };
 
@@ -19,6 +20,7 @@ struct sink_numbers {
     unsigned accepted;
     unsigned open, open_max;   /* until QUIT or the end of the connection */
     unsigned open_max_address; /* at one address */
+    unsigned hellos;           /* EHLOs */
     unsigned quits;            /* clients that left by QUIT */
     unsigned impatient;        /* clients that spoke before the greeting */
 };

@@ -14,7 +14,7 @@ static const struct reason_row reasons[REASON_COUNT] = {
     [REASON_NONE] = {OUTCOME_UNKNOWN, "none", "not probed yet"},
     [REASON_OK] = {OUTCOME_OK, "ok", "the service answered as it should"},
 
-    [REASON_REFUSED] = {OUTCOME_FAIL, "refused", "the connection was refused: nobody listens"},
+    [REASON_REFUSED] = {OUTCOME_FAIL, "refused", "nobody listens at the port"},
     [REASON_UNREACHABLE] = {OUTCOME_FAIL, "unreachable", "the network says: host unreachable"},
     [REASON_CONNECT_TIMEOUT] = {OUTCOME_FAIL, "connect-timeout", "no answer to the connection"},
     [REASON_GREETING_TIMEOUT] = {OUTCOME_FAIL, "greeting-timeout",

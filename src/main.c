@@ -427,9 +427,13 @@ static void log_ready(const struct process *process)
                config->probing ? "" : ", probing is off");
 }
 
-/* The control socket goes last: who asked for the end then sees that it has come. */
+/* The control socket goes last: who asked for the end then sees that it has come. Signals that come
+ * meanwhile find nobody who would heed them, and must not kill. */
 static void end(struct process *process)
 {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         if (process->signals[i])
             event_free(process->signals[i]);

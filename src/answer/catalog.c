@@ -237,17 +237,25 @@ static void add_zone(struct build *build, const struct zone *zone)
     compiled->soa = add_image(build, image_of_rrset(soa, zone->negative_ttl_s));
 }
 
-/* The DS of a zone of ours stands in the zone above it (RFC 4035 section 3.1.4.1). */
+/* The DS of a zone of ours stands in the zone above it (RFC 4035 section 3.1.4.1). Where that does
+ * not hold the name, a delegation or a DNAME may still stand above it. */
 static void add_parent_side(struct build *build, const struct zone *zone)
 {
     const uint8_t *above = name_parent(zone->apex);
     const struct zone *parent = above ? model_zone(build->model, above) : NULL;
     if (!parent || parent->failed)
         return;
-    const struct node *node = zone_node(build->model, parent, zone->apex);
-    const struct node bare = {.name = zone->apex, .parent = parent->nodes[0]};
-    catalog_ref side = add_node(build, parent, node ? node : &bare);
-    node_at(build, ref_of(build, zone->apex))->parent_side = side;
+    const struct node *node = NULL;
+    for (const uint8_t *name = zone->apex; !node; name = name_parent(name))
+        node = zone_node(build->model, parent, name);
+    struct node missing = {.name = zone->apex, .parent = (struct node *)node};
+    if (!name_equal(node->name, zone->apex)) {
+        bool redirects = !node->cut && !node->dname && node_rrset(node, RRTYPE_DNAME);
+        missing.cut = node->cut;
+        missing.dname = redirects ? missing.parent : node->dname;
+        node = &missing;
+    }
+    node_at(build, ref_of(build, zone->apex))->parent_side = add_node(build, parent, node);
 }
 
 struct catalog *catalog_new(const struct model *model)

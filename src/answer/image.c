@@ -308,12 +308,22 @@ static size_t variants_most(const struct plan *plan)
     return most < 1 ? 1 : most > IMAGE_VARIANTS_MAX ? IMAGE_VARIANTS_MAX : most;
 }
 
+/* Weights leave out hosts only while others are known to work. */
+static bool takes_all(const struct plan *plan)
+{
+    const struct pool *pool = plan->pool;
+    bool leaves_out =
+        !has_preference(pool->rrtype) ||
+        (pool->rrtype == RRTYPE_MX && pool->policy.mx_weighting == MX_WEIGHTING_SINGLE);
+    return leaves_out && plan->selection->fail_open;
+}
+
 static void add_variants(struct builder *builder, struct plan *plan)
 {
     uint16_t rrtype = plan->pool->rrtype;
     size_t most = variants_most(plan);
     bool picked = rrtype == RRTYPE_MX && plan->pool->policy.mx_weighting != MX_WEIGHTING_OFF;
-    bool by_weight = picked || (plan->weighted && rrtype != RRTYPE_MX);
+    bool by_weight = (picked || (plan->weighted && rrtype != RRTYPE_MX)) && !takes_all(plan);
     /* With more hosts than there may be variants, weights give way to plain rotation. */
     if (by_weight && plan->nfirst <= most / 2) {
         plan_tokens(plan, most / 2);

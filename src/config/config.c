@@ -102,9 +102,9 @@ static int compare_places(const void *one, const void *other)
     return strcmp(first->text, second->text);
 }
 
-struct config *config_load(const char *file, struct diagnostics *diagnostics)
+/* As far as it can be understood. */
+static struct config *config_parse(const char *file, struct diagnostics *diagnostics)
 {
-    size_t errors = diagnostics->errors, first = diagnostics->count;
     struct config *config = config_new();
     struct arena *scratch = arena_new();
     config->file = arena_strdup(config->arena, file);
@@ -112,6 +112,13 @@ struct config *config_load(const char *file, struct diagnostics *diagnostics)
     if (root)
         config_read(config, root, scratch, diagnostics);
     arena_free(scratch);
+    return config;
+}
+
+struct config *config_load(const char *file, struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics->errors, first = diagnostics->count;
+    struct config *config = config_parse(file, diagnostics);
     if (diagnostics->count > first)
         qsort(diagnostics->list + first, diagnostics->count - first, sizeof *diagnostics->list,
               compare_places);
@@ -119,4 +126,17 @@ struct config *config_load(const char *file, struct diagnostics *diagnostics)
         return config;
     config_free(config);
     return NULL;
+}
+
+struct config *config_load_zones(const char *file)
+{
+    struct diagnostics told;
+    diagnostics_init(&told);
+    struct config *parsed = config_parse(file, &told), *config = config_new();
+    diagnostics_free(&told);
+    for (size_t i = 0; i < parsed->nzones; i++)
+        config_add_zone(config, parsed->zones[i].file);
+    config->probing = false;
+    config_free(parsed);
+    return config;
 }

@@ -144,6 +144,10 @@ struct config *config_new(void);
  * order of the file. */
 struct config *config_load(const char *file, struct diagnostics *diagnostics);
 
+/* The zones alone of a configuration that has errors, so that those in the zones are told as well;
+ * nothing to serve from. */
+struct config *config_load_zones(const char *file);
+
 /* What the command line adds. */
 void config_add_zone(struct config *config, const char *file);
 void config_add_listen(struct config *config, const struct address *address, uint16_t port);

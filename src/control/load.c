@@ -24,12 +24,23 @@ static bool is_complete(const struct load_source *source, const struct config *c
     return complete;
 }
 
+static void tell_zones(const struct load_source *source, struct diagnostics *diagnostics)
+{
+    struct config *config = config_load_zones(source->config);
+    for (size_t i = 0; i < source->nzones; i++)
+        config_add_zone(config, source->zones[i]);
+    model_free(model_build(config, true, diagnostics));
+    config_free(config);
+}
+
 struct model *load_model(const struct load_source *source, bool strict, struct config **config,
                          struct diagnostics *diagnostics)
 {
     *config = source->config ? config_load(source->config, diagnostics) : config_new();
-    if (!*config)
+    if (!*config) {
+        tell_zones(source, diagnostics);
         return NULL;
+    }
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(*config, source->zones[i]);
     for (size_t i = 0; i < source->nlisten; i++)

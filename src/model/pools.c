@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEERED_TTL_S = 10 }; /* unless the policy says otherwise, or the zone says less */
+/* Unless the policy says otherwise, the zone says less, or nothing is probed. */
+enum { STEERED_TTL_S = 10 };
 
 /* What a site's pool would be. One draft serves all sites. */
 struct draft {
@@ -147,8 +148,9 @@ static void add_address_member(struct derivation *derivation, struct draft *draf
 static void draft_set_policy(struct derivation *derivation, struct draft *draft)
 {
     const struct rrset *rrset = draft->site->rrset;
+    bool lowered = derivation->config->probing && rrset->ttl_s > STEERED_TTL_S;
     draft->policy = (struct policy){
-        .ttl_s = rrset->ttl_s < STEERED_TTL_S ? rrset->ttl_s : STEERED_TTL_S,
+        .ttl_s = lowered ? STEERED_TTL_S : rrset->ttl_s,
         .when_all_down = ALL_DOWN_SERVE_ALL,
         .on_down = ON_DOWN_REMOVE,
         .mx_weighting = MX_WEIGHTING_OFF,

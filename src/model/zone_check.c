@@ -6,8 +6,9 @@
 #include "model/zone.h"
 #include "wire/rrtype.h"
 
-/* Octets of a message: header, question's type and class, and of a record what is not rdata. */
-enum { MESSAGE_MAX = 65535, HEADER = 12, QUESTION = 4, RECORD = 12 };
+/* Octets of a message: header, question's type and class, OPT, and of a record what is not rdata.
+ */
+enum { MESSAGE_MAX = 65535, HEADER = 12, QUESTION = 4, OPT = 11, RECORD = 12 };
 
 static bool is_dnssec(uint16_t rrtype)
 {
@@ -19,7 +20,7 @@ static void check_size(const struct node *node, const struct rrset *rrset,
                        struct diagnostics *diagnostics)
 {
     char type[RRTYPE_TEXT_SIZE], name[NAME_TEXT_SIZE];
-    size_t size = HEADER + name_size(node->name) + QUESTION;
+    size_t size = HEADER + name_size(node->name) + QUESTION + OPT;
     for (uint32_t i = 0; i < rrset->count; i++)
         size += (size_t)RECORD + rrset->records[i].size;
     if (size > MESSAGE_MAX)

@@ -128,8 +128,10 @@ static ssize_t answer_queries(struct connection *connection, const uint8_t *byte
         size_t answer_size =
             respond(&worker->responder, publisher_current(worker->publisher), TRANSPORT_TCP,
                     bytes + at + LENGTH_SIZE, length, answer + LENGTH_SIZE);
-        if (!answer_size) /* no query at all: nothing good can follow */
+        if (!answer_size) { /* no query at all: nothing good can follow */
+            flush(connection);
             return -1;
+        }
         write_u16(answer, (uint16_t)answer_size);
         worker->out_size += LENGTH_SIZE + answer_size;
         at += LENGTH_SIZE + length;

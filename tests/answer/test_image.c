@@ -270,6 +270,31 @@ static void srv_by_weight(void **state)
     free(image);
 }
 
+/* When all are down, nobody knows which to leave out. */
+static void fail_open_leaves_out_nobody(void **state)
+{
+    (void)state;
+    static const unsigned weights[] = {5, 2, 1};
+    static const uint16_t preferences[] = {10, 10, 10};
+    struct made addresses, exchanges;
+    make(&addresses, RRTYPE_A, 3, weights, NULL);
+    make(&exchanges, RRTYPE_MX, 3, weights, preferences);
+    exchanges.pool.policy.mx_weighting = MX_WEIGHTING_SINGLE;
+    struct made *const all[] = {&addresses, &exchanges};
+    for (size_t i = 0; i < 2; i++) {
+        all[i]->selection.fail_open = true;
+        struct image *image = image_of_pool(&all[i]->pool, &all[i]->selection);
+        struct said said[MOST];
+        for (size_t j = 0; j < image->nvariants; j++)
+            assert_int_equal(read_variant(image, j, said), 3);
+        unsigned first[MOST], any[MOST];
+        shares(image, first, any);
+        for (size_t j = 0; j < 3; j++)
+            assert_int_equal(first[j], 33333);
+        free(image);
+    }
+}
+
 static void servfail(void **state)
 {
     (void)state;
@@ -293,6 +318,7 @@ int main(void)
         cmocka_unit_test(mx_single),
         cmocka_unit_test(demoted),
         cmocka_unit_test(srv_by_weight),
+        cmocka_unit_test(fail_open_leaves_out_nobody),
         cmocka_unit_test(servfail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -385,6 +385,25 @@ static void test_same_zone_by_other_paths(void **state)
     config_file_expect(file, text, "zone file '");
 }
 
+/* What can be read of its zones is there, and nothing else that would need the rest to be right. */
+static void test_zones_of_a_bad_file(void **state)
+{
+    static const char text[] = "zones: [a.zone, {name: x}, a.zone, {file: b.zone, names: y}]\n"
+                               "hosts: {a..b: {weight: 2}}\n"
+                               "policies: [{match: x}]\n";
+    struct config_file *file = *state;
+    assert_null(config_file_load(file, text, strlen(text)));
+    struct config *config = config_load_zones(file->path);
+    assert_int_equal(config->nzones, 2);
+    assert_non_null(strstr(config->zones[0].file, "/a.zone"));
+    assert_non_null(strstr(config->zones[1].file, "/b.zone"));
+    assert_int_equal(config->nhosts + config->npolicies, 0);
+    config_free(config);
+    config = config_load_zones("/nowhere/evermx.yaml");
+    assert_int_equal(config->nzones, 0);
+    config_free(config);
+}
+
 /* ---- what the command line adds ---- */
 
 static void test_additions(void **state)
@@ -431,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_paths_without_folder, config_file_set_up,
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_same_zone_by_other_paths, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_zones_of_a_bad_file, config_file_set_up,
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_additions, config_file_set_up, config_file_tear_down),
     };

@@ -12,28 +12,21 @@
 
 #include "config/config.h"
 #include "model/model.h"
+#include "support/place.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct fixture {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct config *config;
     struct model *model;
     struct diagnostics diagnostics;
 };
-
-static inline int fixture_remove(const char *path, const struct stat *status, int kind,
-                                 struct FTW *at)
-{
-    (void)status, (void)kind, (void)at;
-    return remove(path);
-}
 
 static inline void fixture_forget(struct fixture *fixture)
 {
@@ -47,8 +40,7 @@ static inline void fixture_forget(struct fixture *fixture)
 static inline int fixture_setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    strcpy(fixture->folder, "/tmp/evermx-model-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
+    folder_make(fixture->folder);
     diagnostics_init(&fixture->diagnostics);
     *state = fixture;
     return 0;
@@ -58,7 +50,7 @@ static inline int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
     fixture_forget(fixture);
-    nftw(fixture->folder, fixture_remove, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(fixture->folder);
     free(fixture);
     return 0;
 }

@@ -327,6 +327,8 @@ static void test_probing_off(void **state)
     check_services(fixture, "example.test MX", "mx1.example.test", "");
     check_services(fixture, "imap.example.test A", "192.0.2.1", "");
     assert_int_equal(find_member(fixture, "example.test MX", "mx1.example.test")->weight, 3);
+    /* The zones are served as they stand in the files: with their TTLs. */
+    assert_int_equal(find_pool(fixture, "example.test MX")->policy.ttl_s, 60);
 }
 
 /* ---- hosts ---- */

@@ -741,6 +741,20 @@ static void test_long_lines(void **state)
     build_text(fixture, text);
     fixture_expect_all(fixture, "long:5: error: x.example.test TYPE65280: an answer would have");
 
+    /* The largest that fits beside OPT, which resolvers send and get, and one octet more: header
+     * 12, name 16, type and class 4, record 12, OPT 11. */
+    for (unsigned size = 65480; size <= 65481; size++) {
+        end = text + sprintf(text, HEAD "x TYPE65280 \\# %u ", size);
+        memset(end, '0', 2 * size);
+        strcpy(end + 2 * size, "\n");
+        build_text(fixture, text);
+        if (size == 65480)
+            fixture_expect_none(fixture);
+        else
+            fixture_expect_all(fixture, "long:5: error: x.example.test TYPE65280: an answer would "
+                                        "have 65536 octets");
+    }
+
     /* A word, a name, a field and a comment without end. */
     static const struct {
         const char *before, *expected;
@@ -795,7 +809,7 @@ static void test_many_duplicates(void **state)
     for (int i = 0; i < 5000; i++) /* 5000 * 16 octets: no message holds them */
         end += sprintf(end, "x A 192.0.%d.%d\n", i / 256, i % 256);
     build_text(fixture, text);
-    fixture_expect_all(fixture, "long:5: error: x.example.test A: an answer would have 80032");
+    fixture_expect_all(fixture, "long:5: error: x.example.test A: an answer would have 80043");
     free(text);
 }
 

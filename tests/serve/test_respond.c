@@ -78,7 +78,19 @@ static const char sub_zone[] = "$ORIGIN sub.example.test.\n"
                                "ns A 192.0.2.55\n"
                                "host A 192.0.2.57\n";
 
-static const char *const zones[] = {example_zone, sub_zone, NULL};
+/* Zones of ours below a delegation and below a DNAME of the zone above. */
+#define BARE_ZONE(apex)                                                                            \
+    "$ORIGIN " apex ".\n"                                                                          \
+    "$TTL 300\n"                                                                                   \
+    "@ SOA ns1.example.test. h.example.test. 1 2 3 4 30\n"                                         \
+    "@ NS ns1.example.test.\n"
+
+static const char *const zones[] = {example_zone,
+                                    sub_zone,
+                                    BARE_ZONE("below.child.example.test"),
+                                    BARE_ZONE("below.old.example.test"),
+                                    BARE_ZONE("alone.example.test"),
+                                    NULL};
 
 struct question {
     const char *name;
@@ -198,6 +210,11 @@ static const struct question questions[] = {
      "NOERROR aa | sub.example.test. 300 DS 2 8 2 "
      "0202020202020202020202020202020202020202020202020202020202020202 | |"},
     {"example.test", "DS", "NOERROR aa | | " SOA " |"},
+    {"below.child.example.test", "DS", "NOERROR | | " CHILD_NS " | " CHILD_GLUE},
+    {"below.old.example.test", "DS",
+     "NXDOMAIN aa | below.old.example.test. 300 CNAME below.new.example.test.; "
+     "old.example.test. 300 DNAME new.example.test. | " SOA " |"},
+    {"alone.example.test", "DS", "NOERROR aa | | " SOA " |"},
     /* ANY: RFC 8482 section 4.2. */
     {"example.test", "ANY", "NOERROR aa | example.test. 3600 HINFO \"RFC8482\" \"\" | |"},
     {"x.wild.example.test", "ANY",

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "serve/server.h"
 #include "support/fixture.h"
+#include "support/place.h"
 #include "wire/message.h"
 #include "wire/rrtype.h"
 
@@ -32,24 +33,6 @@ struct running {
     struct server *server;
     uint16_t port;
 };
-
-/* Free for TCP, and then for UDP as well. */
-static uint16_t free_port(void)
-{
-    for (;;) {
-        int stream = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_INET, SOCK_DGRAM, 0);
-        struct sockaddr_in name = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t size = sizeof name;
-        assert_int_equal(bind(stream, (struct sockaddr *)&name, size), 0);
-        assert_int_equal(getsockname(stream, (struct sockaddr *)&name, &size), 0);
-        bool both = bind(datagram, (struct sockaddr *)&name, size) == 0;
-        close(stream);
-        close(datagram);
-        if (both)
-            return ntohs(name.sin_port);
-    }
-}
 
 static bool start(struct running *running, const char *const *addresses, unsigned workers,
                   struct error *error)
@@ -219,6 +202,25 @@ static void tcp_nonsense_is_closed(void **state)
     close(client);
 }
 
+/* What was asked before nonsense is answered there, and nowhere else. */
+static void tcp_query_then_nonsense(void **state)
+{
+    struct running *running = *state;
+    uint8_t bytes[128];
+    size_t size = tcp_query(bytes, 7);
+    memset(bytes + size, 0, 2); /* length 0 */
+    int client = connect_to(running, SOCK_STREAM, "127.0.0.1");
+    assert_int_equal(send(client, bytes, size + 2, 0), size + 2);
+    receive_answer(client, 7);
+    assert_int_equal(receive(client, bytes, sizeof bytes), 0);
+    close(client);
+    client = connect_to(running, SOCK_STREAM, "127.0.0.1");
+    size = tcp_query(bytes, 8);
+    assert_int_equal(send(client, bytes, size, 0), size);
+    receive_answer(client, 8);
+    close(client);
+}
+
 static unsigned connections(const struct running *running)
 {
     struct server_numbers numbers;
@@ -351,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tcp_octet_by_octet, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_half_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_nonsense_is_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(tcp_query_then_nonsense, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_never_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_many, setup, teardown),

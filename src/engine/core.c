@@ -76,6 +76,13 @@ static void format_history(const struct verdict *before, const struct verdict *a
     }
 }
 
+static const char *word_of(const struct verdict *verdict)
+{
+    if (verdict->known)
+        return verdict_status_word(verdict->status);
+    return verdict->probed ? "unknown" : "unprobed";
+}
+
 static void log_change(const struct slot *slot, const struct verdict *before, int64_t now_ms)
 {
     const struct verdict *after = &slot->verdict;
@@ -85,8 +92,7 @@ static void log_change(const struct slot *slot, const struct verdict *before, in
     bool has_detail = after->detail[0];
     log_write(after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
               "%s %s port %u %s: %s -> %s: %s%s%s%s%s", slot->host, address, slot->port,
-              slot->check, before->known ? verdict_status_word(before->status) : "unprobed",
-              verdict_status_word(after->status), reason_sentence(after->reason),
+              slot->check, word_of(before), word_of(after), reason_sentence(after->reason),
               has_detail ? " (" : "", after->detail, has_detail ? ")" : "", history);
 }
 
@@ -97,10 +103,10 @@ int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *o
     const struct verdict before = slot->verdict;
     const struct verdict_policy policy = slot_policy(slot);
     bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
-    if (slot->verdict.status != before.status || slot->verdict.known != before.known)
+    if (changed) {
         log_change(slot, &before, now_ms);
-    if (changed)
         core_touch(core, slot);
+    }
     return verdict_wait_ms(&slot->verdict, &policy);
 }
 

@@ -272,6 +272,8 @@ static void run_load(struct call *call, void *context)
     load->before = core_load(engine->core, load->model, load->catalog, clock_now_ms());
     load->model = NULL;
     load->catalog = NULL;
+    if (engine->resolver)
+        resolver_reread(engine->resolver);
     resolve_externals(engine);
 }
 

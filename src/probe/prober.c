@@ -25,6 +25,10 @@
  * do not count together: one that hangs must not delay the verdict of the next. */
 enum { PEER_SESSIONS_MAX = 2 };
 
+/* A prober that is starved again and again must not hide a dead target for ever: after so many
+ * failures in a row that were excused by it, they count. A living target answers in between. */
+enum { EXCUSES_MAX = 3 };
+
 TAILQ_HEAD(job_queue, job);
 
 /* An address and port, whoever probes it. */
@@ -49,6 +53,7 @@ struct job {
     int64_t started_ms;
     enum session_depth depth; /* of the probe under way */
     int64_t service_due_ms;   /* when the next one is to go through the whole dialogue */
+    unsigned excuses;         /* REASON_LATE, since the last good one */
     bool hurried;             /* the next one at once */
 };
 
@@ -170,6 +175,14 @@ static void job_plan_service(struct job *job, enum reason reason, int64_t now_ms
             job->started_ms + job_jitter(job, job->target.check->service_interval_ms);
 }
 
+static void job_count_excuses(struct job *job, enum reason reason)
+{
+    if (reason == REASON_OK)
+        job->excuses = 0;
+    else if (reason == REASON_LATE)
+        job->excuses++;
+}
+
 /* Re-checks come sooner than the interval, and exactly when they were asked for. */
 static int64_t job_next_ms(struct job *job, int64_t wait_ms)
 {
@@ -184,6 +197,7 @@ static void job_on_probe(void *context, const struct outcome *outcome)
     int64_t now_ms = clock_now_ms();
 
     job_make_room(job);
+    job_count_excuses(job, outcome->reason);
     prober->numbers.finished++;
     prober->reporting = job;
     int64_t wait_ms = prober->report(prober->context, job->id, outcome, now_ms);
@@ -208,7 +222,8 @@ static void job_start(struct job *job)
     prober->numbers.started++;
     job->started_ms = clock_now_ms();
     job->depth = job->started_ms >= job->service_due_ms ? DEPTH_SERVICE : DEPTH_LIVENESS;
-    job->probe = probe_start(&prober->setting, &job->target, job->depth, job_on_probe, job);
+    job->probe = probe_start(&prober->setting, &job->target, job->depth, job->excuses < EXCUSES_MAX,
+                             job_on_probe, job);
 }
 
 static void job_on_timer(evutil_socket_t fd, short what, void *context)

@@ -11,7 +11,7 @@
 
 enum {
     PULSE_MS = 250, /* between two beats */
-    /* From this lateness on, failures are void. Less does no harm: the peer's bytes wait in the
+    /* From this lateness on, failures are excused. Less does no harm: the peer's bytes wait in the
      * kernel and are read before any deadline counts, and no server gives up on a client within a
      * second. */
     PULSE_LATE_MS = 1000,

@@ -55,6 +55,7 @@ struct hosts_entry {
 struct resolver {
     struct event_base *base;
     struct evdns_base *dns;
+    char *resolv_conf;
     resolve_report *report;
     void *context;
     int64_t refresh_ms, retry_ms;
@@ -105,12 +106,19 @@ static void hosts_add_line(struct resolver *resolver, char *line)
     }
 }
 
-static void hosts_read(struct resolver *resolver, const char *file)
+static void hosts_forget(struct resolver *resolver)
+{
+    while (resolver->nhosts)
+        free(resolver->hosts[--resolver->nhosts].name);
+}
+
+static void hosts_read(struct resolver *resolver)
 {
     char *line = NULL;
     size_t size = 0;
-    FILE *in = fopen(file, "re");
+    FILE *in = fopen("/etc/hosts", "re");
 
+    hosts_forget(resolver);
     if (!in) /* a machine may do without */
         return;
     while (getline(&line, &size, in) >= 0)
@@ -240,24 +248,37 @@ static void external_on_timer(evutil_socket_t fd, short what, void *context)
 
 /* ---- the resolver ---- */
 
+/* Names are whole: no search domains. */
+static void resolver_read(struct resolver *resolver)
+{
+    const int what = DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC;
+    hosts_read(resolver);
+    if (evdns_base_resolv_conf_parse(resolver->dns, what, resolver->resolv_conf))
+        log_warning("reading %s: no nameserver found; asking 127.0.0.1", resolver->resolv_conf);
+}
+
 struct resolver *resolver_new(struct event_base *base, const char *resolv_conf,
                               resolve_report *report, void *context)
 {
     struct resolver *resolver = memory_alloc(sizeof *resolver);
-    const char *file = resolv_conf ? resolv_conf : "/etc/resolv.conf";
 
     resolver->base = base;
+    resolver->resolv_conf = memory_strdup(resolv_conf ? resolv_conf : "/etc/resolv.conf");
     resolver->report = report;
     resolver->context = context;
     resolver_set_rhythm(resolver, REFRESH_MS, RETRY_MS);
-    hosts_read(resolver, "/etc/hosts");
     resolver->dns = evdns_base_new(base, 0);
     if (!resolver->dns)
         memory_exhausted(sizeof *resolver);
-    /* Names are whole: no search domains. */
-    if (evdns_base_resolv_conf_parse(resolver->dns, DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC, file))
-        log_warning("reading %s: no nameserver found; asking 127.0.0.1", file);
+    resolver_read(resolver);
     return resolver;
+}
+
+void resolver_reread(struct resolver *resolver)
+{
+    evdns_base_clear_nameservers_and_suspend(resolver->dns);
+    resolver_read(resolver);
+    evdns_base_resume(resolver->dns);
 }
 
 void resolver_set_rhythm(struct resolver *resolver, int64_t refresh_ms, int64_t retry_ms)
@@ -306,8 +327,8 @@ void resolver_free(struct resolver *resolver)
         external_free(external);
     }
     evdns_base_free(resolver->dns, 1);
-    for (size_t i = 0; i < resolver->nhosts; i++)
-        free(resolver->hosts[i].name);
+    hosts_forget(resolver);
     free(resolver->hosts);
+    free(resolver->resolv_conf);
     free(resolver);
 }

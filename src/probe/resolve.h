@@ -23,6 +23,9 @@ typedef void resolve_report(void *context, uint32_t id, const struct address *ad
 /* resolv_conf: NULL for the system's. */
 struct resolver *resolver_new(struct event_base *base, const char *resolv_conf,
                               resolve_report *report, void *context);
+/* Reads resolv.conf and /etc/hosts anew; what was asked of a nameserver that has left is asked of
+ * the others. */
+void resolver_reread(struct resolver *resolver);
 /* No report comes any more, but what was under way is freed by the loop's next turn: let it have
  * one (EVLOOP_NONBLOCK) before event_base_free, or it leaks. Not from within a report. */
 void resolver_free(struct resolver *resolver);

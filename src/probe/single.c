@@ -12,6 +12,7 @@ struct probe {
     const struct session_setting *setting;
     struct session *session;
     int64_t started_ms;
+    bool excuse_late;
     probe_done *done;
     void *context;
 };
@@ -20,9 +21,9 @@ struct probe {
  * in time and given up on us, or its answer may not have been asked for yet. */
 static enum reason probe_reason(const struct probe *probe, enum reason reason, int64_t now_ms)
 {
-    bool failed = reason_status(reason) == OUTCOME_FAIL;
-    return failed && pulse_was_late(probe->setting->pulse, probe->started_ms, now_ms) ? REASON_LATE
-                                                                                      : reason;
+    bool excusable = probe->excuse_late && reason_status(reason) == OUTCOME_FAIL;
+    bool late = excusable && pulse_was_late(probe->setting->pulse, probe->started_ms, now_ms);
+    return late ? REASON_LATE : reason;
 }
 
 static void probe_on_session(void *context, const struct session_result *result)
@@ -42,11 +43,13 @@ static void probe_on_session(void *context, const struct session_result *result)
 }
 
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          enum session_depth depth, probe_done *done, void *context)
+                          enum session_depth depth, bool excuse_late, probe_done *done,
+                          void *context)
 {
     struct probe *probe = memory_alloc(sizeof *probe);
     probe->setting = setting;
     probe->started_ms = clock_now_ms();
+    probe->excuse_late = excuse_late;
     probe->done = done;
     probe->context = context;
     probe->session =

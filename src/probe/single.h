@@ -11,9 +11,11 @@ struct probe;
 /* Called once, never from probe_start, with the probe already freed. */
 typedef void probe_done(void *context, const struct outcome *outcome);
 
-/* The target must stay as long as the probe. */
+/* The target must stay as long as the probe. excuse_late: a failure seen while our own loop was
+ * late is REASON_LATE. */
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          enum session_depth depth, probe_done *done, void *context);
+                          enum session_depth depth, bool excuse_late, probe_done *done,
+                          void *context);
 void probe_cancel(struct probe *probe); /* without an outcome */
 
 #endif

@@ -89,6 +89,8 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
     switch (reason_status(outcome->reason)) {
     case OUTCOME_UNKNOWN:
         verdict->unknowns++;
+        if (!verdict->known)
+            set_reason(verdict, outcome);
         break;
     case OUTCOME_FAIL:
         verdict->known = true;

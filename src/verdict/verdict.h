@@ -68,7 +68,8 @@ struct verdict {
     bool known;  /* an outcome that says something came at least once */
     bool probed; /* any outcome came, UNKNOWN too */
     enum verdict_forced forced;
-    enum reason reason; /* of the last outcome that says something; while not up: last bad one */
+    enum reason reason; /* of the last outcome that says something; while not up: last bad one;
+                           while nothing is known: of the last outcome of all */
     char detail[120];
     unsigned bad, good;    /* in a row */
     int64_t since_ms;      /* when status last changed (or the target was first known of) */

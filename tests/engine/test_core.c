@@ -18,19 +18,6 @@
 
 #include <cmocka.h>
 
-#define ZONE_HEAD                                                                                  \
-    "$ORIGIN example.test.\n"                                                                      \
-    "$TTL 300\n"                                                                                   \
-    "@ SOA ns1 hostmaster 1 3600 900 1209600 10\n"                                                 \
-    "@ NS ns1\n"                                                                                   \
-    "ns1 A 127.0.0.53\n"
-
-#define TWO_HOSTS                                                                                  \
-    "@ MX 10 mx1\n"                                                                                \
-    "@ MX 20 mx2\n"                                                                                \
-    "mx1 A 127.0.0.11\n"                                                                           \
-    "mx2 A 127.0.0.12\n"
-
 static int quiet(void **state)
 {
     (void)state;

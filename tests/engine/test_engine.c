@@ -109,19 +109,6 @@ struct world {
     struct engine *engine;
 };
 
-#define ZONE_HEAD                                                                                  \
-    "$ORIGIN example.test.\n"                                                                      \
-    "$TTL 300\n"                                                                                   \
-    "@ SOA ns1 hostmaster 1 3600 900 1209600 10\n"                                                 \
-    "@ NS ns1\n"                                                                                   \
-    "ns1 A 127.0.0.53\n"
-
-#define TWO_HOSTS                                                                                  \
-    "@ MX 10 mx1\n"                                                                                \
-    "@ MX 20 mx2\n"                                                                                \
-    "mx1 A 127.0.0.11\n"                                                                           \
-    "mx2 A 127.0.0.12\n"
-
 static void world_begin(struct world *world, const char *zone, bool probing)
 {
     char config[512];

@@ -655,6 +655,35 @@ static void test_late_is_not_dead(void **state)
     close(fd);
 }
 
+static int64_t after_block(struct bench *bench, uint32_t id)
+{
+    static const useconds_t us = 1100000;
+    (void)id;
+    event_base_once(bench->base, -1, EV_TIMEOUT, block, (void *)(uintptr_t)&us,
+                    &(struct timeval){.tv_usec = 100000});
+    return 0;
+}
+
+/* A loop that is late in every probe does not hide a dead target for ever. */
+static void test_late_for_ever_is_dead(void **state)
+{
+    struct bench bench;
+    struct sink *sink = sink_start(&(struct sink_options){.hold = 1000});
+    (void)state;
+
+    bench_open(&bench, 10);
+    bench.check.greeting_timeout_ms = 300;
+    bench.after = after_block;
+    bench_add(&bench, 0, 1, sink_port(sink), 0);
+    assert_true(bench_run(&bench, 1));
+    assert_int_equal(bench.by_reason[REASON_GREETING_TIMEOUT], 1);
+    assert_true(bench_run(&bench, 6));
+    assert_int_equal(bench.by_reason[REASON_LATE], 3);
+    assert_int_equal(bench.by_reason[REASON_GREETING_TIMEOUT], 3);
+    bench_close(&bench);
+    sink_stop(sink);
+}
+
 static int64_t after_nothing(struct bench *bench, uint32_t id)
 {
     (void)bench, (void)id;
@@ -740,6 +769,7 @@ int main(void)
         cmocka_unit_test(test_what_has_come_counts_before_the_deadline),
         cmocka_unit_test(test_a_long_turn_shortens_no_deadline),
         cmocka_unit_test(test_late_is_not_dead),
+        cmocka_unit_test(test_late_for_ever_is_dead),
         cmocka_unit_test(test_stop_and_continue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* What is made of the answers of a small name server, which stands in the same loop. */
 #include "base/clock.h"
 #include "probe/resolve.h"
+#include "support/place.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
@@ -25,13 +26,15 @@ enum { PATIENCE_MS = 5000, REFRESH_MS = 30, RETRY_MS = 15, IDS_MAX = 300 };
 #define NXDOMAIN "nxdomain"
 #define SERVFAIL "servfail"
 #define SILENCE  "silence"
+#define CUT      "cut"    /* more records announced than come */
+#define FORGED   "forged" /* another address, by an answer to another question */
 
 struct world {
     struct event_base *base;
     struct resolver *resolver;
     int server;
     struct event *event;
-    char folder[64], file[96];
+    char folder[FOLDER_SIZE], file[96];
     const char *a, *aaaa; /* what is answered */
     unsigned asked[2];    /* A, AAAA */
     char name[300];       /* last asked for */
@@ -102,7 +105,12 @@ static void on_query(evutil_socket_t fd, short what, void *context)
         packet[3] |= 2;
     else if (!strcmp(answer, NXDOMAIN))
         packet[3] |= 3;
-    else
+    else if (!strcmp(answer, CUT))
+        packet[7] = 200;
+    else if (!strcmp(answer, FORGED)) {
+        packet[0] ^= 0x55;
+        size = put_answers(packet, size, rrtype, rrtype == 28 ? "2001:db8::66" : "192.0.2.66");
+    } else
         size = put_answers(packet, size, rrtype, answer);
     sendto(fd, packet, size, 0, (struct sockaddr *)&from, from_size);
 }
@@ -126,22 +134,29 @@ static void on_report(void *context, uint32_t id, const struct address *addresse
     }
 }
 
+static void write_resolv_conf(const struct world *world, int server)
+{
+    struct sockaddr_in at;
+    socklen_t size = sizeof at;
+    assert_int_equal(getsockname(server, (struct sockaddr *)&at, &size), 0);
+    FILE *file = fopen(world->file, "w");
+    fprintf(file,
+            "search wrong.test\nnameserver 127.0.0.1:%u\noptions timeout:0.1 attempts:1 ndots:9\n",
+            ntohs(at.sin_port));
+    fclose(file);
+}
+
 static void world_open(struct world *world, const char *a, const char *aaaa)
 {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof here;
 
-    *world = (struct world){.a = a, .aaaa = aaaa, .folder = "/tmp/evermx-resolve-XXXXXX"};
-    assert_non_null(mkdtemp(world->folder));
+    *world = (struct world){.a = a, .aaaa = aaaa};
+    folder_make(world->folder);
     world->server = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(world->server, (struct sockaddr *)&here, size), 0);
-    assert_int_equal(getsockname(world->server, (struct sockaddr *)&here, &size), 0);
     snprintf(world->file, sizeof world->file, "%s/resolv.conf", world->folder);
-    FILE *file = fopen(world->file, "w");
-    fprintf(file,
-            "search wrong.test\nnameserver 127.0.0.1:%u\noptions timeout:0.1 attempts:1 ndots:9\n",
-            ntohs(here.sin_port));
-    fclose(file);
+    write_resolv_conf(world, world->server);
     world->base = event_base_new();
     world->event = event_new(world->base, world->server, EV_READ | EV_PERSIST, on_query, world);
     event_add(world->event, NULL);
@@ -157,8 +172,7 @@ static void world_close(struct world *world)
     event_free(world->event);
     event_base_free(world->base);
     close(world->server);
-    unlink(world->file);
-    rmdir(world->folder);
+    folder_remove(world->folder);
 }
 
 static void run_for(struct world *world, int ms)
@@ -227,14 +241,14 @@ static void test_sets_and_changes(void **state)
 
 static void test_failures_change_nothing(void **state)
 {
-    static const char *const failures[] = {SERVFAIL, SILENCE, NXDOMAIN, NODATA};
+    static const char *const failures[] = {SERVFAIL, SILENCE, NXDOMAIN, NODATA, CUT, FORGED};
     struct world world;
     (void)state;
 
     world_open(&world, "192.0.2.1", "2001:db8::1");
     resolver_add(world.resolver, 1, "mx.example.test");
     expect_report(&world, "192.0.2.1 2001:db8::1");
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
         world.a = world.aaaa = failures[i];
         expect_silence(&world);
         world.a = "192.0.2.1";
@@ -391,6 +405,34 @@ static void test_no_resolv_conf(void **state)
     world_close(&world);
 }
 
+/* The nameserver moves: it is found again when the file is read anew, also by what was under way.
+ */
+static void test_reread(void **state)
+{
+    struct world world;
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int silent = socket(AF_INET, SOCK_DGRAM, 0);
+    (void)state;
+
+    assert_int_equal(bind(silent, (struct sockaddr *)&here, sizeof here), 0);
+    world_open(&world, "192.0.2.1", NODATA);
+    resolver_add(world.resolver, 1, "mx.example.test");
+    expect_report(&world, "192.0.2.1");
+    world.a = "192.0.2.2";
+    write_resolv_conf(&world, silent);
+    resolver_reread(world.resolver);
+    unsigned before = world.asked[0];
+    run_for(&world, 4 * REFRESH_MS);
+    assert_int_equal(world.asked[0], before);
+    assert_int_equal(world.reports[1], 1);
+    write_resolv_conf(&world, world.server);
+    resolver_reread(world.resolver);
+    resolver_reread(world.resolver);
+    expect_report(&world, "192.0.2.2");
+    world_close(&world);
+    close(silent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_impossible_names),
         cmocka_unit_test(test_free_with_questions_under_way),
         cmocka_unit_test(test_no_resolv_conf),
+        cmocka_unit_test(test_reread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

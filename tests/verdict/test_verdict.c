@@ -211,8 +211,11 @@ static void only_unknown_abstains(void **state)
     assert_false(verdict.known);
     assert_int_equal(verdict_vote(&verdict), VOTE_ABSTAIN);
     assert_int_equal(verdict_ttl_cap_s(&verdict, 1000), UINT32_MAX);
-    assert_false(step(&verdict, &usual, REASON_LOCAL, 3000));
+    assert_int_equal(verdict.reason, REASON_LOCAL); /* why nothing is known */
+    assert_false(step(&verdict, &usual, REASON_LATE, 3000));
+    assert_int_equal(verdict.reason, REASON_LATE);
     assert_true(step(&verdict, &usual, REASON_OK, 5000));
+    assert_int_equal(verdict.reason, REASON_OK);
     assert_int_equal(verdict_vote(&verdict), VOTE_UP);
 }
 

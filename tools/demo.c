@@ -35,6 +35,7 @@ struct demo {
     struct stage stage;
     struct view view;
     struct result results[STEPS];
+    const char *zone; /* its file, as it was named */
     ldns_resolver *resolver;
     int64_t began_us, since_us, drawn_us;
     unsigned before[QUESTIONS]; /* in the answers when the step began */
@@ -174,9 +175,9 @@ static bool explain(struct demo *demo, struct error *error)
     char *text = stage_explain(&demo->stage, demo->screen.coloured, error), *rest = text;
     if (!text)
         return false;
-    screen_print(&demo->screen, "\n           $ evermxctl explain example.test MX\n");
+    screen_print(&demo->screen, "\n    $ evermxctl explain example.test MX\n");
     for (char *line; (line = strsep(&rest, "\n")) && (rest || *line);)
-        screen_print(&demo->screen, "           %s\n", line);
+        screen_print(&demo->screen, "    %s\n", line);
     free(text);
     return true;
 }
@@ -199,7 +200,8 @@ static bool follow_step(struct demo *demo, struct error *error)
     view->took_us = result->took_us = view->step_us;
     say(demo, view->took_us, GREEN, step->done);
     if (result->cached_us)
-        say(demo, result->cached_us, FAINT, "at the latest, caches that honour TTLs follow");
+        say(demo, result->cached_us, FAINT,
+            "at the latest, resolvers that keep to TTLs have followed");
     if (step->explain && !explain(demo, error))
         return false;
     memcpy(demo->before, step->expected, sizeof demo->before);
@@ -235,15 +237,13 @@ static void print_intro(struct demo *demo)
         "  evermxd     127.0.0.1 port %u, serving %s\n"
         "  mail hosts  mx1 127.0.0.11, mx2 127.0.0.12, mx3 127.0.0.13: SMTP and IMAP\n"
         "  asked       by ldns over UDP, about %d times a second; changes are printed\n"
-        "              (a TTL below 10 s: in doubt, so nobody shall keep the answer)\n"
+        "              (a TTL below 10 s: in doubt, so that nobody keeps the answer)\n"
         "  settings    interval %.1f s (default %.1f s), greeting-timeout %.1f s (%.1f s),\n"
-        "              reply-timeout %.1f s (%.1f s), ports above 1023: nobody has to be "
-        "root\n"
+        "              reply-timeout %.1f s (%.1f s); no port needs root\n"
         "  files       %s\n",
         screen_colour(&demo->screen, BOLD), screen_colour(&demo->screen, PLAIN), demo->stage.port,
-        demo->stage.zone, 1000 / SAMPLE_MS, DEMO_INTERVAL_MS / 1e3,
-        (double)usual->interval_ms / 1e3, DEMO_TIMEOUT_MS / 1e3,
-        (double)usual->greeting_timeout_ms / 1e3, DEMO_TIMEOUT_MS / 1e3,
+        demo->zone, 1000 / SAMPLE_MS, DEMO_INTERVAL_MS / 1e3, (double)usual->interval_ms / 1e3,
+        DEMO_TIMEOUT_MS / 1e3, (double)usual->greeting_timeout_ms / 1e3, DEMO_TIMEOUT_MS / 1e3,
         (double)usual->reply_timeout_ms / 1e3, demo->stage.directory);
     config_free(defaults);
 }
@@ -324,6 +324,7 @@ static void read_options(int argc, char **argv, struct demo *demo)
     }
     if (argc - optind != 1 || demo->deadline_s < 1)
         wrong_usage();
+    demo->zone = argv[optind];
 }
 
 int main(int argc, char **argv)
@@ -331,7 +332,7 @@ int main(int argc, char **argv)
     struct demo demo = {.began_us = clock_now_us(), .deadline_s = DEADLINE_S};
     struct error error;
     read_options(argc, argv, &demo);
-    if (!open_signals(&demo, &error) || !stage_open(&demo.stage, argv[optind], &error)) {
+    if (!open_signals(&demo, &error) || !stage_open(&demo.stage, demo.zone, &error)) {
         fprintf(stderr, "demo: %s\n", error.text);
         stage_close(&demo.stage, false);
         return EXIT_FAILURE;

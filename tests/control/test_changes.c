@@ -3,6 +3,7 @@
 #include "control/changes.h"
 
 #include "config/config.h"
+#include "support/place.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 
 #include <cmocka.h>
 
-static char directory[64];
+static char directory[FOLDER_SIZE];
 
 static const char *path_of(const char *file, char path[128])
 {
@@ -175,18 +176,15 @@ static void test_the_lines_are_bounded(void **state)
 static int make_directory(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/evermx-changes-XXXXXX");
-    return mkdtemp(directory) ? 0 : -1;
+    folder_make(directory);
+    return 0;
 }
 
 static int remove_directory(void **state)
 {
-    static const char *const files[] = {"a", "b", "c", "moved"};
-    char path[128];
     (void)state;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        unlink(path_of(files[i], path));
-    return rmdir(directory);
+    folder_remove(directory);
+    return 0;
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What each command of the control socket answers and does. */
-#include "../support/control_fixture.h"
+#include "support/control_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The control socket itself: requests of every form, clients that hang, and the file. */
-#include "../support/control_fixture.h"
+#include "support/control_fixture.h"
 
 #include "base/clock.h"
 

@@ -225,6 +225,12 @@ YAML
     has "key" "bad.yaml:3:3: error: " "$err"
     has "unit" "bad.yaml:7:20: error: " "$err"
     write_zone bad.zone example.test 1 'mx3 A 127.0.0.300' 'other.test. A 127.0.0.1' 'mx1 CNAME mx2'
+    sed -i 's/check.zone/bad.zone/' bad.yaml
+    run "$evermxd" -t -c bad.yaml --zone nowhere.zone
+    is "bad configuration and zones" 1 "$status"
+    has "the configuration's error" "bad.yaml:3:3: error: " "$err"
+    has "the zone's error" "bad.zone:11: error: " "$err"
+    has "the other zone's error" "nowhere.zone: error: " "$err"
     run "$evermxd" -t --zone bad.zone --zone check.zone
     is "bad zone" 1 "$status"
     has "bad address" "bad.zone:11: error: " "$err"
@@ -256,7 +262,10 @@ test_answers() {
     test_control_program "$port"
     test_reload "$port"
     test_drain "$port"
-    kill -TERM "$pid"
+    local end=$((SECONDS + DEADLINE_S))
+    while kill -TERM "$pid" 2>/dev/null && [ "$SECONDS" -lt "$end" ]; do
+        : # one is enough; more of them while it ends change nothing
+    done
     await_end "$pid"
     is "SIGTERM" 0 "$status"
     if [ -e answers.sock ]; then fail "the control socket stays behind"; else pass; fi
@@ -444,6 +453,86 @@ test_user() {
     has "unknown user" "this machine has no user 'nobody-of-that-name'" "$err"
 }
 
+# What another user than root may not do is told, and how to mend it.
+test_no_permission() {
+    local as=(setpriv --reuid=65534 --clear-groups) port
+    port=$(free_port)
+    write_zone plain.zone plain.test 1
+    if [ "$EUID" -ne 0 ] || ! "${as[@]}" test -x "$evermxd"; then
+        skip "evermxd cannot be started as another user here"
+        return
+    fi
+    if [ "$(</proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 53 ]; then
+        run "${as[@]}" "$evermxd" --zone plain.zone --listen 127.77.0.53@53
+        is "port 53" 1 "$status"
+        has "port 53" "a port below 1024 needs root" "$err"
+    fi
+    run "${as[@]}" "$evermxd" --zone plain.zone --listen "127.0.0.1@$port" --control "$work/no.sock"
+    is "a control socket that was asked for" 1 "$status"
+    has "a control socket that was asked for" "no.sock: Permission denied" "$err"
+    write_zone secret.zone secret.test 1
+    chmod 600 secret.zone
+    run "${as[@]}" "$evermxd" -t --zone secret.zone
+    is "zone" 1 "$status"
+    has "zone" "secret.zone: error: cannot be read: Permission denied" "$err"
+    printf 'zones: [plain.zone]\n' >secret.yaml
+    chmod 600 secret.yaml
+    run "${as[@]}" "$evermxd" -t -c secret.yaml
+    is "configuration" 1 "$status"
+    has "configuration" "secret.yaml: error: cannot read the file: Permission denied" "$err"
+}
+
+test_no_descriptors() {
+    local port client clients=()
+    port=$(free_port)
+    write_zone few.zone few.test 1
+    run bash -c 'ulimit -n 12; exec "$@"' sh "$evermxd" --zone few.zone --listen "127.0.0.1@$port" --control few.sock
+    is "not enough to start" 1 "$status"
+    has "not enough to start" "Too many open files" "$err"
+    log=$work/few.log
+    : >"$log"
+    (ulimit -n 40; exec "$evermxd" --zone few.zone --listen "127.0.0.1@$port" --control few.sock 2>"$log") &
+    pid=$!
+    started+=("$pid")
+    within ready_or_gone
+    for _ in {1..60}; do # more than it has left
+        { exec {client}<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null && clients+=("$client")
+    done
+    is "UDP goes on" 127.77.0.11 "$(ask "$port" mx1.few.test A)"
+    soon "TCP takes a new client for an idle one" tcp_answers 127.77.0.11 "$port" mx1.few.test A
+    for client in "${clients[@]}"; do
+        exec {client}>&-
+    done
+    soon "all is well again" tells_status few.sock
+    kill -TERM "$pid"
+    await_end "$pid"
+    is "end" 0 "$status"
+}
+
+tells_status() { # SOCKET
+    "$evermxctl" -s "$1" status >/dev/null 2>&1
+}
+
+tcp_answers() { # EXPECTED PORT NAME TYPE
+    [ "$(ask "$2" "$3" "$4" @127.0.0.1 +tcp)" = "$1" ]
+}
+
+# A full disk below the log must not stop a server; what a script reads must not be cut silently.
+test_full_disk() {
+    local port
+    port=$(free_port)
+    write_zone full.zone full.test 1
+    "$evermxd" --zone full.zone --listen "127.0.0.1@$port" --control full.sock 2>/dev/full </dev/null &
+    pid=$!
+    started+=("$pid")
+    soon "no log" answers "127.77.0.11 " "$port" mx1.full.test A
+    "$evermxctl" -s full.sock status >/dev/full 2>"$work/err"
+    is "output of evermxctl" 1 $?
+    kill -TERM "$pid"
+    await_end "$pid"
+    is "end" 0 "$status"
+}
+
 # Nobody else than root may make a socket in /run/evermx; the server starts nevertheless.
 test_default_control_socket() {
     local port
@@ -518,7 +607,8 @@ frozen_or_not() {
 }
 
 for test in test_usage test_check test_check_tells_all test_answers test_configuration_file \
-        test_bad_zone_at_start test_user test_default_control_socket test_watchdog; do
+        test_bad_zone_at_start test_user test_no_permission test_no_descriptors test_full_disk \
+        test_default_control_socket test_watchdog; do
     $test
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -18,10 +18,8 @@
 int config_file_set_up(void **state)
 {
     struct config_file *file = memory_alloc(sizeof *file);
-    strcpy(file->folder, "/tmp/evermx-config-XXXXXX");
-    if (!mkdtemp(file->folder))
-        return -1;
-    snprintf(file->path, sizeof file->path, "%s/evermx.yaml", file->folder);
+    folder_make(file->folder);
+    folder_path(file->folder, "evermx.yaml", file->path, sizeof file->path);
     diagnostics_init(&file->diagnostics);
     *state = file;
     return 0;
@@ -31,8 +29,7 @@ int config_file_tear_down(void **state)
 {
     struct config_file *file = *state;
     diagnostics_free(&file->diagnostics);
-    unlink(file->path);
-    rmdir(file->folder);
+    folder_remove(file->folder);
     free(file);
     return 0;
 }

@@ -5,11 +5,12 @@
 
 #include "base/diagnostics.h"
 #include "config/config.h"
+#include "support/place.h"
 
 #include <stddef.h>
 
 struct config_file {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     char path[128];                 /* FOLDER/evermx.yaml */
     struct diagnostics diagnostics; /* of the last load */
 };

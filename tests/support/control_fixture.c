@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control_fixture.h"
+#include "support/control_fixture.h"
 
 #include "base/memory.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <setjmp.h>
@@ -106,18 +105,6 @@ static void write_big_zone(void)
     assert_int_equal(fclose(file), 0);
 }
 
-/* A port that is free now, for UDP and TCP. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 static void start_engine_and_server(void)
 {
     struct diagnostics diagnostics;
@@ -145,11 +132,10 @@ int control_fixture_up(void **state)
     struct error error = {""};
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    strcpy(of->directory, "/tmp/evermx-control-XXXXXX");
-    assert_non_null(mkdtemp(of->directory));
-    snprintf(of->path, sizeof of->path, "%s/socket", of->directory);
-    snprintf(of->zone, sizeof of->zone, "%s/example.zone", of->directory);
-    snprintf(of->big, sizeof of->big, "%s/big\xff.zone", of->directory);
+    folder_make(of->directory);
+    folder_path(of->directory, "socket", of->path, sizeof of->path);
+    folder_path(of->directory, "example.zone", of->zone, sizeof of->zone);
+    folder_path(of->directory, "big\xff.zone", of->big, sizeof of->big);
     control_fixture_zone(1, "");
     write_big_zone();
     assert_true(endpoint_parse("127.0.0.1", 53, &of->listen.address, &of->listen.port));
@@ -181,9 +167,8 @@ int control_fixture_down(void **state)
     event_base_free(of->base);
     config_free(of->config);
     assert_int_equal(access(of->path, F_OK), -1);
-    unlink(of->zone);
-    unlink(of->big);
-    return rmdir(of->directory);
+    folder_remove(of->directory);
+    return 0;
 }
 
 /* ---- a client ---- */

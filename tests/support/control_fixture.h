@@ -2,12 +2,13 @@
 /* A control socket with a real engine (which probes nothing) and a real server behind it, and a
  * client of it. The event loop that is main's in evermxd runs in a thread; the tests are clients.
  */
-#ifndef SUPPORT_CONTROL_FIXTURE_H
-#define SUPPORT_CONTROL_FIXTURE_H
+#ifndef EVERMX_TESTS_CONTROL_FIXTURE_H
+#define EVERMX_TESTS_CONTROL_FIXTURE_H
 
 #include "base/diagnostics.h"
 #include "control/control.h"
 #include "control/load.h"
+#include "support/place.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -19,8 +20,8 @@
 enum { FIXTURE_BIG_HOSTS = 2000, FIXTURE_DEADLINE_MS = 20000 };
 
 struct control_fixture {
-    char directory[64], path[80]; /* of the socket */
-    char zone[80], big[80];       /* the name of the second one's file is no UTF-8 */
+    char directory[FOLDER_SIZE], path[80]; /* of the socket */
+    char zone[80], big[80];                /* the name of the second one's file is no UTF-8 */
     const char *zones[2];
     struct config_endpoint listen;
     struct load_source source;

@@ -11,17 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 struct image **fixture_images(const struct model *model)
 {
@@ -42,13 +33,13 @@ struct image **fixture_images(const struct model *model)
 void fixture_init(struct fixture *fixture, bool lenient, const char *const *zones)
 {
     memset(fixture, 0, sizeof *fixture);
-    strcpy(fixture->folder, "/tmp/evermx-test-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
+    folder_make(fixture->folder);
     fixture->config = config_new();
     for (size_t i = 0; zones[i]; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s/%zu.zone", fixture->folder, i);
-        write_file(path, zones[i]);
+        char file[32], path[128];
+        snprintf(file, sizeof file, "%zu.zone", i);
+        folder_write(fixture->folder, file, zones[i]);
+        folder_path(fixture->folder, file, path, sizeof path);
         config_add_zone(fixture->config, path);
     }
     struct diagnostics diagnostics;
@@ -70,9 +61,7 @@ void fixture_init(struct fixture *fixture, bool lenient, const char *const *zone
 void fixture_free(struct fixture *fixture)
 {
     publisher_free(fixture->publisher);
-    for (size_t i = 0; i < fixture->config->nzones; i++)
-        unlink(fixture->config->zones[i].file);
-    rmdir(fixture->folder);
+    folder_remove(fixture->folder);
     model_free(fixture->model);
     config_free(fixture->config);
 }

@@ -7,12 +7,13 @@
 #include "answer/snapshot.h"
 #include "model/model.h"
 #include "serve/respond.h"
+#include "support/place.h"
 
 #include <ldns/ldns.h>
 #include <stdbool.h>
 
 struct fixture {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     struct config *config;
     struct model *model;
     struct publisher *publisher;

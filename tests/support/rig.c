@@ -5,7 +5,6 @@
 #include "base/memory.h"
 
 #include <ldns/ldns.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,22 +20,11 @@
 
 enum { START_PATIENCE_MS = 10000, STOP_PATIENCE_MS = 10000, PAUSE_MS = 20 };
 
-static uint16_t free_port(void)
-{
-    int probe = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof name;
-    assert_int_equal(bind(probe, (struct sockaddr *)&name, size), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&name, &size), 0);
-    close(probe);
-    return ntohs(name.sin_port);
-}
-
 /* Writes a text with %PORT% and %FOLDER% replaced. */
 static void write_text(const struct rig *rig, const char *file, const char *text)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/%s", rig->folder, file);
+    folder_path(rig->folder, file, path, sizeof path);
     FILE *out = fopen(path, "w");
     assert_non_null(out);
     while (*text) {
@@ -58,8 +45,8 @@ static void run_daemon(const struct rig *rig)
 {
     char program[300], configuration[128], log[128];
     snprintf(program, sizeof program, "%s/evermxd", rig->build);
-    snprintf(configuration, sizeof configuration, "%s/evermx.yaml", rig->folder);
-    snprintf(log, sizeof log, "%s/log", rig->folder);
+    folder_path(rig->folder, "evermx.yaml", configuration, sizeof configuration);
+    folder_path(rig->folder, "log", log, sizeof log);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     FILE *to = freopen(log, "w", stderr);
     if (to)
@@ -70,7 +57,7 @@ static void run_daemon(const struct rig *rig)
 void rig_print_log(const struct rig *rig)
 {
     char path[128], line[1024];
-    snprintf(path, sizeof path, "%s/log", rig->folder);
+    folder_path(rig->folder, "log", path, sizeof path);
     FILE *in = fopen(path, "r");
     while (in && fgets(line, sizeof line, in))
         fprintf(stderr, "    evermxd: %s", line);
@@ -83,8 +70,7 @@ void rig_start(struct rig *rig, const char *zone, const char *yaml)
     const char *build = getenv("EVERMX_BUILD");
     memset(rig, 0, sizeof *rig);
     snprintf(rig->build, sizeof rig->build, "%s", build ? build : "build");
-    strcpy(rig->folder, "/tmp/evermx-e2e-XXXXXX");
-    assert_non_null(mkdtemp(rig->folder));
+    folder_make(rig->folder);
     rig->port = free_port();
     write_text(rig, "example.test.zone", zone);
     write_text(rig, "evermx.yaml", yaml);
@@ -119,10 +105,7 @@ void rig_stop(struct rig *rig)
         kill(rig->daemon, SIGKILL);
         rig_print_log(rig);
     }
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", rig->folder);
-    int removed = system(command);
-    assert_int_equal(removed, 0);
+    folder_remove(rig->folder);
     rig->daemon = 0;
     if (!clean)
         fail_msg("evermxd did not end cleanly on SIGTERM: wait status 0x%x", (unsigned)status);

@@ -5,24 +5,26 @@
 #ifndef EVERMX_TESTS_RIG_H
 #define EVERMX_TESTS_RIG_H
 
+#include "support/place.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct rig {
-    char folder[64];  /* zone, configuration, control socket, log */
-    char build[256];  /* where evermxd was built: $EVERMX_BUILD, default build */
-    uint16_t port;    /* of evermxd on 127.0.0.1 */
-    pid_t daemon;     /* 0: not running */
-    uint64_t queries; /* asked by rig_answer */
+    char folder[FOLDER_SIZE]; /* zone, configuration, control socket, log */
+    char build[256];          /* where evermxd was built: $EVERMX_BUILD, default build */
+    uint16_t port;            /* of evermxd on 127.0.0.1 */
+    pid_t daemon;             /* 0: not running */
+    uint64_t queries;         /* asked by rig_answer */
 };
 
-/* Makes the folder, writes zone and configuration there (%PORT% and %CONTROL% are replaced), starts
+/* Makes the folder, writes zone and configuration there (%PORT% and %FOLDER% are replaced), starts
  * evermxd and waits until it answers. Fails the test otherwise, with evermxd's log. */
 void rig_start(struct rig *rig, const char *zone, const char *yaml);
-void rig_stop(
-    struct rig *rig); /* SIGTERM; fails the test unless it ends cleanly. Removes the folder */
+/* By SIGTERM; fails the test unless it ends cleanly. Removes the folder. */
+void rig_stop(struct rig *rig);
 void rig_print_log(const struct rig *rig);
 
 /* tests/e2e/lab.sh with words; fails the test unless it succeeds. The monotonic ms that it says

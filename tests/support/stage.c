@@ -6,13 +6,11 @@
 #include "support/fixture.h"
 #include "wire/rrtype.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -46,26 +44,11 @@ void stage_init(struct stage *stage, bool probing)
 {
     const struct core_probes probes = {.context = stage, .add = on_add, .remove = on_remove};
     memset(stage, 0, sizeof *stage);
-    strcpy(stage->folder, "/tmp/evermx-stage-XXXXXX");
-    assert_non_null(mkdtemp(stage->folder));
+    folder_make(stage->folder);
     stage->start_ms = stage->now_ms = START_MS;
     stage->publisher = publisher_new();
     stage->core = core_new(stage->publisher, probing ? &probes : NULL);
     responder_init(&stage->responder, "stage", 1);
-}
-
-static void remove_folder(const char *folder)
-{
-    char path[512];
-    DIR *directory = opendir(folder);
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] != '.')
-            unlink(path);
-    }
-    if (directory)
-        closedir(directory);
-    rmdir(folder);
 }
 
 void stage_free(struct stage *stage)
@@ -74,17 +57,7 @@ void stage_free(struct stage *stage)
     publisher_free(stage->publisher);
     config_free(stage->config);
     free(stage->probes);
-    remove_folder(stage->folder);
-}
-
-static void write_file(const struct stage *stage, const char *file, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", stage->folder, file);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    assert_int_not_equal(fputs(text, out), EOF);
-    assert_int_equal(fclose(out), 0);
+    folder_remove(stage->folder);
 }
 
 void stage_zone(struct stage *stage, const char *file, const char *text)
@@ -96,12 +69,12 @@ void stage_zone(struct stage *stage, const char *file, const char *text)
     snprintf(stage->zones[number], sizeof stage->zones[number], "%s", file);
     if (number == stage->nzones)
         stage->nzones++;
-    write_file(stage, file, text);
+    folder_write(stage->folder, file, text);
 }
 
 void stage_config(struct stage *stage, const char *text)
 {
-    write_file(stage, "config.yaml", text);
+    folder_write(stage->folder, "config.yaml", text);
     stage->has_config = true;
 }
 
@@ -110,11 +83,11 @@ struct model *stage_build(struct stage *stage)
     struct diagnostics diagnostics;
     char path[128];
     diagnostics_init(&diagnostics);
-    snprintf(path, sizeof path, "%s/config.yaml", stage->folder);
+    folder_path(stage->folder, "config.yaml", path, sizeof path);
     struct config *config = stage->has_config ? config_load(path, &diagnostics) : config_new();
     struct model *model = NULL;
     for (size_t i = 0; config && i < stage->nzones; i++) {
-        snprintf(path, sizeof path, "%s/%s", stage->folder, stage->zones[i]);
+        folder_path(stage->folder, stage->zones[i], path, sizeof path);
         config_add_zone(config, path);
     }
     if (config)

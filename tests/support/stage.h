@@ -6,11 +6,26 @@
 
 #include "engine/core.h"
 #include "serve/respond.h"
+#include "support/place.h"
 
 #include <ldns/ldns.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Of a zone file for tests. */
+#define ZONE_HEAD                                                                                  \
+    "$ORIGIN example.test.\n"                                                                      \
+    "$TTL 300\n"                                                                                   \
+    "@ SOA ns1 hostmaster 1 3600 900 1209600 10\n"                                                 \
+    "@ NS ns1\n"                                                                                   \
+    "ns1 A 127.0.0.53\n"
+
+#define TWO_HOSTS                                                                                  \
+    "@ MX 10 mx1\n"                                                                                \
+    "@ MX 20 mx2\n"                                                                                \
+    "mx1 A 127.0.0.11\n"                                                                           \
+    "mx2 A 127.0.0.12\n"
 
 /* One that is probed, as the core told it. */
 struct stage_probe {
@@ -22,7 +37,7 @@ struct stage_probe {
 };
 
 struct stage {
-    char folder[64];
+    char folder[FOLDER_SIZE];
     char zones[16][32]; /* files in it */
     size_t nzones;
     bool has_config; /* config.yaml is there */

@@ -54,7 +54,7 @@ const struct step steps[STEPS] = {
     {
         .title = "IMAP of mx3 dies",
         .told = "mx3 closes its IMAP ports; its SMTP goes on",
-        .done = "imap has lost mx3, the MX record has not: health belongs to the service",
+        .done = "imap has lost mx3, its MX record stays: health is per service",
         .state = "no IMAP",
         .host = 2,
         .act = act_tell,
@@ -73,8 +73,8 @@ const struct step steps[STEPS] = {
     },
     {
         .title = "mx1 hangs",
-        .told = "mx1 is stopped (kill -STOP): its kernel takes connections, nobody speaks",
-        .done = "mx1 is out of all answers, though each connect to it still succeeds",
+        .told = "mx1 is stopped (kill -STOP): connections succeed, nobody speaks",
+        .done = "mx1 is out of all answers, though one can still connect to it",
         .state = "hangs",
         .host = 0,
         .act = act_signal,
@@ -94,7 +94,7 @@ const struct step steps[STEPS] = {
     {
         .title = "mx3 is killed: all dead",
         .told = "mx3 is killed too: nothing is left",
-        .done = "all are answered, for a short time: mail waits, an empty answer would bounce it",
+        .done = "all are answered, with a short TTL: an empty answer bounces mail",
         .state = "killed",
         .host = 2,
         .act = act_kill,

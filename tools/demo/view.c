@@ -166,5 +166,5 @@ void view_print_results(struct screen *screen, const struct result results[STEPS
     screen_print(
         screen,
         "\n  answers: from the event until all answers had followed\n"
-        "  caches:  from the event until no resolver that honours TTLs holds the dead host\n");
+        "  caches:  from the event until no resolver that keeps to TTLs has the dead host\n");
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "support/place.h"
+
+#include <ftw.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+void folder_make(char folder[FOLDER_SIZE])
+{
+    const char *parent = getenv("TMPDIR");
+    int length = snprintf(folder, FOLDER_SIZE, "%s/evermx-test-XXXXXX", parent ? parent : "/tmp");
+    assert_in_range(length, 1, FOLDER_SIZE - 1);
+    assert_non_null(mkdtemp(folder));
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status, (void)kind, (void)at;
+    return remove(path);
+}
+
+void folder_remove(const char *folder)
+{
+    assert_int_equal(nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+void folder_path(const char *folder, const char *file, char *path, size_t size)
+{
+    int length = snprintf(path, size, "%s/%s", folder, file);
+    assert_in_range(length, 1, size - 1);
+}
+
+void folder_write(const char *folder, const char *file, const char *text)
+{
+    char path[256];
+    folder_path(folder, file, path, sizeof path);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    assert_int_not_equal(fputs(text, out), EOF);
+    assert_int_equal(fclose(out), 0);
+}
+
+uint16_t free_port(void)
+{
+    for (;;) {
+        int stream = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_INET, SOCK_DGRAM, 0);
+        struct sockaddr_in name = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof name;
+        assert_int_equal(bind(stream, (struct sockaddr *)&name, size), 0);
+        assert_int_equal(getsockname(stream, (struct sockaddr *)&name, &size), 0);
+        bool both = bind(datagram, (struct sockaddr *)&name, size) == 0;
+        close(stream);
+        close(datagram);
+        if (both)
+            return ntohs(name.sin_port);
+    }
+}

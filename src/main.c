@@ -14,6 +14,7 @@
 #include "serve/server.h"
 
 #include <errno.h>
+#include <event2/dns.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <signal.h>
@@ -142,7 +143,7 @@ static void log_diagnostics(const struct diagnostics *diagnostics)
     char text[1024];
     for (size_t i = 0; i < diagnostics->count; i++) {
         bool is_error = diagnostics->list[i].severity == SEVERITY_ERROR;
-        diagnostic_format(&diagnostics->list[i], text, sizeof text);
+        diagnostic_format(&diagnostics->list[i], false, text, sizeof text);
         log_write(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", text);
     }
     if (diagnostics->dropped)
@@ -257,6 +258,37 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     log_error("watchdog: the prober has stood still for %d s: ending the process",
               WATCHDOG_LIMIT_MS / 1000);
     _exit(EX_SOFTWARE);
+}
+
+/* libevent's words go where ours go. */
+static void on_libevent_log(int severity, const char *text)
+{
+    static const enum log_level levels[] = {
+        [EVENT_LOG_DEBUG] = LOG_LEVEL_DEBUG,
+        [EVENT_LOG_MSG] = LOG_LEVEL_INFO,
+        [EVENT_LOG_WARN] = LOG_LEVEL_WARNING,
+        [EVENT_LOG_ERR] = LOG_LEVEL_ERROR,
+    };
+    bool known = severity >= EVENT_LOG_DEBUG && severity <= EVENT_LOG_ERR;
+    log_write(known ? levels[severity] : LOG_LEVEL_ERROR, "libevent: %s", text);
+}
+
+static void on_evdns_log(int is_warning, const char *text)
+{
+    log_write(is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "resolver: %s", text);
+}
+
+static void on_libevent_fatal(int code)
+{
+    log_error("libevent gives up (%d); the process ends", code);
+    abort();
+}
+
+static void take_libevent_words(void)
+{
+    event_set_log_callback(on_libevent_log);
+    event_set_fatal_callback(on_libevent_fatal);
+    evdns_set_log_fn(on_evdns_log);
 }
 
 /* The watchdog and signals go before clients of the control socket, each of which may wait for the
@@ -453,6 +485,7 @@ static bool run(struct process *process)
 {
     struct diagnostics diagnostics;
     signal(SIGPIPE, SIG_IGN);
+    take_libevent_words();
     if (!start_events(process)) {
         log_error("starting the event loop: %s", strerror(errno));
         return false;

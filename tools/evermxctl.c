@@ -243,13 +243,19 @@ int main(int argc, char **argv)
     const char *word = argv[optind];
     if (!word)
         wrong_usage("no command", "");
-    if (!print_knows(word))
-        wrong_usage("no such command: ", word);
+    enum print_known known = print_knows(word, (size_t)(argc - optind - 1));
+    if (known != PRINT_KNOWN)
+        wrong_usage(known == PRINT_UNKNOWN ? "no such command: " : "wrong number of words for ",
+                    word);
     char *request = request_of(argv + optind), *path = socket_path(&options);
     json_t *answer = ask(path, request);
     bool good = options.json ? print_json(answer) : print_answer(word, options.coloured, answer);
     json_decref(answer);
     free(request);
     free(path);
-    return good && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_REFUSED;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "evermxctl: writing the answer: %s\n", strerror(errno));
+        return EXIT_REFUSED;
+    }
+    return good ? EXIT_SUCCESS : EXIT_REFUSED;
 }

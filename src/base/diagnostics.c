@@ -66,23 +66,27 @@ void diagnostics_warning(struct diagnostics *diagnostics, const char *file, int 
     va_end(arguments);
 }
 
-void diagnostic_format(const struct diagnostic *diagnostic, char *text, size_t size)
+void diagnostic_format(const struct diagnostic *diagnostic, bool with_severity, char *text,
+                       size_t size)
 {
+    const char *severity = !with_severity                           ? ""
+                           : diagnostic->severity == SEVERITY_ERROR ? "error: "
+                                                                    : "warning: ";
     char place[32] = "";
     if (diagnostic->line && diagnostic->column)
         snprintf(place, sizeof place, "%d:%d:", diagnostic->line, diagnostic->column);
     else if (diagnostic->line)
         snprintf(place, sizeof place, "%d:", diagnostic->line);
-    snprintf(text, size, "%s%s%s%s%s: %s", diagnostic->file ? diagnostic->file : "",
-             diagnostic->file ? ":" : "", place, diagnostic->file ? " " : "",
-             diagnostic->severity == SEVERITY_ERROR ? "error" : "warning", diagnostic->text);
+    snprintf(text, size, "%s%s%s%s%s%s", diagnostic->file ? diagnostic->file : "",
+             diagnostic->file ? ":" : "", place, diagnostic->file ? " " : "", severity,
+             diagnostic->text);
 }
 
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *out)
 {
     char text[2048];
     for (size_t i = 0; i < diagnostics->count; i++) {
-        diagnostic_format(&diagnostics->list[i], text, sizeof text);
+        diagnostic_format(&diagnostics->list[i], true, text, sizeof text);
         fprintf(out, "%s\n", text);
     }
     if (diagnostics->dropped)

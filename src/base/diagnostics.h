@@ -37,8 +37,10 @@ bool diagnostics_error(struct diagnostics *diagnostics, const char *file, int li
 void diagnostics_warning(struct diagnostics *diagnostics, const char *file, int line, int column,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* "FILE:LINE:COLUMN: error: text", without the parts that are 0 or NULL. No newline. */
-void diagnostic_format(const struct diagnostic *diagnostic, char *text, size_t size);
+/* "FILE:LINE:COLUMN: error: text", without the parts that are 0 or NULL. No newline. The severity
+ * is left out for who says it otherwise, as the log does. */
+void diagnostic_format(const struct diagnostic *diagnostic, bool with_severity, char *text,
+                       size_t size);
 
 /* All of them, one a line. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *out);

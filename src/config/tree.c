@@ -99,7 +99,7 @@ static bool syntax_error(struct builder *builder)
     const yaml_parser_t *parser = &builder->parser;
     struct config_place place = mark_place(parser->problem_mark);
     if (parser->error == YAML_MEMORY_ERROR)
-        memory_exhausted(0);
+        memory_exhausted(sizeof *parser);
     if (parser->error == YAML_READER_ERROR) {
         place = offset_place(builder->bytes, parser->problem_offset);
         return tree_error(builder, place, "%s: the file must be UTF-8 text", parser->problem);

@@ -79,7 +79,7 @@ static void client_answer(struct client *client, json_t *answer)
     /* 12 digits: milliseconds over the uptime of 30 years. */
     char *text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (!text)
-        memory_exhausted(0);
+        memory_exhausted(CONTROL_LINE_MAX);
     json_decref(answer);
     struct evbuffer *output = bufferevent_get_output(client->stream);
     client->answered = true;
@@ -173,7 +173,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     client->stream = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
     client->deadline = event_new(control->base, -1, 0, on_deadline, client);
     if (!client->stream || !client->deadline)
-        memory_exhausted(0);
+        memory_exhausted(sizeof *client);
     bufferevent_setcb(client->stream, on_read, on_written, on_end, client);
     /* No more of a request is read than tells that it is too long. */
     bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_LINE_MAX + 2);
@@ -271,7 +271,7 @@ struct control *control_new(struct event_base *base, const char *path, struct er
         base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
         BACKLOG, fd);
     if (!control->resume || !control->listener)
-        memory_exhausted(0);
+        memory_exhausted(sizeof *control);
     evconnlistener_set_error_cb(control->listener, on_accept_error);
     return control;
 }

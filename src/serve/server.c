@@ -122,16 +122,15 @@ struct server *server_new(const struct server_options *options, struct publisher
     else
         gethostname(server->identity, sizeof server->identity - 1);
     server->udp = memory_array(options->nlisten * options->workers, sizeof *server->udp);
-    server->tcp = tcp_worker_new(publisher, server->identity, options->tcp_idle_ms);
-    for (size_t i = 0; i < options->nlisten; i++) {
-        const struct server_endpoint *endpoint = &options->listen[i];
-        if (!add_udp(server, endpoint, options->workers, publisher, error) ||
-            !add_tcp(server, endpoint, error)) {
-            server_free(server);
-            return NULL;
-        }
-    }
-    return server;
+    server->tcp = tcp_worker_new(publisher, server->identity, options->tcp_idle_ms, error);
+    bool good = server->tcp != NULL;
+    for (size_t i = 0; good && i < options->nlisten; i++)
+        good = add_udp(server, &options->listen[i], options->workers, publisher, error) &&
+               add_tcp(server, &options->listen[i], error);
+    if (good)
+        return server;
+    server_free(server);
+    return NULL;
 }
 
 bool server_start(struct server *server, struct error *error)

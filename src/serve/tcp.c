@@ -272,7 +272,7 @@ static void on_end(evutil_socket_t socket, short what, void *context)
 }
 
 struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
-                                  unsigned idle_ms)
+                                  unsigned idle_ms, struct error *error)
 {
     struct tcp_worker *worker = memory_alloc(sizeof *worker);
     uint64_t seed = 0;
@@ -283,13 +283,17 @@ struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *ident
     idle_ms = idle_ms ? idle_ms : IDLE_MS;
     worker->idle_time.tv_sec = idle_ms / 1000;
     worker->idle_time.tv_usec = (int)(idle_ms % 1000) * 1000;
+    worker->end_pipe[0] = worker->end_pipe[1] = -1;
     TAILQ_INIT(&worker->connections);
-    worker->base = event_base_new();
-    if (!worker->base || pipe2(worker->end_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-        memory_exhausted(sizeof *worker);
-    worker->end = event_new(worker->base, worker->end_pipe[0], EV_READ, on_end, worker);
-    event_add(worker->end, NULL);
-    return worker;
+    if (pipe2(worker->end_pipe, O_CLOEXEC | O_NONBLOCK) == 0)
+        worker->base = event_base_new();
+    if (worker->base)
+        worker->end = event_new(worker->base, worker->end_pipe[0], EV_READ, on_end, worker);
+    if (worker->end && event_add(worker->end, NULL) == 0)
+        return worker;
+    error_set(error, "making the TCP responder: %s", strerror(errno));
+    tcp_worker_free(worker);
+    return NULL;
 }
 
 bool tcp_worker_listen(struct tcp_worker *worker, int socket)
@@ -333,10 +337,13 @@ void tcp_worker_free(struct tcp_worker *worker)
             event_free(worker->listeners[i].event);
         close(worker->listeners[i].socket);
     }
-    event_free(worker->end);
-    event_base_free(worker->base);
-    close(worker->end_pipe[0]);
-    close(worker->end_pipe[1]);
+    if (worker->end)
+        event_free(worker->end);
+    if (worker->base)
+        event_base_free(worker->base);
+    for (unsigned i = 0; i < 2; i++)
+        if (worker->end_pipe[i] >= 0)
+            close(worker->end_pipe[i]);
     free(worker->listeners);
     free(worker);
 }

@@ -22,8 +22,9 @@ const struct responder *udp_worker_responder(const struct udp_worker *worker);
 /* The TCP responder: all listening sockets, all connections, one thread. */
 struct tcp_worker;
 
+/* NULL with the error. */
 struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
-                                  unsigned idle_ms);
+                                  unsigned idle_ms, struct error *error);
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);

@@ -124,9 +124,11 @@ static void diagnostics_are_bounded(void **state)
                                            "a.zone: warning: hm", "warning: hm"};
     char text[100];
     for (size_t i = 0; i < 4; i++) {
-        diagnostic_format(&diagnostics.list[i], text, sizeof text);
+        diagnostic_format(&diagnostics.list[i], true, text, sizeof text);
         assert_string_equal(text, expected[i]);
     }
+    diagnostic_format(&diagnostics.list[0], false, text, sizeof text);
+    assert_string_equal(text, "a.zone:3:7: no SOA");
     assert_int_equal(diagnostics.errors, 1);
     for (int i = 0; i < 5000; i++)
         diagnostics_error(&diagnostics, "b.zone", i, 0, "bad");

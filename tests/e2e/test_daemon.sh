@@ -327,7 +327,7 @@ test_reload() {
     write_zone answers.zone example.test 2 'mx3 A 127.0.0.300' '@ MX 30 mx3'
     kill -HUP "$pid"
     soon "SIGHUP with a bad zone" logged "reload: 1 error, nothing has changed"
-    has "SIGHUP with a bad zone" "answers.zone:11: error: " "$(<"$log")"
+    has "SIGHUP with a bad zone" "error: answers.zone:11: " "$(<"$log")"
     is "nothing has changed" "10 mx1.example.test. 20 mx2.example.test. " "$(ask "$1" example.test MX | tr '\n' ' ')"
     if serial_is 1 "$1" example.test; then pass; else fail "the serial has changed"; fi
     run "$evermxctl" -s answers.sock reload
@@ -410,8 +410,8 @@ test_bad_zone_at_start() {
     is "bad zone" "SERVFAIL" "$(header_of "$port" mx1.bad.test A | cut -d' ' -f1)"
     is "bad zone's apex" "SERVFAIL" "$(header_of "$port" bad.test SOA | cut -d' ' -f1)"
     is "good zone" 127.77.0.11 "$(ask "$port" mx1.good.test A)"
-    has "log" "bad.zone:11: error: " "$(<"$log")"
-    has "log" "none.zone: error: " "$(<"$log")"
+    has "log" "error: bad.zone:11: " "$(<"$log")"
+    has "log" "error: none.zone: " "$(<"$log")"
     run "$evermxctl" -s bad.sock status
     has "status" "zone bad.test is bad: SERVFAIL" "$out"
     write_zone bad.zone bad.test 2

@@ -107,7 +107,7 @@ static inline void fixture_message(const struct fixture *fixture, size_t number,
                                    size_t size)
 {
     size_t length = strlen(fixture->folder);
-    diagnostic_format(&fixture->diagnostics.list[number], text, size);
+    diagnostic_format(&fixture->diagnostics.list[number], true, text, size);
     for (char *at; (at = strstr(text, fixture->folder)) != NULL;)
         memmove(at, at + length + 1, strlen(at + length + 1) + 1);
 }

@@ -49,12 +49,18 @@ void folder_write(const char *folder, const char *file, const char *text)
     assert_int_equal(fclose(out), 0);
 }
 
+static int dual_socket(int type)
+{
+    int made = socket(AF_INET6, type, 0), off = 0;
+    assert_int_equal(setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off), 0);
+    return made;
+}
+
 uint16_t free_port(void)
 {
     for (;;) {
-        int stream = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_INET, SOCK_DGRAM, 0);
-        struct sockaddr_in name = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int stream = dual_socket(SOCK_STREAM), datagram = dual_socket(SOCK_DGRAM);
+        struct sockaddr_in6 name = {.sin6_family = AF_INET6}; /* any address of both families */
         socklen_t size = sizeof name;
         assert_int_equal(bind(stream, (struct sockaddr *)&name, size), 0);
         assert_int_equal(getsockname(stream, (struct sockaddr *)&name, &size), 0);
@@ -62,6 +68,6 @@ uint16_t free_port(void)
         close(stream);
         close(datagram);
         if (both)
-            return ntohs(name.sin_port);
+            return ntohs(name.sin6_port);
     }
 }

@@ -281,19 +281,23 @@ static void print_stopping(bool coloured, const json_t *answer)
 
 static const struct command {
     const char *word;
+    size_t least, most; /* words behind it */
     void (*print)(bool coloured, const json_t *answer);
 } commands[] = {
-    {"status", print_status},  {"explain", print_explanation}, {"drain", print_forced},
-    {"undrain", print_forced}, {"force", print_forced},        {"reload", print_reload},
-    {"stop", print_stopping},
+    {"status", 0, 0, print_status}, {"explain", 1, 2, print_explanation},
+    {"drain", 1, 1, print_forced},  {"undrain", 1, 1, print_forced},
+    {"force", 2, 2, print_forced},  {"reload", 0, 0, print_reload},
+    {"stop", 0, 0, print_stopping},
 };
 
-bool print_knows(const char *word)
+enum print_known print_knows(const char *word, size_t arguments)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].word, word) == 0)
-            return true;
-    return false;
+            return arguments >= commands[i].least && arguments <= commands[i].most
+                       ? PRINT_KNOWN
+                       : PRINT_WRONG_COUNT;
+    return PRINT_UNKNOWN;
 }
 
 bool print_answer(const char *word, bool coloured, json_t *answer)

@@ -6,7 +6,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-bool print_knows(const char *word); /* whether there is such a command */
+/* Whether there is such a command, and with so many words behind it. */
+enum print_known { PRINT_UNKNOWN, PRINT_WRONG_COUNT, PRINT_KNOWN };
+enum print_known print_knows(const char *word, size_t arguments);
 
 /* Prints the answer to a command; makes its strings printable. False: it is an error (which goes to
  * stderr). */

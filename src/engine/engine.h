@@ -35,8 +35,8 @@ void engine_free(struct engine *engine);
 bool engine_load(struct engine *engine, struct model *model, struct error *error);
 
 /* drain, undrain, force: all targets of a host (any letter case), that is of all records that it
- * stands behind. Stays so over reloads, until FORCED_NOT. The count tells how many there are now;
- * none is an error that names near hosts. */
+ * stands behind, and of a name with one address all at that address. Stays so over reloads, until
+ * FORCED_NOT. The count tells how many there are now; none is an error that names near hosts. */
 bool engine_force(struct engine *engine, const char *host, enum verdict_forced forced,
                   size_t *count, struct error *error);
 

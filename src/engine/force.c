@@ -22,8 +22,28 @@ static void mark_member(const struct core *core, const struct member *member,
     }
 }
 
-/* The targets of a host: those of all records that it stands behind. mx1's are SMTP at its own
- * address, and IMAP there where imap's set of addresses has it; imap's are IMAP at all of them. */
+/* A name with one address (of each family) stands for one machine; one with several, such as imap,
+ * for a service on several machines. */
+static bool is_machine(const struct host *host)
+{
+    for (size_t i = 1; i < host->naddresses; i++)
+        if (host->addresses[i].family == host->addresses[i - 1].family)
+            return false;
+    return host->naddresses > 0;
+}
+
+static void mark_machine(const struct core *core, const struct host *host, enum verdict_forced mark,
+                         enum verdict_forced *marks)
+{
+    for (size_t i = 0; i < core->slots.count; i++)
+        for (size_t j = 0; core->slots.list[i] && j < host->naddresses; j++)
+            if (address_equal(&core->slots.list[i]->address, &host->addresses[j]))
+                marks[i] = mark;
+}
+
+/* The targets of a host: those of all records that it stands behind, and of a machine all that is
+ * probed there, by whatever name. mx1's are SMTP at its own address, and IMAP there where imap's
+ * set of addresses has it; imap's are IMAP at all of them. */
 static void mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
                          enum verdict_forced *marks)
 {
@@ -32,6 +52,8 @@ static void mark_targets(const struct core *core, uint32_t host, enum verdict_fo
         for (size_t j = 0; j < model->pools[i].nmembers; j++)
             if (model->pools[i].members[j].host == host)
                 mark_member(core, &model->pools[i].members[j], mark, marks);
+    if (host != MODEL_NONE && is_machine(&model->hosts[host]))
+        mark_machine(core, &model->hosts[host], mark, marks);
 }
 
 static size_t count_targets(const struct core *core, uint32_t host)

@@ -71,7 +71,7 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "reason", text_or_null(reason_word(verdict->reason)));
     json_object_set_new(json, "since_s", seconds(now_ms - verdict->since_ms));
     json_object_set_new(json, "rtt_ms",
-                        verdict->rtt_ms < 0 ? json_null() : json_real((double)verdict->rtt_ms));
+                        verdict->rtt_us < 0 ? json_null() : json_real((double)verdict->rtt_us / 1000));
     json_object_set_new(json, "last_probe_s",
                         verdict->last_probe_ms < 0 ? json_null()
                                                    : seconds(now_ms - verdict->last_probe_ms));

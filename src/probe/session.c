@@ -143,7 +143,7 @@ static void session_leave(struct session *session, enum reason reason)
 
 void session_greeted(struct session *session)
 {
-    session->result.greeted_ms = clock_now_ms();
+    session->result.greeted_us = clock_now_us();
     if (session->depth == DEPTH_SERVICE && session->protocol->hello)
         session->protocol->hello(session);
     else
@@ -303,7 +303,7 @@ struct session *session_open(const struct session_setting *setting,
     session->deadline_ms = deadline_ms;
     session->done = done;
     session->context = context;
-    session->result.greeted_ms = -1;
+    session->result.greeted_us = -1;
     session->stream =
         stream_open(setting->base, &target->address, target->port, session_on_stream, session);
     session_enter(session, STEP_CONNECT, target->check->connect_timeout_ms);

@@ -29,7 +29,7 @@ struct session_setting {
 
 struct session_result {
     enum reason reason;
-    int64_t greeted_ms; /* when the greeting was complete; -1: none came */
+    int64_t greeted_us; /* when the greeting was complete; -1: none came */
     char detail[sizeof((struct outcome *)NULL)->detail];
 };
 

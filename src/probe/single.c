@@ -11,7 +11,7 @@
 struct probe {
     const struct session_setting *setting;
     struct session *session;
-    int64_t started_ms;
+    int64_t started_us;
     bool excuse_late;
     probe_done *done;
     void *context;
@@ -19,25 +19,26 @@ struct probe {
 
 /* A failure seen while our own loop stood still is no failure of the target: it may have answered
  * in time and given up on us, or its answer may not have been asked for yet. */
-static enum reason probe_reason(const struct probe *probe, enum reason reason, int64_t now_ms)
+static enum reason probe_reason(const struct probe *probe, enum reason reason, int64_t now_us)
 {
     bool excusable = probe->excuse_late && reason_status(reason) == OUTCOME_FAIL;
-    bool late = excusable && pulse_was_late(probe->setting->pulse, probe->started_ms, now_ms);
+    bool late =
+        excusable && pulse_was_late(probe->setting->pulse, probe->started_us / 1000, now_us / 1000);
     return late ? REASON_LATE : reason;
 }
 
 static void probe_on_session(void *context, const struct session_result *result)
 {
     struct probe *probe = context;
-    int64_t now_ms = clock_now_ms();
-    int64_t answered_ms = result->greeted_ms >= 0 ? result->greeted_ms : now_ms;
-    struct outcome outcome = {.reason = probe_reason(probe, result->reason, now_ms), .rtt_ms = -1};
+    int64_t now_us = clock_now_us();
+    int64_t answered_us = result->greeted_us >= 0 ? result->greeted_us : now_us;
+    struct outcome outcome = {.reason = probe_reason(probe, result->reason, now_us), .rtt_us = -1};
     probe_done *done = probe->done;
     void *done_context = probe->context;
 
     memcpy(outcome.detail, result->detail, sizeof outcome.detail);
     if (reason_status(outcome.reason) != OUTCOME_UNKNOWN)
-        outcome.rtt_ms = answered_ms - probe->started_ms;
+        outcome.rtt_us = answered_us - probe->started_us;
     free(probe);
     done(done_context, &outcome);
 }
@@ -48,12 +49,12 @@ struct probe *probe_start(const struct session_setting *setting, const struct pr
 {
     struct probe *probe = memory_alloc(sizeof *probe);
     probe->setting = setting;
-    probe->started_ms = clock_now_ms();
+    probe->started_us = clock_now_us();
     probe->excuse_late = excuse_late;
     probe->done = done;
     probe->context = context;
     probe->session =
-        session_open(setting, target, depth, probe->started_ms + target->check->timeout_ms,
+        session_open(setting, target, depth, probe->started_us / 1000 + target->check->timeout_ms,
                      probe_on_session, probe);
     return probe;
 }

@@ -19,7 +19,7 @@ void verdict_init(struct verdict *verdict, int64_t now_ms)
     *verdict = (struct verdict){
         .status = VERDICT_UP,
         .since_ms = now_ms,
-        .rtt_ms = -1,
+        .rtt_us = -1,
         .last_probe_ms = -1,
         .last_good_ms = -1,
     };
@@ -47,9 +47,9 @@ static int64_t expected_verdict_ms(const struct verdict *verdict,
                                    const struct verdict_policy *policy,
                                    const struct outcome *outcome, int64_t now_ms)
 {
-    int64_t took_ms = outcome->rtt_ms >= 0 && outcome->rtt_ms < policy->timeout_ms
-                          ? outcome->rtt_ms
-                          : policy->timeout_ms;
+    int64_t took_ms = outcome->rtt_us / 1000;
+    if (outcome->rtt_us < 0 || took_ms > policy->timeout_ms)
+        took_ms = policy->timeout_ms;
     int64_t each_ms = policy->recheck_ms > took_ms ? policy->recheck_ms : took_ms;
     return now_ms + (policy->fall - verdict->bad) * each_ms;
 }
@@ -104,7 +104,7 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
         verdict->known = true;
         verdict->good++;
         verdict->bad = 0;
-        verdict->rtt_ms = outcome->rtt_ms;
+        verdict->rtt_us = outcome->rtt_us;
         verdict->last_good_ms = now_ms;
         step_ok(verdict, policy, now_ms);
         if (verdict->status == VERDICT_UP)

@@ -46,7 +46,9 @@ enum reason {
 
 struct outcome {
     enum reason reason;
-    int64_t rtt_ms; /* start of the probe to its greeting (or its end, where none came); -1: none */
+    /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
+     * none. */
+    int64_t rtt_us;
     char detail[120]; /* the first bad reply, or the error's text; printable ASCII; may be empty */
 };
 
@@ -74,7 +76,7 @@ struct verdict {
     unsigned bad, good;    /* in a row */
     int64_t since_ms;      /* when status last changed (or the target was first known of) */
     int64_t decides_ms;    /* suspect: when it is down if probes go on ending as this one; else 0 */
-    int64_t rtt_ms;        /* of the last good outcome; -1: none */
+    int64_t rtt_us;        /* of the last good outcome; -1: none */
     int64_t last_probe_ms; /* when the last outcome came; -1: none */
     int64_t last_good_ms;  /* when the last good outcome came; -1: none */
     uint64_t probes, failures, unknowns;

@@ -46,7 +46,7 @@ static int64_t bench_report(void *context, uint32_t id, const struct outcome *ou
     bench->by_reason[outcome->reason]++;
     bench->reports[id]++;
     bench->last_ms[id] = now_ms;
-    bench->rtt_ms = outcome->rtt_ms;
+    bench->rtt_ms = (outcome->rtt_us + 999) / 1000; /* deadlines are of whole milliseconds */
     if (++bench->total == bench->enough)
         event_base_loopbreak(bench->base);
     return bench->after ? bench->after(bench, id) : NEVER_MS;

@@ -154,8 +154,8 @@ size_t stage_outcome(struct stage *stage, const char *host, const char *kind, en
     for (uint32_t i = 0; i < stage->nprobes; i++) {
         if (!is_meant(&stage->probes[i], host, kind))
             continue;
-        const struct outcome outcome = {.reason = reason,
-                                        .rtt_ms = took_ms(stage->probes[i].settings, reason)};
+        const struct outcome outcome = {
+            .reason = reason, .rtt_us = took_ms(stage->probes[i].settings, reason) * 1000};
         core_outcome(stage->core, i, &outcome, stage->now_ms);
         count++;
     }

@@ -17,7 +17,7 @@ static const struct verdict_policy usual = {
 static bool step_after(struct verdict *verdict, const struct verdict_policy *policy,
                        enum reason reason, int64_t took_ms, int64_t now_ms)
 {
-    struct outcome outcome = {.reason = reason, .rtt_ms = took_ms};
+    struct outcome outcome = {.reason = reason, .rtt_us = took_ms * 1000};
     snprintf(outcome.detail, sizeof outcome.detail, "%s at %lld", reason_word(reason),
              (long long)now_ms);
     return verdict_step(verdict, policy, &outcome, now_ms);
@@ -64,7 +64,7 @@ static void unprobed_is_up_for_one_second(void **state)
     assert_int_equal(verdict.since_ms, 100);
     assert_int_equal(verdict.last_probe_ms, -1);
     assert_int_equal(verdict.last_good_ms, -1);
-    assert_int_equal(verdict.rtt_ms, -1);
+    assert_int_equal(verdict.rtt_us, -1);
     assert_int_equal(verdict.reason, REASON_NONE);
     assert_int_equal(verdict_vote(&verdict), VOTE_UP);
     assert_int_equal(verdict_ttl_cap_s(&verdict, 100), 1);
@@ -81,7 +81,7 @@ static void first_good_makes_known(void **state)
     assert_int_equal(verdict.since_ms, 100); /* it was up before */
     assert_int_equal(verdict.reason, REASON_OK);
     assert_string_equal(verdict.detail, "ok at 1000");
-    assert_int_equal(verdict.rtt_ms, 7);
+    assert_int_equal(verdict.rtt_us, 7000);
     assert_int_equal(verdict.last_good_ms, 1000);
     assert_int_equal(verdict_ttl_cap_s(&verdict, 1000), UINT32_MAX);
     assert_false(step(&verdict, &usual, REASON_OK, 3000)); /* no news */
@@ -336,7 +336,7 @@ static void detail_is_always_closed(void **state)
 {
     (void)state;
     struct verdict verdict = fresh();
-    struct outcome outcome = {.reason = REASON_GREETING_BAD, .rtt_ms = -1};
+    struct outcome outcome = {.reason = REASON_GREETING_BAD, .rtt_us = -1};
     memset(outcome.detail, 'x', sizeof outcome.detail);
     verdict_step(&verdict, &usual, &outcome, 1000);
     assert_int_equal(strlen(verdict.detail), sizeof verdict.detail - 1);

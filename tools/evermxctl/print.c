@@ -54,13 +54,12 @@ static enum colour verdict_of(const json_t *target, const char *since, char text
     return is_down ? RED : is_up ? GREEN : YELLOW;
 }
 
-/* In whole milliseconds as yet. */
 static void fill_rtt(struct row *row, const json_t *rtt_ms)
 {
     char text[CELL_SIZE] = "-";
     double ms = json_number_value(rtt_ms);
     if (json_is_number(rtt_ms))
-        snprintf(text, sizeof text, ms < 1 ? "<1ms" : "%.0fms", ms);
+        snprintf(text, sizeof text, ms < 10 ? "%.1fms" : "%.0fms", ms);
     row_fill(row, 6, PLAIN, text);
 }
 

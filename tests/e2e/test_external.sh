@@ -14,14 +14,18 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 77
 fi
 if [ -z "${EVERMX_INSIDE:-}" ]; then
+    if ! unshare --net --mount true 2>/dev/null; then
+        echo "needs network and mount namespaces, which this machine does not give"
+        exit 77
+    fi
     EVERMX_INSIDE=1 exec unshare --net --mount -- bash "${BASH_SOURCE[0]}"
 fi
 
 build=${EVERMX_BUILD:-build}
 work=$(mktemp -d) || exit 1
 readonly DEADLINE_S=60 # the resolver asks every 30 s
-passed=0 failed=0
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; umount /etc/resolv.conf; rm -rf "$work"' EXIT
+passed=0 failed=0 started=()
+trap 'kill $(jobs -p) "${started[@]}" 2>/dev/null; wait 2>/dev/null; umount /etc/resolv.conf; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 ip link set lo up
@@ -74,6 +78,8 @@ becomes() { # WHAT EXPECTED
 start_host() { # ADDRESS
     "$build/mailhost" --listen "smtp:$1@2525" </dev/null >"$work/host-$1" 2>&1 &
     host=$!
+    disown "$host" # without a word on its end
+    started+=("$host")
     until grep -q ready "$work/host-$1"; do sleep 0.05; done
 }
 

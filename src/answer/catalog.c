@@ -204,7 +204,6 @@ static void enter_name(struct build *build, catalog_ref ref)
         find_slot(build->catalog, build->nodes.bytes, name, node->name_size);
     slot->hash = name_hash(name, node->name_size);
     slot->node = ref;
-    build->catalog->names++;
 }
 
 static void add_failed_zone(struct build *build, const struct zone *zone)
@@ -279,9 +278,7 @@ struct catalog *catalog_new(const struct model *model)
         add_parent_side(&build, &model->zones[i]);
 
     catalog->nodes = build.nodes.bytes;
-    catalog->nodes_size = build.nodes.used;
     catalog->images = build.images.bytes;
-    catalog->images_size = build.images.used;
     for (size_t i = 0; i < build.nkept; i++)
         free(build.kept[i]);
     free(build.kept);
@@ -298,12 +295,6 @@ void catalog_free(struct catalog *catalog)
     free(catalog->images);
     free(catalog->zones);
     free(catalog);
-}
-
-size_t catalog_bytes(const struct catalog *catalog)
-{
-    return sizeof *catalog + (catalog->mask + 1ul) * sizeof *catalog->slots + catalog->nodes_size +
-           catalog->images_size + catalog->nzones * sizeof *catalog->zones;
 }
 
 /* ---- looking up ---- */

@@ -62,13 +62,10 @@ struct catalog {
     uint8_t *images; /* struct image */
     struct catalog_zone *zones;
     size_t nzones;
-    size_t nodes_size, images_size;
-    size_t names;
 };
 
 struct catalog *catalog_new(const struct model *model);
 void catalog_free(struct catalog *catalog);
-size_t catalog_bytes(const struct catalog *catalog);
 
 /* The node of a name in wire format and lower case, in the deepest zone that holds it; NULL if
  * none. */

@@ -61,11 +61,6 @@ size_t table_count(const struct table *table)
     return table->count;
 }
 
-size_t table_bytes(const struct table *table)
-{
-    return sizeof *table + (table->mask + 1) * sizeof *table->slots;
-}
-
 static struct slot *find(const struct table *table, const void *key, size_t size, uint32_t hash)
 {
     for (size_t at = hash & table->mask;; at = (at + 1) & table->mask) {

@@ -13,7 +13,6 @@ struct table;
 struct table *table_new(size_t expected);
 void table_free(struct table *table);
 size_t table_count(const struct table *table);
-size_t table_bytes(const struct table *table);
 
 bool table_get(const struct table *table, const void *key, size_t size, uint32_t *value);
 /* Sets the value of a key, old or new. */

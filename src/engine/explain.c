@@ -21,15 +21,8 @@ static uint32_t add_target(struct work *work, uint32_t id)
 {
     struct engine_explanation *out = work->out;
     if (work->numbers[id] == MODEL_NONE) {
-        const struct slot *slot = core_slot(work->core, id);
         work->numbers[id] = (uint32_t)out->ntargets;
-        out->targets[out->ntargets++] = (struct engine_target){
-            .host = arena_strdup(out->arena, slot->host),
-            .check = arena_strdup(out->arena, slot->check),
-            .address = slot->address,
-            .port = slot->port,
-            .verdict = slot->verdict,
-        };
+        out->targets[out->ntargets++] = slot_copy(core_slot(work->core, id), out->arena);
     }
     return work->numbers[id];
 }

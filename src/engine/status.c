@@ -4,7 +4,7 @@
 
 #include "engine/state.h"
 
-static struct engine_target copy_target(struct arena *arena, const struct slot *slot)
+struct engine_target slot_copy(const struct slot *slot, struct arena *arena)
 {
     return (struct engine_target){
         .host = arena_strdup(arena, slot->host),
@@ -22,11 +22,11 @@ static void fill_targets(const struct core *core, struct engine_status *status)
     status->targets = ARENA_ARRAY(status->arena, struct engine_target, core->slots.count);
     for (size_t i = 0; i < view->model->ntargets; i++)
         status->targets[status->ntargets++] =
-            copy_target(status->arena, core_slot(core, view->targets[i]));
+            slot_copy(core_slot(core, view->targets[i]), status->arena);
     for (size_t i = 0; i < core->slots.count; i++) {
         const struct slot *slot = core->slots.list[i];
         if (slot && !slot->pinned)
-            status->targets[status->ntargets++] = copy_target(status->arena, slot);
+            status->targets[status->ntargets++] = slot_copy(slot, status->arena);
     }
 }
 

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -275,10 +274,7 @@ struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *ident
                                   unsigned idle_ms, struct error *error)
 {
     struct tcp_worker *worker = memory_alloc(sizeof *worker);
-    uint64_t seed = 0;
-    ssize_t got = getrandom(&seed, sizeof seed, 0);
-    (void)got;
-    responder_init(&worker->responder, identity, seed);
+    worker_responder_init(&worker->responder, identity);
     worker->publisher = publisher;
     idle_ms = idle_ms ? idle_ms : IDLE_MS;
     worker->idle_time.tv_sec = idle_ms / 1000;
@@ -316,9 +312,8 @@ static void *run(void *context)
 
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error)
 {
-    int failure = pthread_create(&worker->thread, NULL, run, worker);
-    worker->started = failure == 0;
-    return worker->started || error_set(error, "starting the TCP responder: %s", strerror(failure));
+    worker->started = worker_thread_start(&worker->thread, run, worker, "the TCP responder", error);
+    return worker->started;
 }
 
 void tcp_worker_free(struct tcp_worker *worker)

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,10 +44,7 @@ struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *p
                                   const char *identity)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
-    uint64_t seed = 0;
-    ssize_t got = getrandom(&seed, sizeof seed, 0);
-    (void)got; /* any seed will do */
-    responder_init(&worker->responder, identity, seed);
+    worker_responder_init(&worker->responder, identity);
     worker->publisher = publisher;
     worker->socket = socket;
     worker->wildcard = wildcard;
@@ -150,9 +146,8 @@ static void *run(void *context)
 
 bool udp_worker_start(struct udp_worker *worker, struct error *error)
 {
-    int failure = pthread_create(&worker->thread, NULL, run, worker);
-    worker->started = failure == 0;
-    return worker->started || error_set(error, "starting a UDP responder: %s", strerror(failure));
+    worker->started = worker_thread_start(&worker->thread, run, worker, "a UDP responder", error);
+    return worker->started;
 }
 
 void udp_worker_free(struct udp_worker *worker)

@@ -6,8 +6,14 @@
 #include "base/error.h"
 #include "serve/respond.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+/* What both kinds of workers begin with. */
+void worker_responder_init(struct responder *responder, const char *identity);
+bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
+                         struct error *error);
 
 /* A UDP responder: one socket, one thread. */
 struct udp_worker;

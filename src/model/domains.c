@@ -277,7 +277,7 @@ static void tell_end(struct job *job)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "... and %zu more names that stand in it twice",
                             job->warnings - TOLD_MAX);
-    if (job->domains->count == 0)
+    if (job->domains->count == 0 && job->domains->complete)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "has no name: the template is for nobody");
 }

@@ -188,6 +188,26 @@ static void log_changes(const struct changes *changes)
                changes->targets.added, changes->targets.removed);
 }
 
+/* What answers carry beside the zones' records. */
+static struct settings_options answers_of(const struct config *config)
+{
+    const char *identity = config->identity;
+    return (struct settings_options){
+        .identity = identity && strcmp(identity, "off") == 0 ? "" : identity,
+        .tells_version = config->version,
+        .udp_size = config->udp_size,
+        .cookies = config->cookies,
+        .secrets = config->cookie_secrets,
+        .nsecrets = config->ncookie_secrets,
+    };
+}
+
+static void reload_answers(struct server *server, const struct config *config)
+{
+    struct settings_options answers = answers_of(config);
+    server_configure(server, &answers);
+}
+
 static bool reload_quietly(struct process *process, struct diagnostics *diagnostics,
                            struct changes *changes)
 {
@@ -198,8 +218,11 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
         return false;
     changes_between(process->model, model, changes);
     load_warn_of_restart(process->started, config, diagnostics);
+    bool loaded = engine_load(process->engine, model, &error);
+    if (loaded)
+        reload_answers(process->server, config);
     config_free(config);
-    if (!engine_load(process->engine, model, &error))
+    if (!loaded)
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     process->model = model;
     return true;
@@ -393,7 +416,11 @@ static bool start_server(struct process *process)
     for (size_t i = 0; i < config->nlisten; i++)
         listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
     struct server_options options = {
-        .listen = listen, .nlisten = config->nlisten, .workers = config->workers};
+        .listen = listen,
+        .nlisten = config->nlisten,
+        .workers = config->workers,
+        .answers = answers_of(config),
+    };
     struct error error;
     process->server = server_new(&options, process->publisher, &error);
     free(listen);

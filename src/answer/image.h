@@ -22,7 +22,8 @@ struct image_variant {
 struct image {
     uint32_t size; /* of all of it */
     uint16_t nvariants;
-    bool servfail; /* answer SERVFAIL; no variants */
+    bool servfail;  /* answer SERVFAIL; no variants */
+    bool fail_open; /* all that it answers is known to be down */
     struct image_variant variants[];
 };
 

@@ -6,8 +6,6 @@
 #include <string.h>
 
 enum {
-    COOKIE_OPTION_SIZE = EDNS_OPTION_HEAD + COOKIE_SIZE,
-    KEEPALIVE_OPTION_SIZE = EDNS_OPTION_HEAD + 2,
     PADDING_BLOCK = 468, /* octets (RFC 8467 section 4.1) */
     OPT_RDATA_SIZE = 9,  /* where the size of the options stands in the record */
 };
@@ -37,11 +35,13 @@ static void read_cookie(struct message *message, const uint8_t *given, size_t si
     message->cookie = cookie_check(message->settings, client->address, client->address_size, now_s,
                                    given, size, message->cookie_answer);
     message->wanted |= WANTED_COOKIE;
-    message->writer.end -= COOKIE_OPTION_SIZE;
+    /* By TCP, which proves the address as well, the largest answers may go without. */
+    if (client->transport == TRANSPORT_UDP)
+        message->writer.end -= EDNS_OPTION_HEAD + COOKIE_SIZE;
 }
 
-/* Of several cookies the first counts (RFC 7873 section 5.2); the data of a request for NSID and of
- * padding are ignored (RFC 5001 section 2.1, RFC 7830 section 3). Keepalive and padding are for TCP
+/* Of several cookies the first counts (RFC 7873 section 5.2); the data of a request for NSID, of
+ * keepalive and of padding are ignored (RFC 5001 section 2.1, RFC 7830 section 3). Keepalive and padding are for TCP
  * only: over UDP the one means nothing (RFC 7828 section 3.2.1), the other would help to amplify.
  */
 static bool read_option(struct message *message, enum edns_code code, const uint8_t *data,
@@ -57,7 +57,6 @@ static bool read_option(struct message *message, enum edns_code code, const uint
         read_cookie(message, data, size, now_s);
     } else if (code == EDNS_KEEPALIVE && tcp) {
         message->wanted |= WANTED_KEEPALIVE;
-        return size == 0; /* a query's tells no time (RFC 7828 section 3.1) */
     } else if (code == EDNS_PADDING && tcp) {
         message->wanted |= WANTED_PADDING;
     }
@@ -77,26 +76,29 @@ bool edns_read(struct message *message, const uint8_t *options, size_t size, uin
             size -= data_size;
         }
     }
-    if (message->wanted & WANTED_KEEPALIVE)
-        message->writer.end -= KEEPALIVE_OPTION_SIZE;
     return good && size == 0;
 }
 
 /* ---- the answer's ---- */
 
-static uint8_t *write_option(uint8_t *at, enum edns_code code, const void *data, size_t size)
+/* Nothing where it does not fit. */
+static uint8_t *write_option(uint8_t *at, const uint8_t *end, enum edns_code code, const void *data,
+                             size_t size)
 {
+    if ((size_t)(end - at) < EDNS_OPTION_HEAD + size)
+        return at;
     at = write_option_head(at, code, size);
     memcpy(at, data, size);
     return at + size;
 }
 
 /* In units of 100 ms (RFC 7828 section 3.1). */
-static uint8_t *write_keepalive(uint8_t *at, const struct dns_client *client)
+static uint8_t *write_keepalive(uint8_t *at, const uint8_t *end, const struct dns_client *client)
 {
     uint32_t units = client->tcp_idle_ms / 100;
-    at = write_option_head(at, EDNS_KEEPALIVE, 2);
-    return write_u16(at, (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX));
+    uint8_t data[2];
+    write_u16(data, (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX));
+    return write_option(at, end, EDNS_KEEPALIVE, data, sizeof data);
 }
 
 static uint8_t *write_explanation(uint8_t *at, const uint8_t *end, uint8_t explanation)
@@ -134,12 +136,11 @@ uint8_t *edns_write(const struct message *message, uint8_t *at)
     opt[7] = (uint8_t)(message->query.edns_flags & EDNS_FLAG_DO ? 0x80 : 0);
     at += OPT_SIZE;
     if (message->wanted & WANTED_COOKIE)
-        at = write_option(at, EDNS_COOKIE, message->cookie_answer, COOKIE_SIZE);
+        at = write_option(at, end, EDNS_COOKIE, message->cookie_answer, COOKIE_SIZE);
     if (message->wanted & WANTED_KEEPALIVE)
-        at = write_keepalive(at, message->client);
-    if (message->wanted & WANTED_NSID &&
-        end - at >= EDNS_OPTION_HEAD + (ptrdiff_t)settings->identity_size)
-        at = write_option(at, EDNS_NSID, settings->identity, settings->identity_size);
+        at = write_keepalive(at, end, message->client);
+    if (message->wanted & WANTED_NSID)
+        at = write_option(at, end, EDNS_NSID, settings->identity, settings->identity_size);
     if (message->explanation)
         at = write_explanation(at, end, message->explanation);
     if (message->wanted & WANTED_PADDING)

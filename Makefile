@@ -40,6 +40,10 @@ all: $(PROGRAMS)
 .PHONY: everything
 everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS)
 
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+	@:
+
 # Told once, and not by each file that includes it.
 HEADERS := ldns/ldns.h event2/event.h yaml.h jansson.h openssl/ssl.h urcu-qsbr.h
 $(BUILD)/libraries-are-here: Makefile
@@ -135,6 +139,13 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
 	@tests/run $(BUILD) tsan
+
+# Each fuzz target for FUZZ_SECONDS (60), or one: TARGET=query. tests/fuzz/run tells more.
+.PHONY: fuzz
+fuzz:
+	@tools/install-deps build check
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ) fuzzers
+	@tests/fuzz/run $(BUILD) once $(or $(TARGET),$(FUZZ_TARGETS))
 
 # How long until a real Postfix that was killed is out of the answers; 20 kills, about 4 minutes.
 .PHONY: measure

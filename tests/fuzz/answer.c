@@ -15,8 +15,8 @@ struct packet {
     struct answer_facts *facts;
 };
 
-/* Passes over a name; returns the offset behind it. Pointers lead strictly backwards, a name has at most
- * 255 octets (RFC 1035 sections 2.3.4 and 4.1.4). */
+/* Passes over a name; returns the offset behind it. Pointers lead strictly backwards, a name has at
+ * most 255 octets (RFC 1035 sections 2.3.4 and 4.1.4). */
 static size_t pass_name(const struct packet *packet, size_t at)
 {
     size_t behind = 0, octets = 0, before = at;
@@ -40,14 +40,15 @@ static size_t pass_name(const struct packet *packet, size_t at)
     }
 }
 
-/* Octets before the first name in rdata, names, octets behind them; for the types that resolvers and
- * mail servers look into. */
+/* Octets before the first name in rdata, names, octets behind them; for the types that resolvers
+ * and mail servers look into. */
 static const struct rdata_form {
     uint16_t rrtype;
     uint8_t before, names, behind;
 } rdata_forms[] = {
-    {RRTYPE_A, 4, 0, 0},     {RRTYPE_AAAA, 16, 0, 0}, {RRTYPE_NS, 0, 1, 0},  {RRTYPE_CNAME, 0, 1, 0},
-    {RRTYPE_DNAME, 0, 1, 0}, {RRTYPE_MX, 2, 1, 0},    {RRTYPE_SRV, 6, 1, 0}, {RRTYPE_SOA, 0, 2, 20},
+    {RRTYPE_A, 4, 0, 0},     {RRTYPE_AAAA, 16, 0, 0}, {RRTYPE_NS, 0, 1, 0},
+    {RRTYPE_CNAME, 0, 1, 0}, {RRTYPE_DNAME, 0, 1, 0}, {RRTYPE_MX, 2, 1, 0},
+    {RRTYPE_SRV, 6, 1, 0},   {RRTYPE_SOA, 0, 2, 20},
 };
 
 static void check_rdata(const struct packet *packet, uint16_t rrtype, size_t at, size_t end)
@@ -147,8 +148,8 @@ struct answer_facts answer_check(const uint8_t *query, size_t query_size, const 
 {
     struct answer_facts facts = {0};
     struct packet packet = {.bytes = answer, .size = size, .facts = &facts};
-    /* Without a header, or an answer itself: nobody gets anything (RFC 1035 leaves no choice: two servers
-     * would talk for ever). All else is answered. */
+    /* Without a header, or an answer itself: nobody gets anything (RFC 1035 leaves no choice: two
+     * servers would talk for ever). All else is answered. */
     bool silence = query_size < HEADER_SIZE || query[HEADER_FLAGS_HIGH] & FLAG_HIGH_QR;
     FUZZ_CHECK(silence == !size);
     if (!size)
@@ -158,7 +159,8 @@ struct answer_facts answer_check(const uint8_t *query, size_t query_size, const 
     check_sections(&packet, check_question(&packet, query, query_size));
     facts.rcode = packet.rcode_high << 4 | (answer[HEADER_FLAGS_LOW] & 0x0Fu);
     FUZZ_CHECK(facts.rcode <= RCODE_YXDOMAIN || facts.rcode == RCODE_BADVERS);
-    /* No OPT where none was sent; without one, and above it, the old limit (RFC 6891 section 6.2.5). */
+    /* No OPT where none was sent; without one, and above it, the old limit (RFC 6891
+     * section 6.2.5). */
     FUZZ_CHECK(!packet.opt_seen || read_u16(query + HEADER_ARCOUNT));
     if (transport == TRANSPORT_UDP)
         FUZZ_CHECK(size <= (packet.opt_seen ? UDP_ANSWER_MAX : UDP_CLASSIC_MAX));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds for each answer, whatever was asked and whatever the zones hold; read by code of its own. */
+/* What holds for each answer, whatever was asked and whatever the zones hold; read by code of its
+ * own. */
 #ifndef EVERMX_TESTS_FUZZ_ANSWER_H
 #define EVERMX_TESTS_FUZZ_ANSWER_H
 
@@ -12,8 +13,8 @@
 struct answer_facts {
     unsigned rcode; /* the upper bits of OPT included */
     bool truncated, authoritative;
-    unsigned counts[3];       /* answer, authority, additional */
-    size_t authority_end;     /* offset behind the authority section */
+    unsigned counts[3];   /* answer, authority, additional */
+    size_t authority_end; /* offset behind the authority section */
     unsigned soa_in_authority;
 };
 

@@ -354,8 +354,8 @@ static void turn(void)
 
 static void check_result(const struct session_result *result)
 {
-    bool secure_only = (peer.setting & DIALOGUE_TLS) >= CHECK_TLS_REQUIRED &&
-                       peer.setting & DIALOGUE_SERVICE;
+    bool secure_only =
+        (peer.setting & DIALOGUE_TLS) >= CHECK_TLS_REQUIRED && peer.setting & DIALOGUE_SERVICE;
     FUZZ_CHECK(result->reason >= REASON_OK && result->reason < REASON_LOCAL);
     FUZZ_CHECK(result->greeted_us >= 0 || result->reason != REASON_OK);
     FUZZ_CHECK(result->reason != REASON_OK || peer.secured || !secure_only);
@@ -403,7 +403,8 @@ static void run_session(const struct check_settings *check)
     FUZZ_CHECK(peer.now_us < START_US + (PROBE_MS + LEAVING_MS + 100) * 1000);
 }
 
-void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data, size_t size)
+void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
+                  size_t size)
 {
     if (size < 1 || size > INPUT_MAX)
         return;

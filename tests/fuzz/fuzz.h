@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fuzz targets: each is a file of this folder with one entry, linked with libFuzzer by `make fuzz`, and
- * with replay.c for `make check`. A target is deterministic, has one thread, and reaches nothing
- * outside itself: files stay in a folder in memory (scratch.h), peers are octets of the input. */
+/* Fuzz targets: each is a file of this folder with one entry, linked with libFuzzer by `make fuzz`,
+ * and with replay.c for `make check`. A target is deterministic, has one thread, and reaches
+ * nothing outside itself: files stay in a folder in memory (scratch.h), peers are octets of the
+ * input. */
 #ifndef EVERMX_TESTS_FUZZ_H
 #define EVERMX_TESTS_FUZZ_H
 

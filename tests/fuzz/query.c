@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* In an allocation that is as large as respond() may believe it to be, so that writing past it is seen. */
+/* In an allocation that is as large as respond() may believe it to be, so that writing past it is
+ * seen. */
 struct reply {
     uint8_t *bytes;
     size_t size;
@@ -41,7 +42,8 @@ static void compare(const struct reply *udp, const struct reply *tcp)
 static void ask_back(const struct reply *reply)
 {
     uint8_t again[UDP_ANSWER_MAX];
-    FUZZ_CHECK(!world_respond(world_snapshot(), TRANSPORT_UDP, 0, reply->bytes, reply->size, again));
+    FUZZ_CHECK(
+        !world_respond(world_snapshot(), TRANSPORT_UDP, 0, reply->bytes, reply->size, again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,7 +3,8 @@
  *
  *     replay_TARGET [FILE | FOLDER]...      default: tests/fuzz/corpus/TARGET
  *
- * Each input is an allocation of exactly its size, so that AddressSanitizer sees what reads past it. */
+ * Each input is an allocation of exactly its size, so that AddressSanitizer sees what reads past
+ * it. */
 #include "fuzz/fuzz.h"
 
 #include <dirent.h>

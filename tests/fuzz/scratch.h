@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files of a fuzz target: a folder in memory where there is one (/dev/shm), removed at the end. While
- * fenced, open(2) reaches nothing else, whatever an input names. */
+/* The files of a fuzz target: a folder in memory where there is one (/dev/shm), removed at the end.
+ * While fenced, open(2) reaches nothing else, whatever an input names. */
 #ifndef EVERMX_TESTS_FUZZ_SCRATCH_H
 #define EVERMX_TESTS_FUZZ_SCRATCH_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Octets as what a client sends over TCP, in pieces: the responder's own loop with one end of a pair of sockets.
+/* Octets as what a client sends over TCP, in pieces: the responder's own loop with one end of a
+ * pair of sockets.
  *
- * The input is pieces, each behind two octets: how many octets of it arrive at once. A length of 0 closes the
- * client's writing half. */
+ * The input is pieces, each behind two octets: how many octets of it arrive at once. A length of 0
+ * closes the client's writing half. */
 #include "fuzz/answer.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
@@ -158,27 +159,53 @@ static void client_hear_all(void)
     } while (server.output_size > before);
 }
 
-/* Each whole query has its answer, in order, up to the first that is none; then the server hangs up. */
+/* One message behind its length, of the octets from *at to end; false where they do not hold it
+ * whole. */
+static bool take_message(const uint8_t **at, const uint8_t *end, const uint8_t **message,
+                         size_t *size)
+{
+    if (end - *at < 2 || end - *at - 2 < read_u16(*at))
+        return false;
+    *size = read_u16(*at);
+    *message = *at + 2;
+    *at += 2 + *size;
+    return true;
+}
+
+static bool is_nonsense(const uint8_t *query, size_t size)
+{
+    return size < HEADER_SIZE || query[HEADER_FLAGS_HIGH] & FLAG_HIGH_QR;
+}
+
+/* Whether the server has a reason to hang up. */
+static bool has_nonsense(void)
+{
+    const uint8_t *at = server.input, *query;
+    size_t size;
+    while (take_message(&at, server.input + server.input_size, &query, &size))
+        if (is_nonsense(query, size))
+            return true;
+    return false;
+}
+
+/* Each whole query has its answer, in order, up to the first that is none; then the server hangs
+ * up. What the client had not read by then may be lost to it. */
 static void compare(void)
 {
-    const uint8_t *query = server.input, *queries_end = query + server.input_size;
-    const uint8_t *answer = server.output, *answers_end = answer + server.output_size;
-    bool open = true;
-    while (open && queries_end - query >= 2 && queries_end - query - 2 >= read_u16(query)) {
-        size_t size = read_u16(query), answered = 0;
-        if (answers_end - answer >= 2) {
-            answered = read_u16(answer);
-            FUZZ_CHECK(answers_end - answer - 2 >= (ptrdiff_t)answered);
+    const uint8_t *asked = server.input, *answered = server.output, *query, *answer;
+    const uint8_t *answered_end = answered + server.output_size;
+    size_t query_size, answer_size;
+    bool nonsense = has_nonsense();
+    while (take_message(&asked, server.input + server.input_size, &query, &query_size) &&
+           !is_nonsense(query, query_size)) {
+        if (!take_message(&answered, answered_end, &answer, &answer_size)) {
+            FUZZ_CHECK(nonsense);
+            return;
         }
-        open = size >= HEADER_SIZE && !(query[2 + HEADER_FLAGS_HIGH] & FLAG_HIGH_QR);
-        if (!open)
-            break;
-        answer_check(query + 2, size, answer + 2, answered, TRANSPORT_TCP);
-        query += 2 + size;
-        answer += 2 + answered;
+        answer_check(query, query_size, answer, answer_size, TRANSPORT_TCP);
     }
-    FUZZ_CHECK(answer == answers_end);
-    FUZZ_CHECK(open || tcp_worker_connections(server.worker) == 0);
+    FUZZ_CHECK(answered == answered_end);
+    FUZZ_CHECK(!nonsense || tcp_worker_connections(server.worker) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

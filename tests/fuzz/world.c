@@ -12,8 +12,7 @@
 #define LABEL_63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
 
 static const char example_zone[] =
-    "$ORIGIN example.test.\n$TTL 300\n" HEAD
-    "@ NS ns2.outside.test.\n"
+    "$ORIGIN example.test.\n$TTL 300\n" HEAD "@ NS ns2.outside.test.\n"
     "@ MX 10 mx1\n@ MX 10 mx2\n@ MX 20 mx3\n"
     "@ TXT \"v=spf1 mx -all\"\n"
     "mx1 A 192.0.2.1\nmx1 AAAA 2001:db8::1\n"
@@ -46,16 +45,16 @@ static const char example_zone[] =
     "\\000\\255\\.\\\"x A 192.0.2.13\n"
     "UPPER A 192.0.2.77\n" LABEL_63 "." LABEL_63 "." LABEL_63 " A 192.0.2.14\n";
 
-static const char sub_zone[] =
-    "$ORIGIN sub.example.test.\n$TTL 300\n" HEAD "ns A 192.0.2.55\nhost A 192.0.2.57\n@ MX 1 host\n";
+static const char sub_zone[] = "$ORIGIN sub.example.test.\n$TTL 300\n" HEAD
+                               "ns A 192.0.2.55\nhost A 192.0.2.57\n@ MX 1 host\n";
 
 /* Ours, below a delegation and below a DNAME of the zone above. */
 static const char below_child_zone[] = "$ORIGIN below.child.example.test.\n$TTL 300\n" HEAD;
 static const char below_old_zone[] = "$ORIGIN below.old.example.test.\n$TTL 300\n" HEAD;
 
-static const char other_zone[] = "$ORIGIN other.test.\n$TTL 300\n" HEAD
-                                 "a CNAME two.example.test.\n@ MX 5 mx1.example.test.\n"
-                                 "* A 192.0.2.99\n";
+static const char other_zone[] =
+    "$ORIGIN other.test.\n$TTL 300\n" HEAD "a CNAME two.example.test.\n@ MX 5 mx1.example.test.\n"
+    "* A 192.0.2.99\n";
 
 static const char moved_zone[] = "$ORIGIN moved.test.\n$TTL 300\n"
                                  "@ SOA ns.other.test. h.other.test. 1 2 3 4 5\n"
@@ -86,7 +85,8 @@ static void write_big_zone(void)
     fprintf(out, "$ORIGIN big.test.\n$TTL 300\n" HEAD);
     for (unsigned i = 0; i < 40; i++)
         fprintf(out, "many A 192.0.2.%u\n", i);
-    for (unsigned i = 0; i < 4093; i++) /* the most that a message holds, without a CNAME before it */
+    for (unsigned i = 0; i < 4093;
+         i++) /* the most that a message holds, without a CNAME before it */
         fprintf(out, "huge A 10.0.%u.%u\n", i >> 8, i & 255);
     fprintf(out, "tohuge CNAME huge\ntomany CNAME many\nd DNAME many\n");
     fclose(out);
@@ -136,7 +136,8 @@ struct model *world_model(const struct config *config)
 
 static struct image *pool_image(const struct pool *pool, const struct service_state *services)
 {
-    struct selection selection = {.members = memory_array(pool->nmembers, sizeof *selection.members)};
+    struct selection selection = {.members =
+                                      memory_array(pool->nmembers, sizeof *selection.members)};
     pool_select(pool, services, &selection);
     FUZZ_CHECK(selection.nserved > 0 || selection.servfail); /* never emptied by health */
     FUZZ_CHECK(!selection.servfail || pool->policy.when_all_down == ALL_DOWN_SERVFAIL);

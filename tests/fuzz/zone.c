@@ -22,7 +22,8 @@ static size_t make_question(uint8_t *query, const uint8_t *name, uint16_t rrtype
     return (size_t)(write_u16(at, RRCLASS_IN) - query);
 }
 
-static struct answer_facts ask(const struct snapshot *snapshot, const uint8_t *name, uint16_t rrtype)
+static struct answer_facts ask(const struct snapshot *snapshot, const uint8_t *name,
+                               uint16_t rrtype)
 {
     uint8_t query[HEADER_SIZE + NAME_MAX_SIZE + 4];
     size_t size = make_question(query, name, rrtype);
@@ -83,7 +84,8 @@ static struct config *prepare(const uint8_t *data, size_t size)
 {
     char path[SCRATCH_PATH_SIZE];
     scratch_write("example.test.zone", data, size);
-    scratch_write_text("inner.zone", "inner 60 A 192.0.2.9\n  MX 10 mx\n$TTL 5\n$ORIGIN x\ny A 192.0.2.8\n");
+    scratch_write_text("inner.zone",
+                       "inner 60 A 192.0.2.9\n  MX 10 mx\n$TTL 5\n$ORIGIN x\ny A 192.0.2.8\n");
     scratch_path("example.test.zone", path);
     struct config *config = config_new();
     config_add_zone(config, path);

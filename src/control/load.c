@@ -3,6 +3,7 @@
 
 #include "base/privileges.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -109,6 +110,42 @@ void load_free_config(struct config *config, const struct loaded *kept)
 {
     if (!kept || config != kept->config)
         config_free(config);
+}
+
+static size_t count_domains(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        count += domains_count(model->zones[model->templates[i]].domains);
+    return count;
+}
+
+size_t load_count_zones(const struct loaded *loaded)
+{
+    const struct model *model = loaded->model;
+    return model->nzones - model->ntemplates + count_domains(model);
+}
+
+static void print_count(size_t count, const char *noun, const char *behind)
+{
+    printf("%zu %s%s%s", count, noun, count == 1 ? "" : "s", behind);
+}
+
+void load_print(const struct loaded *loaded)
+{
+    const struct model *model = loaded->model;
+    size_t names = 0;
+    for (size_t i = 0; i < model->nzones; i++)
+        names += model->zones[i].nnodes;
+    printf("configuration is good: ");
+    print_count(model->nzones - model->ntemplates, "zone", ", ");
+    if (model->ntemplates > 0) {
+        print_count(model->ntemplates, "template", " for ");
+        print_count(count_domains(model), "domain", ", ");
+    }
+    print_count(names, "name", ", ");
+    print_count(model->ntargets, "target", ", ");
+    print_count(model->npools, "pool", "\n");
 }
 
 static bool texts_differ(const char *one, const char *other)

@@ -393,7 +393,13 @@ static bool start_server(struct process *process)
     for (size_t i = 0; i < config->nlisten; i++)
         listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
     struct server_options options = {
-        .listen = listen, .nlisten = config->nlisten, .workers = config->workers};
+        .listen = listen,
+        .nlisten = config->nlisten,
+        .workers = config->workers,
+        .tcp_idle_ms = config->tcp_idle_ms,
+        .tcp_connections = config->tcp_connections,
+        .tcp_per_client = config->tcp_per_client,
+    };
     struct error error;
     process->server = server_new(&options, process->publisher, &error);
     free(listen);

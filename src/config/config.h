@@ -123,7 +123,10 @@ struct config {
     const char *file; /* NULL: none */
     struct config_endpoint *listen;
     size_t nlisten;
-    unsigned workers;    /* UDP responders */
+    unsigned workers; /* UDP responders */
+    unsigned tcp_connections;
+    unsigned tcp_per_client;
+    unsigned tcp_idle_ms;
     const char *control; /* path of the control socket */
     const char *user;    /* NULL: stay */
     bool probing;

@@ -83,6 +83,9 @@ static const struct option server_rows[] = {
     {"workers", OPTION_NUMBER, FIELD(struct config, workers), 1, WORKERS_MAX},
     {"control", OPTION_PATH,   FIELD(struct config, control), 1, SOCKET_PATH_MAX_BYTES, .fallback = "/run/evermx/control.sock"},
     {"user",    OPTION_TEXT,   FIELD(struct config, user), 1, USER_MAX_BYTES},
+    {"tcp-connections", OPTION_NUMBER, FIELD(struct config, tcp_connections), 1, 1000000, .fallback = "1024"},
+    {"tcp-per-client",  OPTION_NUMBER, FIELD(struct config, tcp_per_client), 1, 1000000, .fallback = "128"},
+    {"tcp-idle",        OPTION_DURATION, FIELD(struct config, tcp_idle_ms), 100, HOUR, 1, .fallback = "10s"},
     {"probing", OPTION_CHOICE, FIELD(struct config, probing), .choices = switch_names, .fallback = "on"},
 };
 

@@ -82,6 +82,9 @@ void load_warn_of_restart(const struct config *started, const struct config *con
     } settings[] = {
         {"listen", listen_differs(started, config)},
         {"workers", started->workers != config->workers},
+        {"tcp-connections", started->tcp_connections != config->tcp_connections},
+        {"tcp-per-client", started->tcp_per_client != config->tcp_per_client},
+        {"tcp-idle", started->tcp_idle_ms != config->tcp_idle_ms},
         {"control", texts_differ(started->control, config->control)},
         {"user", texts_differ(started->user, config->user)},
         {"probing", started->probing != config->probing},

@@ -23,8 +23,10 @@ struct server_options {
     const struct server_endpoint *listen; /* each for UDP and TCP */
     size_t nlisten;
     unsigned workers;
-    const char *identity; /* of id.server CH TXT; NULL: the host's name */
-    unsigned tcp_idle_ms; /* without a whole query for so long, a connection is closed; 0: 10 s */
+    const char *identity;     /* of id.server CH TXT; NULL: the host's name */
+    unsigned tcp_idle_ms;     /* how long a connection may rest, or keep us waiting; 0: 10 s */
+    unsigned tcp_connections; /* at once; fewer where descriptors are short; 0: 1024 */
+    unsigned tcp_per_client;  /* of them, from an IPv4 address or an IPv6 /64; 0: 128 */
 };
 
 /* Binds all sockets (before privileges are dropped). NULL with the error of the first that fails.
@@ -38,7 +40,11 @@ void server_free(struct server *server);
 struct server_numbers {
     uint64_t udp_queries, tcp_queries, answers, truncated, dropped;
     uint64_t rcodes[16];
-    unsigned tcp_connections;
+    unsigned tcp_connections; /* now */
+    uint64_t tcp_accepted;
+    uint64_t tcp_refused;   /* the client had too many, all of them at work */
+    uint64_t tcp_displaced; /* closed to make room for others */
+    uint64_t tcp_expired;   /* closed as they kept us waiting */
 };
 /* Sums the threads' counters. Any thread. */
 void server_numbers(const struct server *server, struct server_numbers *numbers);

@@ -4,12 +4,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-void worker_responder_init(struct responder *responder, const char *identity)
+uint64_t worker_seed(void)
 {
     uint64_t seed = 0;
     ssize_t got = getrandom(&seed, sizeof seed, 0);
     (void)got; /* any seed will do */
-    responder_init(responder, identity, seed);
+    return seed;
+}
+
+void worker_responder_init(struct responder *responder, const char *identity)
+{
+    responder_init(responder, identity, worker_seed());
 }
 
 bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,

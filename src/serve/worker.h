@@ -9,8 +9,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What both kinds of workers begin with. */
+uint64_t worker_seed(void); /* that nobody outside can guess */
 void worker_responder_init(struct responder *responder, const char *identity);
 bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
                          struct error *error);
@@ -28,13 +30,28 @@ const struct responder *udp_worker_responder(const struct udp_worker *worker);
 /* The TCP responder: all listening sockets, all connections, one thread. */
 struct tcp_worker;
 
+struct tcp_options {
+    const char *identity;
+    unsigned idle_ms;     /* how long a connection may rest, or keep us waiting */
+    unsigned connections; /* in all */
+    unsigned per_client;
+};
+
+struct tcp_numbers {
+    unsigned connections; /* now */
+    uint64_t accepted;
+    uint64_t refused;   /* the client had too many, all of them at work */
+    uint64_t displaced; /* closed to make room for others */
+    uint64_t expired;   /* closed as their time was over */
+};
+
 /* NULL with the error. */
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
-                                  unsigned idle_ms, struct error *error);
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
+                                  struct error *error);
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);
 const struct responder *tcp_worker_responder(const struct tcp_worker *worker);
-unsigned tcp_worker_connections(const struct tcp_worker *worker);
+void tcp_worker_numbers(const struct tcp_worker *worker, struct tcp_numbers *numbers);
 
 #endif

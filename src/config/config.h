@@ -113,6 +113,21 @@ struct config_zone {
     struct config_place place;
 };
 
+struct config_network {
+    struct address address;
+    uint8_t bits;
+};
+
+/* Response-rate limiting; limits are answers a second, 0: none. */
+struct config_rate {
+    bool on;
+    unsigned answers, negatives, errors;
+    unsigned slip;
+    uint8_t ipv4_prefix, ipv6_prefix;
+    const struct config_network *exempt;
+    size_t nexempt;
+};
+
 struct config_endpoint {
     struct address address;
     uint16_t port;
@@ -124,6 +139,7 @@ struct config {
     struct config_endpoint *listen;
     size_t nlisten;
     unsigned workers; /* UDP responders */
+    struct config_rate rate;
     unsigned tcp_connections;
     unsigned tcp_per_client;
     unsigned tcp_idle_ms;

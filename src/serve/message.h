@@ -20,6 +20,7 @@ struct message {
     uint16_t answers, authorities, additionals;
     enum rcode rcode;
     bool authoritative;
+    uint16_t covered; /* offset of the name whose wildcard answers the question; 0: none does */
 };
 
 /* One of the image's variants, at random where there are several. */

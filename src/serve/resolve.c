@@ -226,6 +226,9 @@ static bool step_missing(struct walk *walk, const struct catalog_node *encloser)
                      encloser->dname ? catalog_node_at(walk->catalog, encloser->dname) : encloser);
         return walk->rrtype != RRTYPE_CNAME && walk->rrtype != RRTYPE_ANY;
     } else if (encloser->wildcard) {
+        if (walk->offset == QUESTION_OFFSET)
+            walk->message->covered =
+                (uint16_t)(QUESTION_OFFSET + walk->name_size - encloser->name_size);
         return answer_from(walk, catalog_node_at(walk->catalog, encloser->wildcard));
     } else {
         write_negative(walk, encloser->zone, RCODE_NXDOMAIN);

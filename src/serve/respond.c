@@ -160,8 +160,10 @@ static void answer_question(struct responder *responder, struct message *message
         message->rcode = RCODE_REFUSED;
     else if (!message->snapshot)
         message->rcode = RCODE_SERVFAIL;
-    else if (!answer_directly(message))
+    else if (!answer_directly(message)) {
         message_resolve(message);
+        responder->covered = message->covered;
+    }
 }
 
 static enum rcode status_rcode(enum query_status status)
@@ -178,6 +180,7 @@ size_t respond(struct responder *responder, const struct snapshot *snapshot,
     struct query query;
     enum query_status status = query_parse(query_bytes, query_size, &query);
     counter_add(&responder->queries, 1);
+    responder->covered = 0;
     if (status == QUERY_SILENCE) {
         counter_add(&responder->dropped, 1);
         return 0;
@@ -200,4 +203,18 @@ size_t respond(struct responder *responder, const struct snapshot *snapshot,
         message.rcode != RCODE_YXDOMAIN)
         return finish_error(responder, query_bytes, &message, message.rcode);
     return finish(responder, query_bytes, &message, 0);
+}
+
+size_t respond_slip(struct responder *responder, const uint8_t *query_bytes, size_t query_size,
+                    uint8_t *answer)
+{
+    struct query query;
+    if (query_parse(query_bytes, query_size, &query) == QUERY_SILENCE)
+        return 0;
+    memcpy(answer, query_bytes, query.question_end);
+    struct message message = {
+        .query = &query,
+        .writer = {.start = answer, .at = answer + query.question_end},
+    };
+    return finish(responder, query_bytes, &message, FLAG_HIGH_TC);
 }

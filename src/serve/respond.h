@@ -23,6 +23,8 @@ enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
 struct responder {
     uint64_t random;
     const char *identity; /* of id.server CH TXT */
+    uint16_t covered; /* of the last answer: the offset in it of the name whose wildcard gave it; 0:
+                         none did */
     counter queries, answers, truncated, dropped;
     counter rcodes[16]; /* BADVERS counts as number 0 */
 };
@@ -35,5 +37,9 @@ void responder_init(struct responder *responder, const char *identity, uint64_t 
  * SERVFAIL. */
 size_t respond(struct responder *responder, const struct snapshot *snapshot,
                enum transport transport, const uint8_t *query, size_t query_size, uint8_t *answer);
+
+/* In place of an answer: an empty one with TC, so that the client comes by TCP. */
+size_t respond_slip(struct responder *responder, const uint8_t *query, size_t query_size,
+                    uint8_t *answer);
 
 #endif

@@ -105,19 +105,22 @@ static int open_socket(const struct server_endpoint *endpoint, int type, bool sh
     return good ? made : fail_socket(made, endpoint, type, error);
 }
 
-static bool add_udp(struct server *server, const struct server_endpoint *endpoint, unsigned workers,
-                    struct publisher *publisher, struct error *error)
+static bool add_udp(struct server *server, const struct server_endpoint *endpoint,
+                    const struct server_options *options, struct publisher *publisher,
+                    struct error *error)
 {
     int alone = open_socket(endpoint, SOCK_DGRAM, false, error);
     if (alone < 0)
         return false;
     close(alone);
-    for (unsigned i = 0; i < workers; i++) {
+    for (unsigned i = 0; i < options->workers; i++) {
         int socket = open_socket(endpoint, SOCK_DGRAM, true, error);
         if (socket < 0)
             return false;
-        server->udp[server->nudp++] =
-            udp_worker_new(socket, is_wildcard(&endpoint->address), publisher, server->identity);
+        struct rate *rate =
+            options->rate ? rate_new(options->rate, options->workers, worker_seed()) : NULL;
+        server->udp[server->nudp++] = udp_worker_new(socket, is_wildcard(&endpoint->address),
+                                                     publisher, server->identity, rate);
     }
     return true;
 }
@@ -182,7 +185,7 @@ struct server *server_new(const struct server_options *options, struct publisher
     server->tcp = tcp_worker_new(publisher, &tcp, error);
     bool good = server->tcp != NULL;
     for (size_t i = 0; good && i < options->nlisten; i++)
-        good = add_udp(server, &options->listen[i], options->workers, publisher, error) &&
+        good = add_udp(server, &options->listen[i], options, publisher, error) &&
                add_tcp(server, &options->listen[i], tcp.idle_ms, error);
     if (good)
         return server;
@@ -223,6 +226,10 @@ void server_numbers(const struct server *server, struct server_numbers *numbers)
     memset(numbers, 0, sizeof *numbers);
     for (size_t i = 0; i < server->nudp; i++) {
         const struct responder *responder = udp_worker_responder(server->udp[i]);
+        uint64_t slipped, dropped;
+        udp_worker_limited(server->udp[i], &slipped, &dropped);
+        numbers->rate_slipped += slipped;
+        numbers->rate_dropped += dropped;
         numbers->udp_queries += counter_read(&responder->queries);
         add_numbers(responder, numbers);
     }

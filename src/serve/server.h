@@ -7,6 +7,7 @@
 #include "answer/snapshot.h"
 #include "base/address.h"
 #include "base/error.h"
+#include "serve/rate.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ struct server_options {
     const struct server_endpoint *listen; /* each for UDP and TCP */
     size_t nlisten;
     unsigned workers;
-    const char *identity;     /* of id.server CH TXT; NULL: the host's name */
+    const char *identity;            /* of id.server CH TXT; NULL: the host's name */
+    const struct rate_options *rate; /* by UDP; NULL: no limits */
     unsigned tcp_idle_ms;     /* how long a connection may rest, or keep us waiting; 0: 10 s */
     unsigned tcp_connections; /* at once; fewer where descriptors are short; 0: 1024 */
     unsigned tcp_per_client;  /* of them, from an IPv4 address or an IPv6 /64; 0: 128 */
@@ -40,7 +42,8 @@ void server_free(struct server *server);
 struct server_numbers {
     uint64_t udp_queries, tcp_queries, answers, truncated, dropped;
     uint64_t rcodes[16];
-    unsigned tcp_connections; /* now */
+    uint64_t rate_slipped, rate_dropped; /* too many for their client: sent empty with TC, or not */
+    unsigned tcp_connections;            /* now */
     uint64_t tcp_accepted;
     uint64_t tcp_refused;   /* the client had too many, all of them at work */
     uint64_t tcp_displaced; /* closed to make room for others */

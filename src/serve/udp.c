@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP responders: a batch of queries in by recvmmsg, their answers out by sendmmsg. */
+#include "base/clock.h"
 #include "base/memory.h"
+#include "serve/rate.h"
 #include "serve/worker.h"
+#include "wire/message.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,6 +34,8 @@ struct slot {
 struct udp_worker {
     struct responder responder;
     struct publisher *publisher;
+    struct rate *rate; /* NULL: no limits */
+    counter slipped, limited;
     int socket;
     bool wildcard; /* the address asked is passed on, so that the answer comes from it */
     bool started;
@@ -41,9 +46,10 @@ struct udp_worker {
 };
 
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity)
+                                  const char *identity, struct rate *rate)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
+    worker->rate = rate;
     worker_responder_init(&worker->responder, identity);
     worker->publisher = publisher;
     worker->socket = socket;
@@ -87,10 +93,56 @@ static void free_interface(struct msghdr *query)
     }
 }
 
+static struct rate_subject subject_of(const uint8_t *answer, size_t size, size_t covered)
+{
+    size_t end = HEADER_SIZE;
+    if (read_u16(answer + HEADER_QDCOUNT)) {
+        while (answer[end])
+            end += (size_t)answer[end] + 1;
+        end += 5;
+    }
+    return (struct rate_subject){
+        .rcode = answer[HEADER_FLAGS_LOW] & 0x0F,
+        .answers = read_u16(answer + HEADER_ANCOUNT),
+        .authorities = read_u16(answer + HEADER_NSCOUNT),
+        .truncated = answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC,
+        .message = answer,
+        .question_end = end,
+        .size = size,
+        .covered = covered,
+    };
+}
+
+/* What is left of an answer where its client gets too many; 0: nothing. */
+static size_t limit(struct udp_worker *worker, struct slot *slot, size_t query_size, size_t size)
+{
+    bool four = slot->peer.ss_family == AF_INET;
+    const uint8_t *address =
+        four ? (const uint8_t *)&((struct sockaddr_in *)&slot->peer)->sin_addr
+             : (const uint8_t *)&((struct sockaddr_in6 *)&slot->peer)->sin6_addr;
+    size_t address_size = four ? 4 : 16;
+    uint64_t network = rate_network_of(worker->rate, address, address_size);
+    if (!rate_count(worker->rate, network))
+        return size;
+    struct rate_subject subject = subject_of(slot->answer, size, worker->responder.covered);
+    switch (rate_judge(worker->rate, address, address_size, network, &subject)) {
+    case RATE_PASS:
+        return size;
+    case RATE_SLIP:
+        counter_add(&worker->slipped, 1);
+        return respond_slip(&worker->responder, slot->query, query_size, slot->answer);
+    default:
+        counter_add(&worker->limited, 1);
+        return 0;
+    }
+}
+
 /* Answers a batch; returns how many answers there are. */
 static unsigned answer_batch(struct udp_worker *worker, unsigned count)
 {
     unsigned answers = 0;
+    if (worker->rate)
+        rate_set_time(worker->rate, clock_coarse_ms());
     reader_online();
     for (unsigned i = 0; i < count; i++) {
         const struct mmsghdr *query = &worker->queries[i];
@@ -99,6 +151,8 @@ static unsigned answer_batch(struct udp_worker *worker, unsigned count)
             continue;
         size_t size = respond(&worker->responder, publisher_current(worker->publisher),
                               TRANSPORT_UDP, slot->query, query->msg_len, slot->answer);
+        if (size && worker->rate)
+            size = limit(worker, slot, query->msg_len, size);
         if (!size)
             continue;
         slot->answer_room.iov_len = size;
@@ -161,10 +215,17 @@ void udp_worker_free(struct udp_worker *worker)
     if (worker->started)
         pthread_join(worker->thread, NULL);
     close(worker->socket);
+    rate_free(worker->rate);
     free(worker);
 }
 
 const struct responder *udp_worker_responder(const struct udp_worker *worker)
 {
     return &worker->responder;
+}
+
+void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint64_t *dropped)
+{
+    *slipped = counter_read(&worker->slipped);
+    *dropped = counter_read(&worker->limited);
 }

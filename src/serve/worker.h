@@ -4,6 +4,7 @@
 #define EVERMX_SERVE_WORKER_H
 
 #include "base/error.h"
+#include "serve/rate.h"
 #include "serve/respond.h"
 
 #include <pthread.h>
@@ -20,12 +21,14 @@ bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, 
 /* A UDP responder: one socket, one thread. */
 struct udp_worker;
 
-/* Owns the socket from then on. */
+/* Owns the socket and the rate (NULL: no limits) from then on. */
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity);
+                                  const char *identity, struct rate *rate);
 bool udp_worker_start(struct udp_worker *worker, struct error *error);
 void udp_worker_free(struct udp_worker *worker); /* ends and joins */
 const struct responder *udp_worker_responder(const struct udp_worker *worker);
+/* How many answers were too many for their client: sent empty with TC, or not at all. */
+void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint64_t *dropped);
 
 /* The TCP responder: all listening sockets, all connections, one thread. */
 struct tcp_worker;

@@ -7,6 +7,8 @@
 #include "wire/message.h"
 #include "wire/rrtype.h"
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,17 +118,19 @@ static void udp_is_not_fragmented(void **state)
         skip();
     }
     uint8_t query[512], packet[2048];
-    size_t size = make_query(query, "large.example.test", RRTYPE_TXT, 4096);
-    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", NULL);
+    size_t size = make_query(query, "whole.example.test", RRTYPE_TXT, 4096);
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(0x7F4D0001)}};
+    assert_int_equal(bind(raw, (struct sockaddr *)&own, sizeof own), 0); /* nobody else's packets */
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", "127.77.0.1");
     assert_int_equal(send(client, query, size, 0), size);
     unsigned answers = 0;
     for (int64_t end_ms = clock_now_ms() + PATIENCE_MS; !answers && clock_now_ms() < end_ms;) {
         size_t got = receive(raw, packet, sizeof packet); /* the IP header, the UDP header, ... */
         size_t header = (packet[0] & 0x0F) * 4u;
         if (got < header + 8 || read_u16(packet + header) != running->port)
-            continue;                              /* the query, or others' */
+            continue;
         assert_int_equal(read_u16(packet + 6), 0); /* neither DF nor MF, offset 0 */
-        assert_true(got - header - 8 <= UDP_ANSWER_MAX);
+        assert_in_range(got - header - 8, UDP_ANSWER_MAX - 120, UDP_ANSWER_MAX);
         answers++;
     }
     assert_int_equal(answers, 1);
@@ -134,11 +138,106 @@ static void udp_is_not_fragmented(void **state)
     close(raw);
 }
 
+struct replies {
+    unsigned whole, truncated;
+};
+
+/* Takes what has come. */
+static void take_replies(int client, size_t query_size, struct replies *replies)
+{
+    uint8_t answer[2048];
+    ssize_t got;
+    while ((got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) >= 0) {
+        assert_true(got >= HEADER_SIZE);
+        bool truncated = answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC;
+        replies->truncated += truncated;
+        replies->whole += !truncated;
+        assert_true(!truncated || (size_t)got <= query_size); /* empty but for question and OPT */
+    }
+}
+
+static void wait_for_queries(const struct running *running, uint64_t number)
+{
+    int64_t deadline_ms = clock_now_ms() + PATIENCE_MS;
+    while (running_numbers(running).udp_queries < number && clock_now_ms() < deadline_ms)
+        poll(NULL, 0, 1);
+}
+
+/* Asks count times for names that do not exist, or example.test MX where suffix is NULL; counts
+ * what comes back. */
+static struct replies ask_often(const struct running *running, const char *from, const char *suffix,
+                                unsigned count)
+{
+    struct replies replies = {0};
+    uint8_t query[512];
+    size_t size = 0;
+    uint64_t before = running_numbers(running).udp_queries;
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", from);
+    for (unsigned i = 0; i < count; i++) {
+        char name[64] = "example.test";
+        if (suffix)
+            snprintf(name, sizeof name, "r%u.%s", i, suffix);
+        size = make_query(query, name, suffix ? RRTYPE_A : RRTYPE_MX, 1232);
+        assert_int_equal(send(client, query, size, 0), size);
+        if (i % 50 == 49) /* no more than the sockets hold */
+            wait_for_queries(running, before + i + 1);
+        take_replies(client, size, &replies);
+    }
+    wait_for_queries(running, before + count);
+    poll(NULL, 0, 50); /* for the last batch's answers */
+    take_replies(client, size, &replies);
+    close(client);
+    return replies;
+}
+
+/* Above the limit come slips, half of them, and nothing else; then TCP answers. The neighbour's
+ * network, who is exempt and other names are not touched. */
+static void rate_limited(void **state)
+{
+    struct running *running = *state;
+    struct rate_network exempt = {.bits = 32};
+    assert_true(address_parse("127.0.9.9", &exempt.address));
+    struct rate_options rate = {.limits = {20, 20, 10},
+                                .slip = 2,
+                                .ipv4_bits = 24,
+                                .ipv6_bits = 56,
+                                .exempt = &exempt,
+                                .nexempt = 1};
+    running_restart(running, (struct server_options){.workers = 1, .rate = &rate});
+    struct replies replies = ask_often(running, "127.0.1.1", NULL, 500);
+    assert_in_range(replies.whole, 20, 70);
+    assert_in_range(replies.truncated, (500 - replies.whole) / 2 - 5,
+                    (500 - replies.whole) / 2 + 5);
+    struct server_numbers numbers = running_numbers(running);
+    assert_int_equal(numbers.rate_slipped, replies.truncated);
+    assert_int_equal(numbers.rate_slipped + numbers.rate_dropped + replies.whole, 500);
+    replies = ask_often(running, "127.0.9.9", NULL, 500);
+    assert_int_equal(replies.whole, 500);
+    replies = ask_often(running, "127.0.2.1", NULL, 10);
+    assert_int_equal(replies.whole, 10);
+    /* Random names: of the zone, of a wildcard, below a delegation. */
+    static const char *const suffixes[] = {"example.test", "wild.example.test", "sub.example.test"};
+    for (unsigned i = 0; i < 3; i++) {
+        replies = ask_often(running, "127.0.1.1", suffixes[i], 500);
+        assert_in_range(replies.whole, 15, 70);
+    }
+    replies = ask_often(running, "127.0.1.1", "elsewhere.test", 500); /* REFUSED */
+    assert_in_range(replies.whole, 5, 50);
+    uint8_t query[512];
+    int client = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.1.1");
+    for (uint16_t id = 0; id < 200; id++) {
+        send_all(client, query, tcp_query(query, id));
+        receive_answer(client, id);
+    }
+    close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(udp, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(wildcard_socket, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(wildcard_socket_in_batches, running_set_up,
                                         running_tear_down),

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { LARGE_RECORDS = 250, LARGE_TEXT = 200 };
+enum { WHOLE_RECORDS = 5, LARGE_RECORDS = 250, LARGE_TEXT = 200 };
 
 static const char zone_head[] = "$ORIGIN example.test.\n$TTL 300\n"
                                 "@ SOA ns1 h 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\n"
@@ -34,6 +34,8 @@ static char *zone_text(void)
     fputs(zone_head, out);
     for (int i = 0; i < LARGE_RECORDS; i++)
         fprintf(out, "large TXT \"%0*d\"\n", LARGE_TEXT, i);
+    for (int i = 0; i < WHOLE_RECORDS; i++)
+        fprintf(out, "whole TXT \"%0*d\"\n", LARGE_TEXT, i);
     fclose(out);
     return text;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A server on loopback with zones given as text, and clients of it. For tests; all of these fail
+/* A server on loopback with a zone of its own, and clients of it. For tests; all of these fail
  * the test where something does not work, and wait no longer than PATIENCE_MS. */
 #ifndef EVERMX_TESTS_RUNNING_H
 #define EVERMX_TESTS_RUNNING_H

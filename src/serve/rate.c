@@ -79,7 +79,7 @@ struct rate *rate_new(const struct rate_options *options, unsigned threads, uint
     mask_bytes(&rate->ipv4_mask, sizeof rate->ipv4_mask, options->ipv4_bits);
     mask_bytes(&rate->ipv6_mask, sizeof rate->ipv6_mask, options->ipv6_bits);
     rate->seed = seed;
-    rate->gate = (uint16_t)smallest;
+    rate->gate = smallest * RATE_ONE;
     rate->accounts = accounts;
     return rate;
 }
@@ -99,13 +99,27 @@ void rate_set_time(struct rate *rate, int64_t now_ms)
     rate->accounts->now_us = now_ms * 1000;
 }
 
-static bool is_exempt(const struct rate_accounts *accounts, const uint8_t *address, size_t size)
+bool rate_count_slowly(struct rate *rate, uint32_t *slot)
 {
+    uint32_t count = *slot >> 16, elapsed = (uint16_t)(rate->window - *slot);
+    count = elapsed < 16 ? count >> elapsed : 0;
+    bool busy = count * RATE_ONE >= rate->gate;
+    count += count < UINT16_MAX;
+    *slot = count * RATE_ONE | rate->window;
+    return busy;
+}
+
+bool rate_is_exempt(const struct rate *rate, const uint8_t *address, size_t address_size)
+{
+    const struct rate_accounts *accounts = rate->accounts;
     uint64_t words[2] = {0};
-    memcpy(words, address, size);
+    memcpy(words, address, 4);
+    if (address_size == 16)
+        memcpy(words, address, 16);
     for (size_t i = 0; i < accounts->nexempt; i++) {
         const struct exempt *exempt = &accounts->exempt[i];
-        if (exempt->address_size == size && (words[0] & exempt->mask[0]) == exempt->network[0] &&
+        if (exempt->address_size == address_size &&
+            (words[0] & exempt->mask[0]) == exempt->network[0] &&
             (words[1] & exempt->mask[1]) == exempt->network[1])
             return true;
     }
@@ -181,13 +195,13 @@ static struct account *account_of(struct rate_accounts *accounts, uint64_t key, 
     return fullest;
 }
 
-enum rate_verdict rate_judge(struct rate *rate, const uint8_t *address, size_t address_size,
-                             uint64_t network, const struct rate_subject *subject)
+enum rate_verdict rate_judge(struct rate *rate, uint64_t network,
+                             const struct rate_subject *subject)
 {
     struct rate_accounts *accounts = rate->accounts;
     enum rate_kind kind = kind_of(subject);
     int64_t interval_us = accounts->interval_us[kind];
-    if (!interval_us || is_exempt(accounts, address, address_size))
+    if (!interval_us)
         return RATE_PASS;
     uint64_t key = mix(network, kind);
     if (kind != RATE_ERRORS) {

@@ -39,7 +39,7 @@ struct rate_options {
 
 enum rate_verdict { RATE_PASS, RATE_SLIP, RATE_DROP };
 
-enum { RATE_COUNTS = 1 << 14, RATE_WINDOW_BITS = 10 }; /* windows of 1024 ms */
+enum { RATE_COUNTS = 1 << 14, RATE_ONE = 1 << 16, RATE_WINDOW_BITS = 10 /* of 1024 ms */ };
 
 /* All but the counts of networks. */
 struct rate_accounts;
@@ -48,10 +48,11 @@ struct rate {
     uint32_t ipv4_mask; /* network order */
     uint64_t ipv6_mask;
     uint64_t seed;
+    uint32_t gate;   /* a slot with as many, and accounts begin */
     uint16_t window; /* the time, in windows */
-    uint16_t gate;   /* as many in a window, and accounts begin */
     struct rate_accounts *accounts;
-    uint32_t counts[RATE_COUNTS]; /* the window, and the count that has halved with each before */
+    /* In the lower half the window, in the upper half the count, which halves with each window. */
+    uint32_t counts[RATE_COUNTS];
 };
 
 /* With a share of the limits: that of one of so many threads, among which the kernel spreads
@@ -89,20 +90,23 @@ static inline uint64_t rate_network_of(const struct rate *rate, const uint8_t *a
     return network ^ network >> 32;
 }
 
+/* When a slot's window is over, or its count at the gate. Returns whether the network is busy. */
+bool rate_count_slowly(struct rate *rate, uint32_t *slot);
+bool rate_is_exempt(const struct rate *rate, const uint8_t *address, size_t address_size);
+
 /* Counts a query. False: the network asks so little in all that nothing of it can be above its
  * limit. */
 static inline bool rate_count(struct rate *rate, uint64_t network)
 {
-    uint32_t *slot = &rate->counts[network % RATE_COUNTS];
-    uint32_t before = (uint16_t)(rate->window - (*slot >> 16));
-    uint32_t count = before < 16 ? (*slot & 0xFFFF) >> before : 0;
-    count += count < 0xFFFF;
-    *slot = (uint32_t)rate->window << 16 | count;
-    return __builtin_expect(count > rate->gate, 0);
+    uint32_t *slot = &rate->counts[network % RATE_COUNTS], now = *slot;
+    if (__builtin_expect((uint16_t)now != rate->window || now >= rate->gate, 0))
+        return rate_count_slowly(rate, slot);
+    *slot = now + RATE_ONE;
+    return false;
 }
 
-/* What becomes of an answer to a network that asks more. */
-enum rate_verdict rate_judge(struct rate *rate, const uint8_t *address, size_t address_size,
-                             uint64_t network, const struct rate_subject *subject);
+/* What becomes of an answer to a network that asks more, and is not exempt. */
+enum rate_verdict rate_judge(struct rate *rate, uint64_t network,
+                             const struct rate_subject *subject);
 
 #endif

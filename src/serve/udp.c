@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ struct udp_worker {
     struct publisher *publisher;
     struct rate *rate; /* NULL: no limits */
     counter slipped, limited;
+    size_t address_at, address_size; /* of a client's, in its socket's name */
     int socket;
     bool wildcard; /* the address asked is passed on, so that the answer comes from it */
     bool started;
@@ -53,6 +55,13 @@ struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *p
     worker_responder_init(&worker->responder, identity);
     worker->publisher = publisher;
     worker->socket = socket;
+    int family = AF_INET;
+    socklen_t size = sizeof family;
+    getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
+    bool four = family == AF_INET;
+    worker->address_at =
+        four ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr);
+    worker->address_size = four ? 4 : 16;
     worker->wildcard = wildcard;
     for (unsigned i = 0; i < BATCH; i++) {
         struct slot *slot = &worker->slots[i];
@@ -116,16 +125,13 @@ static struct rate_subject subject_of(const uint8_t *answer, size_t size, size_t
 /* What is left of an answer where its client gets too many; 0: nothing. */
 static size_t limit(struct udp_worker *worker, struct slot *slot, size_t query_size, size_t size)
 {
-    bool four = slot->peer.ss_family == AF_INET;
-    const uint8_t *address =
-        four ? (const uint8_t *)&((struct sockaddr_in *)&slot->peer)->sin_addr
-             : (const uint8_t *)&((struct sockaddr_in6 *)&slot->peer)->sin6_addr;
-    size_t address_size = four ? 4 : 16;
+    const uint8_t *address = (const uint8_t *)&slot->peer + worker->address_at;
+    size_t address_size = worker->address_size;
     uint64_t network = rate_network_of(worker->rate, address, address_size);
-    if (!rate_count(worker->rate, network))
+    if (!rate_count(worker->rate, network) || rate_is_exempt(worker->rate, address, address_size))
         return size;
     struct rate_subject subject = subject_of(slot->answer, size, worker->responder.covered);
-    switch (rate_judge(worker->rate, address, address_size, network, &subject)) {
+    switch (rate_judge(worker->rate, network, &subject)) {
     case RATE_PASS:
         return size;
     case RATE_SLIP:

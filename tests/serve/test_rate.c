@@ -53,9 +53,9 @@ static enum rate_verdict check(struct rate *rate, const char *client, struct say
     assert_true(address_parse(client, &address));
     saying->subject.message = saying->message;
     uint64_t network = rate_network_of(rate, address.bytes, address_size(&address));
-    if (!rate_count(rate, network))
+    if (!rate_count(rate, network) || rate_is_exempt(rate, address.bytes, address_size(&address)))
         return RATE_PASS;
-    return rate_judge(rate, address.bytes, address_size(&address), network, &saying->subject);
+    return rate_judge(rate, network, &saying->subject);
 }
 
 /* How many of count are let pass within a second that begins at second_s; slips go to *slipped. */

@@ -498,7 +498,7 @@ static void *run(void *context)
 
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error)
 {
-    worker->started = worker_thread_start(&worker->thread, run, worker, "the TCP responder", error);
+    worker->started = worker_thread_start(&worker->thread, run, worker, "evermxd tcp", error);
     return worker->started;
 }
 

@@ -206,7 +206,7 @@ static void *run(void *context)
 
 bool udp_worker_start(struct udp_worker *worker, struct error *error)
 {
-    worker->started = worker_thread_start(&worker->thread, run, worker, "a UDP responder", error);
+    worker->started = worker_thread_start(&worker->thread, run, worker, "evermxd udp", error);
     return worker->started;
 }
 

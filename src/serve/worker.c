@@ -17,9 +17,12 @@ void worker_responder_init(struct responder *responder, const char *identity)
     responder_init(responder, identity, worker_seed());
 }
 
-bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
+bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *name,
                          struct error *error)
 {
     int failure = pthread_create(thread, NULL, run, worker);
-    return failure == 0 || error_set(error, "starting %s: %s", what, strerror(failure));
+    if (failure)
+        return error_set(error, "starting a thread (%s): %s", name, strerror(failure));
+    pthread_setname_np(*thread, name);
+    return true;
 }

@@ -15,7 +15,8 @@
 /* What both kinds of workers begin with. */
 uint64_t worker_seed(void); /* that nobody outside can guess */
 void worker_responder_init(struct responder *responder, const char *identity);
-bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
+/* The name is what `top -H` shows. */
+bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *name,
                          struct error *error);
 
 /* A UDP responder: one socket, one thread. */

@@ -277,7 +277,7 @@ static void tell_end(struct job *job)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "... and %zu more names that stand in it twice",
                             job->warnings - TOLD_MAX);
-    if (job->domains->count == 0)
+    if (job->domains->count == 0 && job->domains->complete)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "has no name: the template is for nobody");
 }
@@ -288,12 +288,14 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     int64_t now_ns = file_clock_ns();
     struct stat status;
     job.lines.descriptor = open(request->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    job.domains = domains_new();
     if (job.lines.descriptor < 0 || fstat(job.lines.descriptor, &status) < 0) {
-        diagnostics_error(diagnostics, request->file, 0, 0, "cannot be read: %s", strerror(errno));
+        job.domains->complete = diagnostics_error(diagnostics, request->file, 0, 0,
+                                                  "cannot be read: %s", strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
-        diagnostics_error(diagnostics, request->file, 0, 0, "is no regular file");
+        job.domains->complete =
+            diagnostics_error(diagnostics, request->file, 0, 0, "is no regular file");
     } else {
-        job.domains = domains_new();
         job.domains->identity = file_identity(&status, now_ns);
         read_lines(&job);
         tell_end(&job);
@@ -359,8 +361,20 @@ bool domains_has(const struct domains *domains, const uint8_t *lower, size_t siz
     return domains_has_hashed(domains, lower, size, name_hash(lower, size));
 }
 
+bool domains_has_name(const struct domains *domains, const uint8_t *lower)
+{
+    return domains_has(domains, lower, name_size(lower));
+}
+
 const uint8_t *domains_next(const struct domains *domains, const uint8_t *name)
 {
     const uint8_t *next = name == NULL ? domains->names : name + name_size(name);
     return next < domains->names + domains->size ? next : NULL;
+}
+
+_Static_assert((int)DOMAIN_TEXT_SIZE == (int)NAME_TEXT_SIZE, "a domain is a name");
+
+char *domain_to_text(const uint8_t *name, char text[DOMAIN_TEXT_SIZE])
+{
+    return name_to_text(name, text);
 }

@@ -21,3 +21,10 @@ int64_t clock_coarse_ms(void)
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+uint32_t clock_unix_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint32_t)now.tv_sec;
+}

@@ -12,4 +12,8 @@ int64_t clock_now_us(void);
  * batch. */
 int64_t clock_coarse_ms(void);
 
+/* Unix time, which may step: for what is compared with other machines' clocks. To a few
+ * milliseconds, and so without reading a hardware counter. */
+uint32_t clock_unix_s(void);
+
 #endif

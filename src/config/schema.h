@@ -58,6 +58,7 @@ void listen_read(struct reader *reader, const struct tree_node *node, void *conf
 void rate_read(struct reader *reader, const struct tree_node *node, void *config);
 void exempt_read(struct reader *reader, const struct tree_node *node, void *rate);
 void zones_read(struct reader *reader, const struct tree_node *node, void *config);
+void cookie_secrets_read(struct reader *reader, const struct tree_node *node, void *config);
 void checks_read(struct reader *reader, const struct tree_node *node, void *config);
 void hosts_read(struct reader *reader, const struct tree_node *node, void *config);
 void host_checks_read(struct reader *reader, const struct tree_node *node, void *host);

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,9 @@ struct server {
     struct udp_worker **udp;
     size_t nudp;
     struct tcp_worker *tcp;
-    char identity[256];
+    struct settings *settings; /* all responders' */
+    char host_name[UINT8_MAX + 1];
+    uint8_t secret[1][SIPHASH_KEY_SIZE]; /* where the configuration has none */
 };
 
 static bool set_option(int socket, int level, int option, int value)
@@ -120,7 +123,7 @@ static bool add_udp(struct server *server, const struct server_endpoint *endpoin
         struct rate *rate =
             options->rate ? rate_new(options->rate, options->workers, worker_seed()) : NULL;
         server->udp[server->nudp++] = udp_worker_new(socket, is_wildcard(&endpoint->address),
-                                                     publisher, server->identity, rate);
+                                                     publisher, server->settings, rate);
     }
     return true;
 }
@@ -165,21 +168,39 @@ static struct tcp_options tcp_options(const struct server *server,
 {
     unsigned wanted = options->tcp_connections ? options->tcp_connections : TCP_CONNECTIONS;
     return (struct tcp_options){
-        .identity = server->identity,
+        .settings = server->settings,
         .idle_ms = options->tcp_idle_ms ? options->tcp_idle_ms : TCP_IDLE_MS,
         .connections = connections_limit(wanted),
         .per_client = options->tcp_per_client ? options->tcp_per_client : TCP_PER_CLIENT,
     };
 }
 
+static struct settings *settings_of(const struct server *server,
+                                    const struct settings_options *answers)
+{
+    struct settings *settings = memory_alloc(sizeof *settings);
+    struct settings_options options = *answers;
+    if (!options.identity)
+        options.identity = server->host_name;
+    if (!options.nsecrets) {
+        options.secrets = server->secret;
+        options.nsecrets = 1;
+    }
+    settings_init(settings, &options);
+    return settings;
+}
+
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error)
 {
     struct server *server = memory_alloc(sizeof *server);
-    if (options->identity)
-        strncpy(server->identity, options->identity, sizeof server->identity - 1);
-    else
-        gethostname(server->identity, sizeof server->identity - 1);
+    gethostname(server->host_name, sizeof server->host_name - 1);
+    if (getrandom(server->secret, sizeof server->secret, 0) != sizeof server->secret) {
+        error_set(error, "drawing a secret for cookies: %s", strerror(errno));
+        free(server);
+        return NULL;
+    }
+    server->settings = settings_of(server, &options->answers);
     struct tcp_options tcp = tcp_options(server, options);
     server->udp = memory_array(options->nlisten * options->workers, sizeof *server->udp);
     server->tcp = tcp_worker_new(publisher, &tcp, error);
@@ -208,34 +229,34 @@ void server_free(struct server *server)
     for (size_t i = 0; i < server->nudp; i++)
         udp_worker_free(server->udp[i]);
     tcp_worker_free(server->tcp);
+    free(server->settings);
     free(server->udp);
     free(server);
 }
 
-static void add_numbers(const struct responder *responder, struct server_numbers *numbers)
+void server_configure(struct server *server, const struct settings_options *answers)
 {
-    numbers->answers += counter_read(&responder->answers);
-    numbers->truncated += counter_read(&responder->truncated);
-    numbers->dropped += counter_read(&responder->dropped);
-    for (unsigned i = 0; i < 16; i++)
-        numbers->rcodes[i] += counter_read(&responder->rcodes[i]);
+    struct settings *before = server->settings;
+    server->settings = settings_of(server, answers);
+    for (size_t i = 0; i < server->nudp; i++)
+        atomic_store_explicit(&udp_worker_responder(server->udp[i])->settings, server->settings,
+                              memory_order_release);
+    atomic_store_explicit(&tcp_worker_responder(server->tcp)->settings, server->settings,
+                          memory_order_release);
+    reader_free_later(before);
 }
 
 void server_numbers(const struct server *server, struct server_numbers *numbers)
 {
     memset(numbers, 0, sizeof *numbers);
     for (size_t i = 0; i < server->nudp; i++) {
-        const struct responder *responder = udp_worker_responder(server->udp[i]);
         uint64_t slipped, dropped;
         udp_worker_limited(server->udp[i], &slipped, &dropped);
         numbers->rate_slipped += slipped;
         numbers->rate_dropped += dropped;
-        numbers->udp_queries += counter_read(&responder->queries);
-        add_numbers(responder, numbers);
+        numbers_add(&numbers->udp, udp_worker_responder(server->udp[i]));
     }
-    const struct responder *responder = tcp_worker_responder(server->tcp);
-    numbers->tcp_queries = counter_read(&responder->queries);
-    add_numbers(responder, numbers);
+    numbers_add(&numbers->tcp, tcp_worker_responder(server->tcp));
     struct tcp_numbers tcp;
     tcp_worker_numbers(server->tcp, &tcp);
     numbers->tcp_connections = tcp.connections;

@@ -38,6 +38,8 @@ enum {
 struct connection {
     struct guest guest; /* the first, so that a guest is its connection */
     struct tcp_worker *worker;
+    struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
     struct event readable, writable;
     /* The beginning of a query; or, while answers are not taken, whatever was read behind theirs.
      */
@@ -63,6 +65,7 @@ struct tcp_worker {
     int end_pipe[2];
     struct event *tick, *resume; /* timers */
     struct timeval tick_time;
+    unsigned idle_ms;
     struct listener *listeners;
     size_t nlisteners, listeners_capacity;
     _Atomic unsigned nconnections;
@@ -163,7 +166,7 @@ static ssize_t answer_queries(struct connection *connection, const uint8_t *byte
             break;
         uint8_t *answer = worker->out + worker->out_size;
         size_t answer_size =
-            respond(&worker->responder, publisher_current(worker->publisher), TRANSPORT_TCP,
+            respond(&worker->responder, publisher_current(worker->publisher), &connection->client,
                     bytes + at + LENGTH_SIZE, length, answer + LENGTH_SIZE);
         at += LENGTH_SIZE + length;
         connection->ending = answer_size == 0;
@@ -211,6 +214,7 @@ static void keep_rest(struct connection *connection, const uint8_t *bytes, size_
 /* Answers what has come, keeps the rest. */
 static void take_queries(struct connection *connection, const uint8_t *bytes, size_t size)
 {
+    connection->worker->responder.now_s = clock_unix_s();
     reader_online();
     ssize_t used = answer_queries(connection, bytes, size);
     reader_offline();
@@ -351,26 +355,31 @@ static void on_tick(evutil_socket_t socket, short what, void *context)
 
 /* ---- new connections ---- */
 
-static void connection_new(struct tcp_worker *worker, int socket, const struct sockaddr *peer)
+static void connection_new(struct tcp_worker *worker, int socket,
+                           const struct sockaddr_storage *peer)
 {
     struct connection *connection = memory_alloc(sizeof *connection);
     connection->worker = worker;
+    connection->peer = *peer;
+    connection->client =
+        (struct dns_client){.transport = TRANSPORT_TCP, .tcp_idle_ms = worker->idle_ms};
+    worker_client_locate(&connection->client, peer->ss_family, &connection->peer);
     event_assign(&connection->readable, worker->base, socket, EV_READ | EV_PERSIST, on_readable,
                  connection);
     event_assign(&connection->writable, worker->base, socket, EV_WRITE | EV_PERSIST, on_writable,
                  connection);
     if (!crowd_count(worker->crowd))
         event_add(worker->tick, &worker->tick_time);
-    crowd_join(worker->crowd, &connection->guest, peer, clock_coarse_ms());
+    crowd_join(worker->crowd, &connection->guest, (const struct sockaddr *)peer, clock_coarse_ms());
     atomic_store(&worker->nconnections, crowd_count(worker->crowd));
     counter_add(&worker->accepted, 1);
     event_add(&connection->readable, NULL);
 }
 
-static void admit(struct tcp_worker *worker, int socket, const struct sockaddr *peer)
+static void admit(struct tcp_worker *worker, int socket, const struct sockaddr_storage *peer)
 {
     struct guest *leaves;
-    if (!crowd_admit(worker->crowd, peer, &leaves)) {
+    if (!crowd_admit(worker->crowd, (const struct sockaddr *)peer, &leaves)) {
         counter_add(&worker->refused, 1);
         close(socket);
         return;
@@ -414,7 +423,7 @@ static void on_connect(evutil_socket_t socket, short what, void *context)
         int accepted =
             accept4(socket, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0) {
-            admit(worker, accepted, (struct sockaddr *)&peer);
+            admit(worker, accepted, &peer);
         } else if (is_exhaustion(errno)) {
             struct guest *leaves = crowd_dispensable(worker->crowd);
             if (!leaves) {
@@ -466,9 +475,10 @@ struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_
         .held = HELD_MAX,
         .idle_ms = options->idle_ms,
     };
-    worker_responder_init(&worker->responder, options->identity);
+    worker_responder_init(&worker->responder, options->settings);
     worker->publisher = publisher;
     worker->crowd = crowd_new(&limits, worker_seed());
+    worker->idle_ms = options->idle_ms;
     worker->tick_time = tick_time(options->idle_ms);
     worker->end_pipe[0] = worker->end_pipe[1] = -1;
     if (make_events(worker))
@@ -532,7 +542,7 @@ void tcp_worker_free(struct tcp_worker *worker)
     free(worker);
 }
 
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker)
+struct responder *tcp_worker_responder(struct tcp_worker *worker)
 {
     return &worker->responder;
 }

@@ -2,15 +2,14 @@
 /* UDP responders: a batch of queries in by recvmmsg, their answers out by sendmmsg. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "serve/message.h"
 #include "serve/rate.h"
 #include "serve/worker.h"
-#include "wire/message.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +25,7 @@ enum {
  * said and what we say. */
 struct slot {
     struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
     uint8_t control[CONTROL_SIZE] __attribute__((aligned(8)));
     uint8_t query[QUERY_MAX];
     uint8_t answer[UDP_ANSWER_MAX];
@@ -37,7 +37,6 @@ struct udp_worker {
     struct publisher *publisher;
     struct rate *rate; /* NULL: no limits */
     counter slipped, limited;
-    size_t address_at, address_size; /* of a client's, in its socket's name */
     int socket;
     bool wildcard; /* the address asked is passed on, so that the answer comes from it */
     bool started;
@@ -48,23 +47,21 @@ struct udp_worker {
 };
 
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity, struct rate *rate)
+                                  const struct settings *settings, struct rate *rate)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
     worker->rate = rate;
-    worker_responder_init(&worker->responder, identity);
+    worker_responder_init(&worker->responder, settings);
     worker->publisher = publisher;
     worker->socket = socket;
     int family = AF_INET;
     socklen_t size = sizeof family;
     getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
-    bool four = family == AF_INET;
-    worker->address_at =
-        four ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr);
-    worker->address_size = four ? 4 : 16;
     worker->wildcard = wildcard;
     for (unsigned i = 0; i < BATCH; i++) {
         struct slot *slot = &worker->slots[i];
+        slot->client.transport = TRANSPORT_UDP;
+        worker_client_locate(&slot->client, family, &slot->peer);
         slot->query_room = (struct iovec){slot->query, sizeof slot->query};
         slot->answer_room = (struct iovec){slot->answer, 0};
     }
@@ -102,41 +99,42 @@ static void free_interface(struct msghdr *query)
     }
 }
 
-static struct rate_subject subject_of(const uint8_t *answer, size_t size, size_t covered)
+/* Whether an answer is one too many for its client. One that shows a good cookie is where it says
+ * it is, so that no third party is hit (RFC 7873 section 5.2.5). */
+static enum rate_verdict judge(const struct udp_worker *worker, const struct dns_client *client,
+                               const struct message *message)
 {
-    size_t end = HEADER_SIZE;
-    if (read_u16(answer + HEADER_QDCOUNT)) {
-        while (answer[end])
-            end += (size_t)answer[end] + 1;
-        end += 5;
-    }
-    return (struct rate_subject){
-        .rcode = answer[HEADER_FLAGS_LOW] & 0x0F,
-        .answers = read_u16(answer + HEADER_ANCOUNT),
-        .authorities = read_u16(answer + HEADER_NSCOUNT),
-        .truncated = answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC,
-        .message = answer,
-        .question_end = end,
-        .size = size,
-        .covered = covered,
+    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
+    if (!rate_count(worker->rate, network) || message->cookie == COOKIE_GOOD ||
+        rate_is_exempt(worker->rate, client->address, client->address_size))
+        return RATE_PASS;
+    const struct rate_subject subject = {
+        .rcode = message->rcode,
+        .answers = message->answers,
+        .authorities = message->authorities,
+        .truncated = message->writer.full,
+        .message = message->writer.start,
+        .question_end = message->query.question_end,
+        .size = writer_offset(&message->writer),
+        .covered = message->covered,
     };
+    return rate_judge(worker->rate, network, &subject);
 }
 
-/* What is left of an answer where its client gets too many; 0: nothing. */
-static size_t limit(struct udp_worker *worker, struct slot *slot, size_t query_size, size_t size)
+/* What respond() does, within limits. */
+static size_t respond_limited(struct udp_worker *worker, struct slot *slot, size_t query_size)
 {
-    const uint8_t *address = (const uint8_t *)&slot->peer + worker->address_at;
-    size_t address_size = worker->address_size;
-    uint64_t network = rate_network_of(worker->rate, address, address_size);
-    if (!rate_count(worker->rate, network) || rate_is_exempt(worker->rate, address, address_size))
-        return size;
-    struct rate_subject subject = subject_of(slot->answer, size, worker->responder.covered);
-    switch (rate_judge(worker->rate, network, &subject)) {
+    struct message message;
+    if (!respond_parse(&worker->responder, &message, &slot->client, slot->query, query_size,
+                       slot->answer))
+        return 0;
+    respond_find(&message, publisher_current(worker->publisher));
+    switch (judge(worker, &slot->client, &message)) {
     case RATE_PASS:
-        return size;
+        return respond_build(&worker->responder, &message);
     case RATE_SLIP:
         counter_add(&worker->slipped, 1);
-        return respond_slip(&worker->responder, slot->query, query_size, slot->answer);
+        return respond_slip(&worker->responder, &message);
     default:
         counter_add(&worker->limited, 1);
         return 0;
@@ -147,6 +145,7 @@ static size_t limit(struct udp_worker *worker, struct slot *slot, size_t query_s
 static unsigned answer_batch(struct udp_worker *worker, unsigned count)
 {
     unsigned answers = 0;
+    worker->responder.now_s = clock_unix_s();
     if (worker->rate)
         rate_set_time(worker->rate, clock_coarse_ms());
     reader_online();
@@ -155,10 +154,10 @@ static unsigned answer_batch(struct udp_worker *worker, unsigned count)
         struct slot *slot = &worker->slots[i];
         if (query->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
-        size_t size = respond(&worker->responder, publisher_current(worker->publisher),
-                              TRANSPORT_UDP, slot->query, query->msg_len, slot->answer);
-        if (size && worker->rate)
-            size = limit(worker, slot, query->msg_len, size);
+        size_t size = worker->rate
+                          ? respond_limited(worker, slot, query->msg_len)
+                          : respond(&worker->responder, publisher_current(worker->publisher),
+                                    &slot->client, slot->query, query->msg_len, slot->answer);
         if (!size)
             continue;
         slot->answer_room.iov_len = size;
@@ -225,7 +224,7 @@ void udp_worker_free(struct udp_worker *worker)
     free(worker);
 }
 
-const struct responder *udp_worker_responder(const struct udp_worker *worker)
+struct responder *udp_worker_responder(struct udp_worker *worker)
 {
     return &worker->responder;
 }

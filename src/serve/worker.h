@@ -11,10 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* What both kinds of workers begin with. */
 uint64_t worker_seed(void); /* that nobody outside can guess */
-void worker_responder_init(struct responder *responder, const char *identity);
+void worker_responder_init(struct responder *responder, const struct settings *settings);
+/* Points the client to the address in a socket's name, where that may still be filled in. */
+void worker_client_locate(struct dns_client *client, int family,
+                          const struct sockaddr_storage *name);
 /* The name is what `top -H` shows. */
 bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *name,
                          struct error *error);
@@ -24,10 +28,10 @@ struct udp_worker;
 
 /* Owns the socket and the rate (NULL: no limits) from then on. */
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity, struct rate *rate);
+                                  const struct settings *settings, struct rate *rate);
 bool udp_worker_start(struct udp_worker *worker, struct error *error);
 void udp_worker_free(struct udp_worker *worker); /* ends and joins */
-const struct responder *udp_worker_responder(const struct udp_worker *worker);
+struct responder *udp_worker_responder(struct udp_worker *worker);
 /* How many answers were too many for their client: sent empty with TC, or not at all. */
 void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint64_t *dropped);
 
@@ -35,7 +39,7 @@ void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint
 struct tcp_worker;
 
 struct tcp_options {
-    const char *identity;
+    const struct settings *settings;
     unsigned idle_ms;     /* how long a connection may rest, or keep us waiting */
     unsigned connections; /* in all */
     unsigned per_client;
@@ -55,7 +59,7 @@ struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker);
+struct responder *tcp_worker_responder(struct tcp_worker *worker);
 void tcp_worker_numbers(const struct tcp_worker *worker, struct tcp_numbers *numbers);
 
 #endif

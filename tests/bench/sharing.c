@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     report(figures, rounds);
     struct server_numbers numbers = running_numbers(running);
     printf("TCP meanwhile: %llu connections, %llu queries, %llu displaced, %llu expired\n",
-           (unsigned long long)numbers.tcp_accepted, (unsigned long long)numbers.tcp_queries,
+           (unsigned long long)numbers.tcp_accepted, (unsigned long long)numbers.tcp.queries,
            (unsigned long long)numbers.tcp_displaced, (unsigned long long)numbers.tcp_expired);
     return running_tear_down(&state);
 }

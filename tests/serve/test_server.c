@@ -32,8 +32,8 @@ static void udp(void **state)
         close(client);
     }
     struct server_numbers numbers = running_numbers(running);
-    assert_int_equal(numbers.udp_queries, 100);
-    assert_int_equal(numbers.rcodes[0], 100);
+    assert_int_equal(numbers.udp.queries, 100);
+    assert_int_equal(numbers.udp.rcodes[0], 100);
 }
 
 static void second_server_fails(void **state)
@@ -76,7 +76,7 @@ static void wildcard_socket(void **state)
         ask_by_udp(&any, to, "127.0.0.1");
         ask_by_udp(&any, "::1", NULL);
     }
-    assert_int_equal(running_numbers(&any).udp_queries, 180);
+    assert_int_equal(running_numbers(&any).udp.queries, 180);
     server_free(any.server);
 }
 
@@ -130,7 +130,7 @@ static void udp_is_not_fragmented(void **state)
         if (got < header + 8 || read_u16(packet + header) != running->port)
             continue;
         assert_int_equal(read_u16(packet + 6), 0); /* neither DF nor MF, offset 0 */
-        assert_in_range(got - header - 8, UDP_ANSWER_MAX - 120, UDP_ANSWER_MAX);
+        assert_in_range(got - header - 8, UDP_ANSWER_DEFAULT - 120, UDP_ANSWER_DEFAULT);
         answers++;
     }
     assert_int_equal(answers, 1);
@@ -159,7 +159,7 @@ static void take_replies(int client, size_t query_size, struct replies *replies)
 static void wait_for_queries(const struct running *running, uint64_t number)
 {
     int64_t deadline_ms = clock_now_ms() + PATIENCE_MS;
-    while (running_numbers(running).udp_queries < number && clock_now_ms() < deadline_ms)
+    while (running_numbers(running).udp.queries < number && clock_now_ms() < deadline_ms)
         poll(NULL, 0, 1);
 }
 
@@ -171,7 +171,7 @@ static struct replies ask_often(const struct running *running, const char *from,
     struct replies replies = {0};
     uint8_t query[512];
     size_t size = 0;
-    uint64_t before = running_numbers(running).udp_queries;
+    uint64_t before = running_numbers(running).udp.queries;
     int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", from);
     for (unsigned i = 0; i < count; i++) {
         char name[64] = "example.test";

@@ -50,7 +50,7 @@ bool running_start(struct running *running, const char *const *addresses,
         listen[options.nlisten].port = running->port;
     }
     options.workers = options.workers ? options.workers : 2;
-    options.identity = "here";
+    options.answers = (struct settings_options){.identity = "here", .cookies = true};
     options.tcp_idle_ms = options.tcp_idle_ms ? options.tcp_idle_ms : RUNNING_IDLE_MS;
     running->server = server_new(&options, running->fixture.publisher, error);
     return running->server && server_start(running->server, error);

@@ -232,12 +232,72 @@ static void rate_limited(void **state)
     close(client);
 }
 
+enum { CLIENT_COOKIE = 8, WHOLE_COOKIE = 24 };
+
+/* example.test MX with a COOKIE option (RFC 7873 section 4). */
+static size_t cookie_query(uint8_t *query, const uint8_t *cookie, size_t size)
+{
+    uint8_t *at = query + make_query(query, "example.test", RRTYPE_MX, 1232);
+    at = write_u16(at - 2, (uint16_t)(4 + size));
+    at = write_u16(at, 10);
+    at = write_u16(at, (uint16_t)size);
+    memcpy(at, cookie, size);
+    return (size_t)(at + size - query);
+}
+
+/* Asks count times with a cookie; counts the answers and, as truncated, those that say BADCOOKIE
+ * (number 23, of which 7 stands in the header). Answers end with their cookie: the last is kept. */
+static struct replies ask_with_cookie(const struct running *running, uint8_t cookie[WHOLE_COOKIE],
+                                      size_t cookie_size, unsigned count)
+{
+    struct replies replies = {0};
+    uint8_t query[512], answer[2048];
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", "127.0.1.1");
+    uint64_t before = running_numbers(running).udp.queries;
+    size_t size = cookie_query(query, cookie, cookie_size);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(send(client, query, size, 0), size);
+        wait_for_queries(running, before + i + 1);
+    }
+    poll(NULL, 0, 50);
+    for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0;) {
+        unsigned rcode = answer[HEADER_FLAGS_LOW] & 0x0F;
+        assert_false(answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC);
+        assert_true(rcode == 0 || (rcode == 7 && (size_t)got <= size + WHOLE_COOKIE));
+        replies.whole += rcode == 0;
+        replies.truncated += rcode == 7;
+        memcpy(cookie, answer + got - WHOLE_COOKIE, WHOLE_COOKIE);
+    }
+    close(client);
+    return replies;
+}
+
+/* Who speaks of cookies is told one instead of being sent to TCP; with it there is no limit. */
+static void rate_limit_spares_cookies(void **state)
+{
+    struct running *running = *state;
+    struct rate_options rate = {
+        .limits = {20, 20, 10}, .slip = 2, .ipv4_bits = 24, .ipv6_bits = 56};
+    running_restart(running, (struct server_options){.workers = 1, .rate = &rate});
+    uint8_t cookie[WHOLE_COOKIE] = "unheard";
+    struct replies replies = ask_with_cookie(running, cookie, CLIENT_COOKIE, 100);
+    assert_in_range(replies.whole, 15, 70);
+    assert_in_range(replies.truncated, 10, (100 - replies.whole) / 2 + 1);
+    replies = ask_with_cookie(running, cookie, WHOLE_COOKIE, 100);
+    assert_int_equal(replies.whole, 100);
+    cookie[WHOLE_COOKIE - 1] ^= 1; /* forged */
+    replies = ask_with_cookie(running, cookie, WHOLE_COOKIE, 100);
+    assert_true(replies.whole < 70 && replies.truncated >= 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(udp, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(rate_limit_spares_cookies, running_set_up,
+                                        running_tear_down),
         cmocka_unit_test_setup_teardown(wildcard_socket, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(wildcard_socket_in_batches, running_set_up,
                                         running_tear_down),

@@ -86,7 +86,7 @@ ASAN  := BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=addr
 TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=thread -Wno-format-truncation"
 CLANG := BUILD=$(BUILD)/clang CC=clang
 
-TSAN_TESTS := answer/test_snapshot serve/test_server engine/test_engine engine/test_call
+TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_configure engine/test_engine engine/test_call
 
 .PHONY: check
 check:

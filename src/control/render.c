@@ -247,7 +247,9 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
         json = json_object();
         json_object_set_new(json, "reloaded", json_true());
         json_object_set_new(json, "zones", render_counts(&changes->zones));
+        json_object_set_new(json, "domains", render_counts(&changes->domains));
         json_object_set_new(json, "targets", render_counts(&changes->targets));
+        json_object_set_new(json, "nothing", json_boolean(changes->nothing));
         json_object_set_new(json, "changes", lines);
     } else {
         json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,

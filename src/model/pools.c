@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/derive.h"
 #include "model/rdata.h"
+#include "model/text.h"
 #include "wire/rrtype.h"
 
 #include <stdlib.h>
@@ -275,9 +276,10 @@ static uint32_t pool_add(struct derivation *derivation, const struct draft *draf
 {
     struct model *model = derivation->model;
     uint32_t number = (uint32_t)model->npools;
-    char owner[NAME_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
+    char owner[ZONE_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
     struct pool pool = {
-        .name = arena_printf(model->arena, "%s %s", name_to_text(draft->site->node->name, owner),
+        .name = arena_printf(model->arena, "%s %s",
+                             model_name_text(model, draft->site->node->name, owner),
                              rrtype_to_text(draft->site->rrset->rrtype, type)),
         .rrtype = draft->site->rrset->rrtype,
         .policy = draft->policy,
@@ -305,7 +307,7 @@ void pools_build(struct derivation *derivation)
     for (size_t i = 0; i < derivation->nsites; i++) {
         const struct site *site = &derivation->sites[i];
         draft_fill(derivation, &draft, site);
-        uint32_t *pool = &site->rrset->pool;
+        uint32_t *pool = &derivation->model->zones[site->zone].pools[site->rrset->number];
         if (!table_get(derivation->pool_table, draft.key, draft.key_size, pool))
             *pool = pool_add(derivation, &draft);
         derivation->model->pools[*pool].nowners++;

@@ -41,8 +41,9 @@ static void read_cookie(struct message *message, const uint8_t *given, size_t si
 }
 
 /* Of several cookies the first counts (RFC 7873 section 5.2); the data of a request for NSID, of
- * keepalive and of padding are ignored (RFC 5001 section 2.1, RFC 7830 section 3). Keepalive and padding are for TCP
- * only: over UDP the one means nothing (RFC 7828 section 3.2.1), the other would help to amplify.
+ * keepalive and of padding are ignored (RFC 5001 section 2.1, RFC 7830 section 3). Keepalive and
+ * padding are for TCP only: over UDP the one means nothing (RFC 7828 section 3.2.1), the other
+ * would help to amplify.
  */
 static bool read_option(struct message *message, enum edns_code code, const uint8_t *data,
                         size_t size, uint32_t now_s)

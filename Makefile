@@ -118,7 +118,7 @@ TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=thre
 CLANG := BUILD=$(BUILD)/clang CC=clang
 FUZZ  := BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp engine/test_engine engine/test_call
+TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp serve/test_configure engine/test_engine engine/test_call
 
 .PHONY: check
 check:

@@ -242,8 +242,12 @@ static void add_parent_side(struct build *build, const struct zone *zone)
 {
     const uint8_t *above = name_parent(zone->apex);
     const struct zone *parent = above ? model_zone(build->model, above) : NULL;
-    if (!parent || parent->failed)
+    if (!parent)
         return;
+    if (parent->failed) { /* nobody knows: SERVFAIL, as for all that is in it */
+        node_at(build, ref_of(build, zone->apex))->parent_side = ref_of(build, parent->apex);
+        return;
+    }
     const struct node *node = NULL;
     for (const uint8_t *name = zone->apex; !node; name = name_parent(name))
         node = zone_node(build->model, parent, name);

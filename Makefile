@@ -38,7 +38,7 @@ objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 all: $(PROGRAMS)
 
 .PHONY: everything
-everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS)
+everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS) $(BUILD)/tests/differential/compare_peers
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
@@ -70,6 +70,10 @@ $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/lib
 $(PROGRAMS) $(TOOLS):
 	@echo "  LD      $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# Zones made up from a seed are shared by the tests of that folder.
+DIFFERENTIAL := $(patsubst %,$(BUILD)/tests/differential/%,test_trace compare_peers)
+$(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differential/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"

@@ -26,7 +26,7 @@ SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/*/test_*.c)))
 E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
 PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
-TOOLS    := $(BUILD)/mailhost $(BUILD)/demo
+TOOLS    := $(BUILD)/mailhost $(BUILD)/demo $(BUILD)/load
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 .PHONY: all
@@ -58,13 +58,17 @@ $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
 $(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
 $(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
 $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
+$(BUILD)/load: $(BUILD)/tools/load.o $(call objects,tools/load/*.c) $(BUILD)/libevermx.a
 $(PROGRAMS) $(TOOLS):
 	@echo "  LD      $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# The load's parts are tested without a socket, too.
+$(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tally flight)
 
 .SECONDARY:
 -include $(shell find $(BUILD)/src $(BUILD)/tools $(BUILD)/tests -name '*.d' 2>/dev/null)

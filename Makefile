@@ -117,6 +117,14 @@ tsan:
 measure: all $(BUILD)/tests/e2e/measure
 	@LAB_DIR=$(BUILD)/lab/measure tests/e2e/lab.sh run $(BUILD)/tests/e2e/measure $(HOW)
 
+# How fast it answers on this machine, next to the ceiling of all servers; about 40 s.
+.PHONY: bench
+bench:
+	@tools/install-deps build
+	@mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/evermxd $(BUILD)/load >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
+	@EVERMX_BUILD=$(BUILD) tests/bench/bench.sh $(HOW)
+
 .PHONY: install
 install: all
 	install -D -m 755 $(BUILD)/evermxd $(DESTDIR)$(PREFIX)/sbin/evermxd

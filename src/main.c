@@ -160,7 +160,7 @@ static int check(const struct load_source *source)
     struct diagnostics diagnostics;
     struct config *config;
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(source, true, &config, &diagnostics);
+    struct model *model = load_model(source, NULL, true, &config, &diagnostics);
     diagnostics_print(&diagnostics, stderr);
     diagnostics_free(&diagnostics);
     if (!model)
@@ -193,7 +193,7 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
 {
     struct config *config;
     struct error error;
-    struct model *model = load_model(process->source, true, &config, diagnostics);
+    struct model *model = load_model(process->source, process->model, true, &config, diagnostics);
     if (!model)
         return false;
     changes_between(process->model, model, changes);
@@ -491,7 +491,7 @@ static bool run(struct process *process)
         return false;
     }
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(process->source, false, &process->started, &diagnostics);
+    struct model *model = load_model(process->source, NULL, false, &process->started, &diagnostics);
     log_diagnostics(&diagnostics);
     diagnostics_free(&diagnostics);
     if (model && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */

@@ -184,9 +184,9 @@ static catalog_ref add_node(struct build *build, const struct zone *zone, const 
     struct catalog_entry *entry = (struct catalog_entry *)(bytes + sizeof compiled);
     for (const struct rrset *rrset = node->rrsets; rrset; rrset = rrset->next, entry++) {
         entry->rrtype = rrset->rrtype;
-        entry->steered = rrset->pool != MODEL_NONE;
-        entry->ref =
-            entry->steered ? rrset->pool : add_image(build, image_of_rrset(rrset, rrset->ttl_s));
+        uint32_t pool = zone_pool(zone, rrset);
+        entry->steered = pool != MODEL_NONE;
+        entry->ref = entry->steered ? pool : add_image(build, image_of_rrset(rrset, rrset->ttl_s));
     }
     memcpy(bytes + sizeof compiled + entries, lower, compiled.name_size);
     catalog_ref ref = heap_add(&build->nodes, bytes, size);

@@ -29,12 +29,12 @@ static void tell_zones(const struct load_source *source, struct diagnostics *dia
     struct config *config = config_load_zones(source->config);
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(config, source->zones[i]);
-    model_free(model_build(config, true, diagnostics));
+    model_free(model_build(config, NULL, true, diagnostics));
     config_free(config);
 }
 
-struct model *load_model(const struct load_source *source, bool strict, struct config **config,
-                         struct diagnostics *diagnostics)
+struct model *load_model(const struct load_source *source, const struct model *previous,
+                         bool strict, struct config **config, struct diagnostics *diagnostics)
 {
     *config = source->config ? config_load(source->config, diagnostics) : config_new();
     if (!*config) {
@@ -48,7 +48,7 @@ struct model *load_model(const struct load_source *source, bool strict, struct c
     if (source->control)
         (*config)->control = source->control;
     bool complete = is_complete(source, *config, diagnostics);
-    struct model *model = model_build(*config, strict, diagnostics);
+    struct model *model = model_build(*config, previous, strict, diagnostics);
     if (model && complete)
         return model;
     model_free(model);

@@ -21,9 +21,10 @@ struct load_source {
     bool check; /* nothing is served: without a configuration no address to listen on is missed */
 };
 
-/* Strict: as model_build's. NULL with errors in diagnostics, and then no configuration either. */
-struct model *load_model(const struct load_source *source, bool strict, struct config **config,
-                         struct diagnostics *diagnostics);
+/* previous, strict: as model_build's. NULL with errors in diagnostics, and then no configuration
+ * either. */
+struct model *load_model(const struct load_source *source, const struct model *previous,
+                         bool strict, struct config **config, struct diagnostics *diagnostics);
 
 /* Warns of settings that a running process cannot change. */
 void load_warn_of_restart(const struct config *started, const struct config *config,

@@ -43,11 +43,11 @@ static void add_targets(struct work *work, const struct member *member,
     record->targets = numbers;
 }
 
-static void explain_pool(struct work *work, const struct rrset *rrset)
+static void explain_pool(struct work *work, uint32_t number)
 {
     const struct view *view = &work->core->view;
-    const struct pool *pool = &view->model->pools[rrset->pool];
-    const struct selection *selection = &view->pools[rrset->pool].selection;
+    const struct pool *pool = &view->model->pools[number];
+    const struct selection *selection = &view->pools[number].selection;
     struct engine_explanation *out = work->out;
     out->pool = arena_strdup(out->arena, pool->name);
     out->ttl_s = selection->ttl_s;
@@ -144,8 +144,9 @@ void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype,
     explanation->now_ms = now_ms;
     explanation->zone = zone ? arena_strdup(arena, zone->name) : NULL;
     explanation->owner = trace.node ? name_text(arena, trace.node->name) : NULL;
-    if (trace.end == TRACE_RRSET && trace.rrset->pool != MODEL_NONE)
-        explain_pool(&work, trace.rrset);
+    uint32_t pool = trace.end == TRACE_RRSET ? zone_pool(trace.zone, trace.rrset) : MODEL_NONE;
+    if (pool != MODEL_NONE)
+        explain_pool(&work, pool);
     else if (trace.end == TRACE_RRSET)
         explain_plain(&work, trace.rrset);
     const char *how = end_text(&work, &trace);

@@ -3,19 +3,13 @@
 #include "model/lookup.h"
 
 #include "base/table.h"
+#include "model/content.h"
 #include "model/rdata.h"
 #include "wire/rrtype.h"
 
 #include <string.h>
 
 enum { CNAME_STEPS_MAX = 16 };
-
-void node_key_set(struct node_key *key, const uint8_t *name, uint32_t zone)
-{
-    size_t size = name_lower(name, key->bytes);
-    memcpy(key->bytes + size, &zone, sizeof zone);
-    key->size = size + sizeof zone;
-}
 
 const struct zone *model_zone(const struct model *model, const uint8_t *name)
 {
@@ -29,34 +23,34 @@ const struct zone *model_zone(const struct model *model, const uint8_t *name)
     return NULL;
 }
 
-static const struct node *node_find(const struct model *model, const struct zone *zone,
-                                    const struct node_key *key, const uint8_t *at)
+static const struct node *node_find(const struct zone *zone, const uint8_t *lower, size_t size)
 {
-    uint32_t number;
-    size_t size = key->size - (size_t)(at - key->bytes);
-    return table_get(model->node_table, at, size, &number) ? zone->nodes[number] : NULL;
+    const struct content *content = zone->content;
+    uint32_t number = index_find(content->index, content->mask, content->nodes, lower, size);
+    return number != MODEL_NONE ? zone->nodes[number] : NULL;
 }
 
 const struct node *zone_node(const struct model *model, const struct zone *zone,
                              const uint8_t *name)
 {
+    (void)model;
     if (zone->failed)
         return NULL;
-    struct node_key key;
-    node_key_set(&key, name, (uint32_t)(zone - model->zones));
-    return node_find(model, zone, &key, key.bytes);
+    uint8_t lower[NAME_MAX_SIZE];
+    return node_find(zone, lower, name_lower(name, lower));
 }
 
 const struct node *zone_encloser(const struct model *model, const struct zone *zone,
                                  const uint8_t *name, bool *exact)
 {
+    (void)model;
     if (zone->failed)
         return NULL;
-    struct node_key key;
-    node_key_set(&key, name, (uint32_t)(zone - model->zones));
-    for (const uint8_t *at = key.bytes; at != NULL; at = name_parent(at)) {
-        const struct node *node = node_find(model, zone, &key, at);
-        *exact = at == key.bytes;
+    uint8_t lower[NAME_MAX_SIZE];
+    size_t size = name_lower(name, lower);
+    for (const uint8_t *at = lower; at != NULL; at = name_parent(at)) {
+        const struct node *node = node_find(zone, at, size - (size_t)(at - lower));
+        *exact = at == lower;
         if (node != NULL)
             return node;
     }

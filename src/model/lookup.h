@@ -10,15 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The key of a node: its name in lower case, and behind it the zone's number. The key of its parent
- * is the tail of its own. */
-struct node_key {
-    size_t size;
-    uint8_t bytes[NAME_MAX_SIZE + sizeof(uint32_t)];
-};
-
-void node_key_set(struct node_key *key, const uint8_t *name, uint32_t zone);
-
 /* The node of that name, or the nearest ancestor that there is (RFC 4592 section 3.3.1). NULL in a
  * failed zone. */
 const struct node *zone_encloser(const struct model *model, const struct zone *zone,

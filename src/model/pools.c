@@ -305,7 +305,7 @@ void pools_build(struct derivation *derivation)
     for (size_t i = 0; i < derivation->nsites; i++) {
         const struct site *site = &derivation->sites[i];
         draft_fill(derivation, &draft, site);
-        uint32_t *pool = &site->rrset->pool;
+        uint32_t *pool = &derivation->model->zones[site->zone].pools[site->rrset->number];
         if (!table_get(derivation->pool_table, draft.key, draft.key_size, pool))
             *pool = pool_add(derivation, &draft);
         derivation->model->pools[*pool].nowners++;

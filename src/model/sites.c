@@ -76,7 +76,7 @@ void sites_collect(struct derivation *derivation)
         const struct zone *zone = &derivation->model->zones[i];
         for (size_t j = 0; j < zone->nnodes; j++) {
             const struct node *node = zone->nodes[j];
-            for (struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
+            for (const struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
                 struct site site = {.zone = i, .node = node, .rrset = rrset, .hosts = MODEL_NONE};
                 if (!node_is_authoritative(node) || !rrset_is_steered(node, rrset, &site.kind))
                     continue;
@@ -87,20 +87,20 @@ void sites_collect(struct derivation *derivation)
     }
 }
 
-/* Until the pool is known, rrset->pool holds the site of an A or AAAA RRset, as several hosts may
- * lead to it by CNAMEs and wildcards. */
-static void site_link(struct derivation *derivation, uint32_t host, struct rrset *rrset)
+/* Until the pool is known, the zone's number for it is that of the site of an A or AAAA RRset, as
+ * several hosts may lead to it by CNAMEs and wildcards. */
+static void site_link(struct derivation *derivation, uint32_t host, const struct rrset *rrset)
 {
     const struct node *node = derivation->states[host].node;
-    if (rrset->pool == MODEL_NONE) {
-        const struct zone *zone = model_zone(derivation->model, node->name);
-        rrset->pool =
+    const struct zone *zone = model_zone(derivation->model, node->name);
+    uint32_t *known = &zone->pools[rrset->number];
+    if (*known == MODEL_NONE)
+        *known =
             site_add(derivation, (struct site){.zone = (uint32_t)(zone - derivation->model->zones),
                                                .node = node,
                                                .rrset = rrset,
                                                .hosts = MODEL_NONE});
-    }
-    struct site *site = &derivation->sites[rrset->pool];
+    struct site *site = &derivation->sites[*known];
     uint32_t number = (uint32_t)derivation->nlinks;
     if (site->hosts == MODEL_NONE)
         site->hosts = number;
@@ -117,7 +117,7 @@ void sites_collect_addresses(struct derivation *derivation)
     for (uint32_t i = 0; i < derivation->model->nhosts; i++) {
         if (!host_is_steered(derivation, i))
             continue;
-        struct rrset *rrset = derivation->states[i].node->rrsets;
+        const struct rrset *rrset = derivation->states[i].node->rrsets;
         for (; rrset != NULL; rrset = rrset->next)
             if (rrset->rrtype == RRTYPE_A || rrset->rrtype == RRTYPE_AAAA)
                 site_link(derivation, i, rrset);

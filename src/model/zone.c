@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "model/content.h"
 #include "model/lookup.h"
 #include "wire/rrtype.h"
 
@@ -15,10 +16,13 @@
 /* Duplicates among so many records are found by comparing each with each; among more by hashing. */
 enum { COMPARE_MAX = 16 };
 
+enum { INDEX_SMALLEST = 8 };
+
 void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
                       struct diagnostics *diagnostics)
 {
     *reader = (struct zone_reader){.model = model, .diagnostics = diagnostics};
+    reader->store = store_new();
     reader->guessed = memory_array(nzones + 1, sizeof *reader->guessed);
     master_init(&reader->master);
 }
@@ -28,6 +32,7 @@ void zone_reader_free(struct zone_reader *reader)
     master_free(&reader->master);
     free(reader->rrsets);
     free(reader->nodes);
+    free(reader->index);
     free(reader->guessed);
 }
 
@@ -101,26 +106,46 @@ static void zone_guess(struct zone_reader *reader, const char *file)
 
 /* ---- nodes ---- */
 
-/* Name and key are in the arena; missing ancestors share their tails. */
-static struct node *node_create(struct zone_reader *reader, const struct zone *zone,
-                                const uint8_t *name, const uint8_t *key, size_t key_size)
+static void index_clear(struct zone_reader *reader, uint32_t slots)
 {
-    struct model *model = reader->model;
-    struct node *parent = NULL;
-    uint32_t number;
-    if (key_size > name_size(zone->apex) + sizeof(uint32_t)) {
-        size_t skip = 1u + *name;
-        if (table_get(model->node_table, key + skip, key_size - skip, &number))
-            parent = reader->nodes[number];
-        else
-            parent = node_create(reader, zone, name + skip, key + skip, key_size - skip);
+    reader->index = memory_resize(reader->index, slots, sizeof *reader->index);
+    memset(reader->index, 0, slots * sizeof *reader->index);
+    reader->mask = slots - 1;
+}
+
+/* At most two thirds of the slots are taken. */
+static void index_add(struct zone_reader *reader, const uint8_t *lower, size_t size)
+{
+    uint8_t other[NAME_MAX_SIZE];
+    if (reader->nnodes >= ((size_t)reader->mask + 1) / 3 * 2) {
+        index_clear(reader, 2 * (reader->mask + 1));
+        for (uint32_t i = 0; i < reader->nnodes; i++)
+            index_put(reader->index, reader->mask, other, name_lower(reader->nodes[i]->name, other),
+                      i);
     }
-    struct node *node = ARENA_NEW(model->arena, struct node);
+    index_put(reader->index, reader->mask, lower, size, (uint32_t)reader->nnodes);
+}
+
+/* The name is in the arena, where missing ancestors share its tail; it is given in lower case as
+ * well. */
+static struct node *node_create(struct zone_reader *reader, const struct zone *zone,
+                                const uint8_t *name, const uint8_t *lower, size_t size)
+{
+    struct node *parent = NULL;
+    if (size > name_size(zone->apex)) {
+        size_t skip = 1u + *name;
+        uint32_t number =
+            index_find(reader->index, reader->mask, reader->nodes, lower + skip, size - skip);
+        parent = number != MODEL_NONE
+                     ? reader->nodes[number]
+                     : node_create(reader, zone, name + skip, lower + skip, size - skip);
+    }
+    struct node *node = ARENA_NEW(reader->store->arena, struct node);
     node->name = name;
     node->parent = parent;
     reader->nodes =
         memory_grow(reader->nodes, reader->nnodes, &reader->nodes_capacity, sizeof *reader->nodes);
-    table_put(model->node_table, key, key_size, (uint32_t)reader->nnodes);
+    index_add(reader, lower, size);
     reader->nodes[reader->nnodes++] = node;
     return node;
 }
@@ -128,21 +153,17 @@ static struct node *node_create(struct zone_reader *reader, const struct zone *z
 static struct node *node_get(struct zone_reader *reader, const struct zone *zone,
                              const uint8_t *name)
 {
-    struct model *model = reader->model;
-    struct node_key key;
-    uint32_t number;
-    node_key_set(&key, name, (uint32_t)(zone - model->zones));
-    size_t size = key.size - sizeof(uint32_t);
-    if (table_get(model->node_table, key.bytes, key.size, &number)) {
+    struct arena *arena = reader->store->arena;
+    uint8_t lower[NAME_MAX_SIZE];
+    size_t size = name_lower(name, lower);
+    uint32_t number = index_find(reader->index, reader->mask, reader->nodes, lower, size);
+    if (number != MODEL_NONE) {
         struct node *node = reader->nodes[number];
         if (node->rrsets == NULL && memcmp(node->name, name, size) != 0)
-            node->name = arena_pack(model->arena, name, size); /* an empty non-terminal until now */
+            node->name = arena_pack(arena, name, size); /* an empty non-terminal until now */
         return node;
     }
-    const uint8_t *kept = arena_pack(model->arena, key.bytes, key.size);
-    bool lower = memcmp(kept, name, size) == 0;
-    return node_create(reader, zone, lower ? kept : arena_pack(model->arena, name, size), kept,
-                       key.size);
+    return node_create(reader, zone, arena_pack(arena, name, size), lower, size);
 }
 
 /* ---- RRsets ---- */
@@ -154,10 +175,10 @@ static struct rrset *rrset_get(struct zone_reader *reader, struct node *node,
     for (; *link != NULL; link = &(*link)->next)
         if ((*link)->rrtype == record->rrtype)
             return *link;
-    struct rrset *rrset = ARENA_NEW(reader->model->arena, struct rrset);
+    struct rrset *rrset = ARENA_NEW(reader->store->arena, struct rrset);
     rrset->rrtype = record->rrtype;
     rrset->ttl_s = record->ttl_s;
-    rrset->pool = MODEL_NONE;
+    rrset->number = reader->nrrsets++;
     rrset->file = record->file;
     rrset->line = record->line;
     return *link = rrset;
@@ -197,10 +218,15 @@ static struct rrset *place_record(struct zone_reader *reader, const struct zone 
     return rrset;
 }
 
-/* Whether the RRset, which has room for its records, holds this one already. `seen` has the records
- * of large RRsets. */
-static bool rrset_holds(struct zone_reader *reader, struct table *seen, const struct rrset *rrset,
-                        size_t room, const struct record *record)
+/* The records of large RRsets. */
+struct seen {
+    struct arena *arena; /* NULL: no RRset is large */
+    struct table *table;
+};
+
+/* Whether the RRset, which has room for its records, holds this one already. */
+static bool rrset_holds(struct seen *seen, const struct rrset *rrset, size_t room,
+                        const struct record *record)
 {
     uint32_t ignored;
     if (room <= COMPARE_MAX) {
@@ -210,23 +236,24 @@ static bool rrset_holds(struct zone_reader *reader, struct table *seen, const st
                 return true;
         return false;
     }
+    if (seen->arena == NULL)
+        *seen = (struct seen){arena_new(), table_new(room)};
     size_t size = sizeof rrset + record->size;
-    uint8_t *key = arena_alloc(reader->model->arena, size);
+    uint8_t *key = arena_alloc(seen->arena, size);
     memcpy(key, &rrset, sizeof rrset);
     memcpy(key + sizeof rrset, record->bytes, record->size);
-    if (table_get(seen, key, size, &ignored))
+    if (table_get(seen->table, key, size, &ignored))
         return true;
-    table_put(seen, key, size, 0);
+    table_put(seen->table, key, size, 0);
     return false;
 }
 
-static void rrset_fill(struct zone_reader *reader, struct table *seen, struct rrset *rrset,
-                       size_t room, const struct record *record)
+static void rrset_fill(struct seen *seen, struct rrset *rrset, size_t room,
+                       const struct record *record, struct diagnostics *diagnostics)
 {
-    struct diagnostics *diagnostics = reader->diagnostics;
     char type[RRTYPE_TEXT_SIZE];
     bool single = rrset->rrtype == RRTYPE_CNAME || rrset->rrtype == RRTYPE_DNAME;
-    if (rrset_holds(reader, seen, rrset, room, record)) {
+    if (rrset_holds(seen, rrset, room, record)) {
         diagnostics_warning(diagnostics, record->file, record->line, 0,
                             "this record stands in the zone twice; once is enough");
         return;
@@ -241,7 +268,7 @@ static void rrset_fill(struct zone_reader *reader, struct table *seen, struct rr
 static void fill_rrsets(struct zone_reader *reader)
 {
     struct master *master = &reader->master;
-    struct table *seen = table_new(0);
+    struct seen seen = {0};
     size_t *rooms = memory_array(master->nrecords + 1, sizeof *rooms);
     for (size_t i = 0; i < master->nrecords; i++)
         rooms[i] = reader->rrsets[i] != NULL ? reader->rrsets[i]->count : 0;
@@ -250,13 +277,14 @@ static void fill_rrsets(struct zone_reader *reader)
         if (rrset == NULL)
             continue;
         if (rrset->records == NULL) {
-            rrset->records = ARENA_ARRAY(reader->model->arena, struct rdata, rooms[i]);
+            rrset->records = ARENA_ARRAY(reader->store->arena, struct rdata, rooms[i]);
             rrset->count = 0;
         }
-        rrset_fill(reader, seen, rrset, rooms[i], &master->records[i]);
+        rrset_fill(&seen, rrset, rooms[i], &master->records[i], reader->diagnostics);
     }
     free(rooms);
-    table_free(seen);
+    table_free(seen.table);
+    arena_free(seen.arena);
 }
 
 /* ---- the zone ---- */
@@ -286,7 +314,8 @@ static uint32_t read_uint32(const uint8_t *bytes)
     return ntohl(wire);
 }
 
-static void zone_fill(struct zone_reader *reader, struct zone *zone, const struct record *soa)
+/* Nodes and RRsets of a zone, from the records of its files. */
+static void zone_fill(struct zone_reader *reader, const struct zone *zone, const struct record *soa)
 {
     struct master *master = &reader->master;
     if (master->nrecords > reader->rrsets_capacity) {
@@ -294,27 +323,56 @@ static void zone_fill(struct zone_reader *reader, struct zone *zone, const struc
         reader->rrsets =
             memory_resize(reader->rrsets, reader->rrsets_capacity, sizeof *reader->rrsets);
     }
-    reader->nnodes = 0;
+    reader->nnodes = reader->nrrsets = 0;
+    index_clear(reader, INDEX_SMALLEST);
     node_get(reader, zone, master_owner(master, soa));
     for (size_t i = 0; i < master->nrecords; i++)
         reader->rrsets[i] = place_record(reader, zone, &master->records[i], soa);
     fill_rrsets(reader);
     for (size_t i = 0; i < reader->nnodes; i++)
         link_node(reader->nodes[i]);
-    zone->nodes =
-        arena_dup(reader->model->arena, reader->nodes, reader->nnodes * sizeof *reader->nodes);
-    zone->nnodes = reader->nnodes;
+}
+
+static struct content *content_new(const struct zone_reader *reader, const struct zone *zone,
+                                   const struct record *soa)
+{
+    struct arena *arena = reader->store->arena;
+    struct content *content = ARENA_NEW(arena, struct content);
     const uint8_t *end = soa->bytes + soa->size; /* its five numbers stand behind the two names */
     uint32_t minimum = read_uint32(end - 4);
-    zone->serial = read_uint32(end - 20);
-    zone->negative_ttl_s = minimum < soa->ttl_s ? minimum : soa->ttl_s;
+    *content = (struct content){
+        .store = reader->store,
+        .apex = arena_pack(arena, zone->apex, name_size(zone->apex)),
+        .name = arena_strdup(arena, zone->name),
+        .nodes = arena_dup(arena, reader->nodes, reader->nnodes * sizeof *reader->nodes),
+        .nnodes = reader->nnodes,
+        .nrrsets = reader->nrrsets,
+        .index =
+            arena_dup(arena, reader->index, ((size_t)reader->mask + 1) * sizeof *reader->index),
+        .mask = reader->mask,
+        .serial = read_uint32(end - 20),
+        .negative_ttl_s = minimum < soa->ttl_s ? minimum : soa->ttl_s,
+    };
+    return content;
+}
+
+static void zone_take(struct zone *zone, const struct content *content)
+{
+    zone->failed = false;
+    zone->serial = content->serial;
+    zone->negative_ttl_s = content->negative_ttl_s;
+    zone->nodes = content->nodes;
+    zone->nnodes = content->nnodes;
+    zone->nrrsets = content->nrrsets;
+    zone->content = content;
 }
 
 bool zone_read(struct zone_reader *reader, const char *file)
 {
     struct diagnostics *diagnostics = reader->diagnostics;
     size_t errors_before = diagnostics->errors;
-    master_read(&reader->master, file, reader->model->arena, diagnostics);
+    reader->model->nread++;
+    master_read(&reader->master, file, reader->store->arena, diagnostics);
     const struct record *soa = find_soa(&reader->master);
     if (soa == NULL) {
         if (diagnostics->errors == errors_before)
@@ -329,11 +387,9 @@ bool zone_read(struct zone_reader *reader, const char *file)
     if (zone == NULL)
         return false;
     zone_fill(reader, zone, soa);
-    zone_check(zone, diagnostics);
-    zone->failed = diagnostics->errors > errors_before;
-    if (zone->failed) {
-        zone->nodes = NULL;
-        zone->nnodes = 0;
-    }
-    return !zone->failed;
+    zone_check(zone, reader->nodes, reader->nnodes, diagnostics);
+    if (diagnostics->errors > errors_before)
+        return false;
+    zone_take(zone, content_new(reader, zone, soa));
+    return true;
 }

@@ -84,10 +84,11 @@ static void check_hidden(const struct node *node, const struct rrset *rrset,
                         node->dname != NULL ? "a DNAME" : "delegated");
 }
 
-void zone_check(const struct zone *zone, struct diagnostics *diagnostics)
+void zone_check(const struct zone *zone, struct node *const *nodes, size_t nnodes,
+                struct diagnostics *diagnostics)
 {
-    for (size_t i = 0; i < zone->nnodes; i++) {
-        const struct node *node = zone->nodes[i];
+    for (size_t i = 0; i < nnodes; i++) {
+        const struct node *node = nodes[i];
         for (const struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
             check_size(node, rrset, diagnostics);
             check_cname(node, rrset, diagnostics);
@@ -95,7 +96,7 @@ void zone_check(const struct zone *zone, struct diagnostics *diagnostics)
             check_hidden(node, rrset, diagnostics);
         }
     }
-    if (node_rrset(zone->nodes[0], RRTYPE_NS) == NULL)
+    if (node_rrset(nodes[0], RRTYPE_NS) == NULL)
         diagnostics_warning(diagnostics, zone->file, 0, 0, "the zone %s has no NS record",
                             zone->name);
 }

@@ -28,7 +28,7 @@ static bool reload(void *context, struct diagnostics *diagnostics, struct change
     struct control_fixture *of = context;
     struct config *config;
     struct error error;
-    struct model *model = load_model(&of->source, true, &config, diagnostics);
+    struct model *model = load_model(&of->source, of->model, true, &config, diagnostics);
     if (!model)
         return false;
     config_free(config);
@@ -110,7 +110,7 @@ static void start_engine_and_server(void)
     struct diagnostics diagnostics;
     struct error error = {""};
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(&fixture.source, true, &fixture.config, &diagnostics);
+    struct model *model = load_model(&fixture.source, NULL, true, &fixture.config, &diagnostics);
     diagnostics_print(&diagnostics, stderr);
     diagnostics_free(&diagnostics);
     assert_non_null(model);

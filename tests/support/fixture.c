@@ -44,7 +44,7 @@ void fixture_init(struct fixture *fixture, bool lenient, const char *const *zone
     }
     struct diagnostics diagnostics;
     diagnostics_init(&diagnostics);
-    fixture->model = model_build(fixture->config, !lenient, &diagnostics);
+    fixture->model = model_build(fixture->config, NULL, !lenient, &diagnostics);
     if (!fixture->model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model");

@@ -74,6 +74,7 @@ start_server() {
 	server: {listen: ["$server"], workers: 1, control: $work/control.sock, probing: off}
 	zones: [$repository/zones/example.test.zone]
 	END
+    : >log
     "$build/evermxd" -c evermx.yaml 2>log &
     server_pid=$!
     started+=($!)
@@ -83,6 +84,7 @@ start_server() {
 start_echo() { # OPTION...: sets echo, echo_pid
     free_port
     echo=127.0.0.1@$port
+    : >echo.log
     "$load" --echo "$@" "$echo" >echo.log 2>&1 &
     echo_pid=$!
     started+=($!)

@@ -45,11 +45,18 @@ void config_free(struct config *config)
         arena_free(config->arena);
 }
 
-void config_add_zone(struct config *config, const char *file)
+static void zone_add(struct config *config, const char *file, const char *names)
 {
     config->zones = array_grow(config->arena, config->zones, config->nzones, sizeof *config->zones);
-    config->zones[config->nzones++] =
-        (struct config_zone){.file = arena_strdup(config->arena, file)};
+    config->zones[config->nzones++] = (struct config_zone){
+        .file = arena_strdup(config->arena, file),
+        .names = names ? arena_strdup(config->arena, names) : NULL,
+    };
+}
+
+void config_add_zone(struct config *config, const char *file)
+{
+    zone_add(config, file, NULL);
 }
 
 void config_add_listen(struct config *config, const struct address *address, uint16_t port)
@@ -135,7 +142,7 @@ struct config *config_load_zones(const char *file)
     struct config *parsed = config_parse(file, &told), *config = config_new();
     diagnostics_free(&told);
     for (size_t i = 0; i < parsed->nzones; i++)
-        config_add_zone(config, parsed->zones[i].file);
+        zone_add(config, parsed->zones[i].file, parsed->zones[i].names);
     config->probing = false;
     config_free(parsed);
     return config;

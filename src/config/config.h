@@ -109,7 +109,8 @@ struct config_policy {
 };
 
 struct config_zone {
-    const char *file; /* to be opened as it is */
+    const char *file;  /* to be opened as it is */
+    const char *names; /* the same: file is a template for each name in that; NULL: a zone */
     struct config_place place;
 };
 

@@ -87,7 +87,8 @@ static const struct option server_rows[] = {
 };
 
 static const struct option zone_rows[] = {
-    {"file", OPTION_PATH, FIELD(struct config_zone, file), 1, PATH_MAX_BYTES, .required = true},
+    {"file",  OPTION_PATH, FIELD(struct config_zone, file), 1, PATH_MAX_BYTES, .required = true},
+    {"names", OPTION_PATH, FIELD(struct config_zone, names), 1, PATH_MAX_BYTES},
 };
 
 /* What a check has and a host may override. tls: the default is the kind's, set by check_init. The

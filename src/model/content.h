@@ -8,6 +8,7 @@
 #define EVERMX_MODEL_CONTENT_H
 
 #include "base/arena.h"
+#include "model/master.h"
 #include "model/model.h"
 
 #include <stdatomic.h>
@@ -21,6 +22,10 @@ struct store {
 
 struct content {
     struct store *store;
+    size_t bytes;                    /* of the store */
+    const struct master_file *files; /* read for it, the zone's own first */
+    size_t nfiles;
+    size_t longest_prefix; /* of a template: octets before the marker, in owners and in rdata */
     const uint8_t *apex;
     const char *name;
     struct node **nodes;

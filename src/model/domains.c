@@ -288,12 +288,14 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     int64_t now_ns = file_clock_ns();
     struct stat status;
     job.lines.descriptor = open(request->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    job.domains = domains_new();
     if (job.lines.descriptor < 0 || fstat(job.lines.descriptor, &status) < 0) {
-        diagnostics_error(diagnostics, request->file, 0, 0, "cannot be read: %s", strerror(errno));
+        job.domains->complete = diagnostics_error(diagnostics, request->file, 0, 0,
+                                                  "cannot be read: %s", strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
-        diagnostics_error(diagnostics, request->file, 0, 0, "is no regular file");
+        job.domains->complete =
+            diagnostics_error(diagnostics, request->file, 0, 0, "is no regular file");
     } else {
-        job.domains = domains_new();
         job.domains->identity = file_identity(&status, now_ns);
         read_lines(&job);
         tell_end(&job);

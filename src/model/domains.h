@@ -25,7 +25,7 @@ struct domains_request {
     void *context;
 };
 
-/* Errors are told, up to a few, and what is wrong is left out. NULL when the file cannot be read.
+/* Errors are told, up to a few, and what is wrong is left out: all, when the file cannot be read.
  * With one reference. */
 struct domains *domains_read(const struct domains_request *request,
                              struct diagnostics *diagnostics);

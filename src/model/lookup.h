@@ -12,8 +12,16 @@
 
 /* The node of that name, or the nearest ancestor that there is (RFC 4592 section 3.3.1). NULL in a
  * failed zone. */
-const struct node *zone_encloser(const struct model *model, const struct zone *zone,
-                                 const uint8_t *name, bool *exact);
+const struct node *zone_encloser(const struct zone *zone, const uint8_t *name, bool *exact);
+
+/* A name that the zone holds, which in a template ends in the marker, as it is for who asked for
+ * name: in name's domain. Returns the size; 0: it is too long. result may be name. */
+size_t zone_target(const struct zone *zone, const uint8_t *name, const uint8_t *target,
+                   uint8_t result[NAME_MAX_SIZE]);
+
+/* What the owner's DNAME makes of a name below it (RFC 6672 section 2.2). Returns as above. */
+size_t zone_substitute(const struct zone *zone, const struct node *owner, const uint8_t *name,
+                       uint8_t result[NAME_MAX_SIZE]);
 
 /* Where the addresses of a name are. */
 enum resolution {

@@ -60,14 +60,15 @@ struct zone {
     const char *name;    /* text, without the last dot; "." for the root; "@customer.zone" for a
                             template */
     const char *file;
-    bool failed; /* the file is bad: answer SERVFAIL. No nodes then */
+    const char *names; /* the file of a template's domains; NULL: no template */
+    bool failed;       /* the file is bad: answer SERVFAIL. No nodes then */
     uint32_t serial;
     uint32_t negative_ttl_s; /* min(TTL of the SOA record, its minimum): RFC 2308 section 5 */
     struct node **nodes;     /* the apex first; a parent before its children */
     size_t nnodes;
     size_t nrrsets;
     uint32_t *pools;               /* of the model's pools, by rrset->number: see zone_pool() */
-    const struct domains *domains; /* of a template: the names it stands for; NULL: no template */
+    struct domains *domains;       /* of a template: the names it stands for; NULL: no template */
     const struct content *content; /* for the model's own files; NULL: failed */
 };
 
@@ -162,7 +163,9 @@ struct model {
     struct table *zone_table; /* for the functions below: zones by apex */
     struct zone *zones;
     size_t nzones;
-    size_t nread; /* of them, by this load; the others are those of the model before */
+    uint32_t *templates; /* those of the zones that are templates */
+    size_t ntemplates;
+    size_t nread; /* zone files, by this load; the others' zones are of the model before */
     struct host *hosts;
     size_t nhosts;
     struct check *checks;
@@ -194,6 +197,10 @@ size_t model_bytes(const struct model *model);
 const struct zone *model_zone(const struct model *model, const uint8_t *name);
 const struct node *zone_node(const struct model *model, const struct zone *zone,
                              const uint8_t *name);
+
+/* Octets of the zone's apex, or in a template of the domain, at the end of a name that the zone
+ * answers for; 0: it does not. */
+size_t zone_apex_size(const struct zone *zone, const uint8_t *name);
 
 /* What a question for name is answered from, without CNAME and DNAME: the node, or the wildcard
  * that covers it (RFC 4592), or NULL. At and below a delegation: NULL. */

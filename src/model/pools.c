@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/derive.h"
 #include "model/rdata.h"
+#include "model/text.h"
 #include "wire/rrtype.h"
 
 #include <stdlib.h>
@@ -275,9 +276,10 @@ static uint32_t pool_add(struct derivation *derivation, const struct draft *draf
 {
     struct model *model = derivation->model;
     uint32_t number = (uint32_t)model->npools;
-    char owner[NAME_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
+    char owner[ZONE_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
     struct pool pool = {
-        .name = arena_printf(model->arena, "%s %s", name_to_text(draft->site->node->name, owner),
+        .name = arena_printf(model->arena, "%s %s",
+                             model_name_text(model, draft->site->node->name, owner),
                              rrtype_to_text(draft->site->rrset->rrtype, type)),
         .rrtype = draft->site->rrset->rrtype,
         .policy = draft->policy,

@@ -7,9 +7,13 @@
 #include "base/table.h"
 #include "model/content.h"
 #include "model/lookup.h"
+#include "model/rdata.h"
+#include "model/template.h"
+#include "model/text.h"
 #include "wire/rrtype.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +23,16 @@ enum { COMPARE_MAX = 16 };
 enum { INDEX_SMALLEST = 8 };
 
 void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
-                      struct diagnostics *diagnostics)
+                      const struct model *previous, struct diagnostics *diagnostics)
 {
     *reader = (struct zone_reader){.model = model, .diagnostics = diagnostics};
     reader->store = store_new();
     reader->guessed = memory_array(nzones + 1, sizeof *reader->guessed);
+    reader->templates = table_new(0);
+    for (size_t i = 0; previous != NULL && i < previous->ntemplates; i++) {
+        const char *name = previous->zones[previous->templates[i]].name;
+        table_put(reader->templates, name, strlen(name), 0);
+    }
     master_init(&reader->master);
 }
 
@@ -34,6 +43,7 @@ void zone_reader_free(struct zone_reader *reader)
     free(reader->nodes);
     free(reader->index);
     free(reader->guessed);
+    table_free(reader->templates);
 }
 
 /* ---- which zone it is ---- */
@@ -46,19 +56,27 @@ static const struct record *find_soa(const struct master *master)
     return NULL;
 }
 
-static struct zone *zone_add(struct zone_reader *reader, const uint8_t *apex, const char *file)
+static struct zone *zone_add(struct zone_reader *reader, struct zone zone)
 {
     struct model *model = reader->model;
-    struct zone *zone = &model->zones[model->nzones];
+    zone.failed = true;
+    model->zones[model->nzones] = zone;
+    table_put(model->zone_table, zone.apex, name_size(zone.apex), (uint32_t)model->nzones);
+    return &model->zones[model->nzones++];
+}
+
+static struct zone *zone_add_named(struct zone_reader *reader, const uint8_t *apex,
+                                   const char *file)
+{
+    struct arena *arena = reader->store->arena;
     uint8_t lower[NAME_MAX_SIZE];
     char text[NAME_TEXT_SIZE];
     size_t size = name_lower(apex, lower);
-    *zone = (struct zone){.apex = arena_pack(model->arena, lower, size),
-                          .name = arena_strdup(model->arena, name_to_text(lower, text)),
-                          .file = arena_strdup(model->arena, file),
-                          .failed = true};
-    table_put(model->zone_table, zone->apex, size, (uint32_t)model->nzones++);
-    return zone;
+    return zone_add(reader, (struct zone){
+                                .apex = arena_pack(arena, lower, size),
+                                .name = arena_strdup(arena, name_to_text(lower, text)),
+                                .file = file,
+                            });
 }
 
 static struct zone *zone_same(const struct zone_reader *reader, const uint8_t *apex)
@@ -70,24 +88,39 @@ static struct zone *zone_same(const struct zone_reader *reader, const uint8_t *a
     return found ? &reader->model->zones[number] : NULL;
 }
 
+/* Whether the zone may take the place of another that was read before: a broken file that was only
+ * thought to hold it. */
+static bool zone_replaces(struct zone_reader *reader, const struct zone *same, const char *file,
+                          int line)
+{
+    bool *guessed = &reader->guessed[same - reader->model->zones];
+    if (*guessed) {
+        *guessed = false;
+        return true;
+    }
+    reader->ambiguous = true;
+    return diagnostics_error(reader->diagnostics, file, line, 0,
+                             "the zone %s is already read from %s", same->name, same->file);
+}
+
 /* The model's place for the zone of this SOA, or NULL when another file holds it too. */
 static struct zone *zone_claim(struct zone_reader *reader, const struct record *soa,
                                const char *file)
 {
     const uint8_t *apex = master_owner(&reader->master, soa);
     struct zone *same = zone_same(reader, apex);
-    if (same == NULL)
-        return zone_add(reader, apex, file);
-    bool *guessed = &reader->guessed[same - reader->model->zones];
-    if (*guessed) { /* a broken file was only thought to hold it */
-        *guessed = false;
-        same->file = arena_strdup(reader->model->arena, file);
-        return same;
+    size_t prefix;
+    if (name_is_in_template(apex, &prefix)) {
+        diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
+                          "a name that ends so belongs to templates");
+        return NULL;
     }
-    reader->ambiguous = true;
-    diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
-                      "the zone %s is already read from %s", same->name, same->file);
-    return NULL;
+    if (same == NULL)
+        return zone_add_named(reader, apex, file);
+    if (!zone_replaces(reader, same, soa->file, soa->line))
+        return NULL;
+    same->file = file;
+    return same;
 }
 
 /* A place for a file without SOA, so that its names answer SERVFAIL. The root is never guessed: it
@@ -100,8 +133,54 @@ static void zone_guess(struct zone_reader *reader, const char *file)
         apex = master_name_from_file(file, from_file) ? from_file : NULL;
     if (apex == NULL || zone_same(reader, apex) != NULL)
         return;
-    struct zone *zone = zone_add(reader, apex, file);
+    struct zone *zone = zone_add_named(reader, apex, file);
     reader->guessed[zone - reader->model->zones] = true;
+}
+
+/* ---- templates ---- */
+
+/* "@customer.zone": by the file's name, which a second template of that name adds its number to. */
+static const char *template_name(struct zone_reader *reader, const struct zone_source *source)
+{
+    struct arena *arena = reader->store->arena;
+    const char *slash = strrchr(source->file, '/');
+    char *name = arena_printf(arena, "@%s", slash != NULL ? slash + 1 : source->file);
+    uint32_t ignored;
+    for (char *at = name; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at); /* as all names of hosts */
+    while (table_get(reader->templates, name, strlen(name), &ignored))
+        name = arena_printf(arena, "%s#%u", name, source->number);
+    table_put(reader->templates, name, strlen(name), 0);
+    return name;
+}
+
+static struct zone *zone_add_template(struct zone_reader *reader, const struct zone_source *source,
+                                      const char *file)
+{
+    struct arena *arena = reader->store->arena;
+    uint8_t apex[TEMPLATE_APEX_SIZE];
+    template_marker(source->number, apex);
+    return zone_add(reader,
+                    (struct zone){
+                        .apex = arena_pack(arena, apex, sizeof apex),
+                        .name = source->before != NULL ? arena_strdup(arena, source->before->name)
+                                                       : template_name(reader, source),
+                        .file = file,
+                        .names = arena_strdup(arena, source->names),
+                    });
+}
+
+/* The SOA says which zone it is; a template is many. */
+static bool template_takes_soa(struct zone_reader *reader, const struct zone *zone,
+                               const struct record *soa)
+{
+    const uint8_t *owner = master_owner(&reader->master, soa);
+    char text[ZONE_TEXT_SIZE];
+    return name_equal(owner, zone->apex) ||
+           diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
+                             "the SOA of a template stands at @, for each of its domains: not at "
+                             "%s",
+                             zone_name_text(zone, owner, text));
 }
 
 /* ---- nodes ---- */
@@ -196,12 +275,31 @@ static void rrset_take_ttl(struct zone_reader *reader, struct rrset *rrset,
     rrset->ttl_s = smaller;
 }
 
+/* Whether a name in the record ends in a marker that is not the zone's own: nobody writes that but
+ * to confuse. Most records show at a glance that they have none. */
+static bool names_other_template(const struct zone *zone, const struct record *record)
+{
+    const struct rdata rdata = {record->size, record->bytes};
+    uint16_t offsets[RDATA_NAMES_MAX];
+    size_t prefix;
+    bool maybe = false;
+    for (size_t i = 0; i + TEMPLATE_APEX_SIZE <= record->size; i++)
+        maybe |= record->bytes[i] == 3 && record->bytes[i + 1] == 0 && record->bytes[i + 4] == 0;
+    unsigned count = maybe ? rdata_names(record->rrtype, &rdata, offsets) : 0;
+    for (unsigned i = 0; i < count && i < RDATA_NAMES_MAX; i++) {
+        const uint8_t *name = record->bytes + offsets[i];
+        if (name_is_in_template(name, &prefix) && !name_equal(name + prefix, zone->apex))
+            return true;
+    }
+    return false;
+}
+
 /* Where the record belongs, or NULL when it does not belong to the zone. */
 static struct rrset *place_record(struct zone_reader *reader, const struct zone *zone,
                                   const struct record *record, const struct record *soa)
 {
     const uint8_t *owner = master_owner(&reader->master, record);
-    char text[NAME_TEXT_SIZE];
+    char text[ZONE_TEXT_SIZE];
     if (record->rrtype == RRTYPE_SOA && record != soa) {
         diagnostics_error(reader->diagnostics, record->file, record->line, 0,
                           "a second SOA; the first is in %s, line %d", soa->file, soa->line);
@@ -209,7 +307,15 @@ static struct rrset *place_record(struct zone_reader *reader, const struct zone 
     }
     if (!name_is_within(owner, zone->apex)) {
         diagnostics_error(reader->diagnostics, record->file, record->line, 0,
-                          "%s is not in the zone %s", name_to_text(owner, text), zone->name);
+                          zone->names != NULL
+                              ? "%s is not relative: the template stands for each of its domains"
+                              : "%s is not in the zone %s",
+                          name_to_text(owner, text), zone->name);
+        return NULL;
+    }
+    if (names_other_template(zone, record)) {
+        diagnostics_error(reader->diagnostics, record->file, record->line, 0,
+                          "a name in the record ends as those that belong to templates");
         return NULL;
     }
     struct rrset *rrset = rrset_get(reader, node_get(reader, zone, owner), record);
@@ -337,13 +443,16 @@ static struct content *content_new(const struct zone_reader *reader, const struc
                                    const struct record *soa)
 {
     struct arena *arena = reader->store->arena;
+    const struct master *master = &reader->master;
     struct content *content = ARENA_NEW(arena, struct content);
     const uint8_t *end = soa->bytes + soa->size; /* its five numbers stand behind the two names */
     uint32_t minimum = read_uint32(end - 4);
     *content = (struct content){
         .store = reader->store,
-        .apex = arena_pack(arena, zone->apex, name_size(zone->apex)),
-        .name = arena_strdup(arena, zone->name),
+        .files = arena_dup(arena, master->files, master->nfiles * sizeof *master->files),
+        .nfiles = master->nfiles,
+        .apex = zone->apex,
+        .name = zone->name,
         .nodes = arena_dup(arena, reader->nodes, reader->nnodes * sizeof *reader->nodes),
         .nnodes = reader->nnodes,
         .nrrsets = reader->nrrsets,
@@ -367,29 +476,73 @@ static void zone_take(struct zone *zone, const struct content *content)
     zone->content = content;
 }
 
-bool zone_read(struct zone_reader *reader, const char *file)
+/* The same place in the model for what was read before. */
+static bool zone_take_over(struct zone_reader *reader, const struct zone_source *source)
+{
+    const struct content *content = source->content;
+    const struct rrset *soa = node_rrset(content->nodes[0], RRTYPE_SOA);
+    struct zone *zone = zone_same(reader, content->apex);
+    if (zone != NULL && !zone_replaces(reader, zone, soa->file, soa->line))
+        return false;
+    struct zone taken = {.apex = content->apex,
+                         .name = content->name,
+                         .file = content->files[0].path,
+                         .names = source->before->names};
+    if (zone == NULL)
+        zone = zone_add(reader, taken);
+    else
+        *zone = taken;
+    if (source->names != NULL)
+        table_put(reader->templates, zone->name, strlen(zone->name), 0);
+    zone_take(zone, content);
+    return true;
+}
+
+static bool zone_lacks_soa(struct zone_reader *reader, const char *file, size_t errors_before)
+{
+    if (reader->diagnostics->errors == errors_before)
+        diagnostics_error(reader->diagnostics, file, 0, 0, "the zone has no SOA record");
+    else if (reader->master.nrecords > 0)
+        diagnostics_error(reader->diagnostics, file, 0, 0,
+                          "the zone has no SOA record that can be read");
+    return false;
+}
+
+static bool zone_read_anew(struct zone_reader *reader, const struct zone_source *source)
 {
     struct diagnostics *diagnostics = reader->diagnostics;
-    size_t errors_before = diagnostics->errors;
+    size_t errors_before = diagnostics->errors, used_before = arena_used(reader->store->arena);
+    const char *file = arena_strdup(reader->store->arena, source->file);
+    struct zone *zone = source->names != NULL ? zone_add_template(reader, source, file) : NULL;
     reader->model->nread++;
-    master_read(&reader->master, file, reader->store->arena, diagnostics);
+    master_read(&reader->master, file, zone != NULL ? zone->apex : NULL, reader->store->arena,
+                diagnostics);
     const struct record *soa = find_soa(&reader->master);
     if (soa == NULL) {
-        if (diagnostics->errors == errors_before)
-            diagnostics_error(diagnostics, file, 0, 0, "the zone has no SOA record");
-        else if (reader->master.nrecords > 0)
-            diagnostics_error(diagnostics, file, 0, 0,
-                              "the zone has no SOA record that can be read");
-        zone_guess(reader, file);
-        return false;
+        if (zone == NULL)
+            zone_guess(reader, file);
+        return zone_lacks_soa(reader, file, errors_before);
     }
-    struct zone *zone = zone_claim(reader, soa, file);
-    if (zone == NULL)
+    bool placed = zone != NULL ? template_takes_soa(reader, zone, soa)
+                               : (zone = zone_claim(reader, soa, file)) != NULL;
+    if (!placed)
         return false;
     zone_fill(reader, zone, soa);
     zone_check(zone, reader->nodes, reader->nnodes, diagnostics);
+    size_t longest = source->names != NULL
+                         ? template_check(zone, reader->nodes, reader->nnodes, diagnostics)
+                         : 0;
     if (diagnostics->errors > errors_before)
         return false;
-    zone_take(zone, content_new(reader, zone, soa));
+    struct content *content = content_new(reader, zone, soa);
+    content->longest_prefix = longest;
+    content->bytes = arena_used(reader->store->arena) - used_before;
+    zone_take(zone, content);
     return true;
+}
+
+bool zone_read(struct zone_reader *reader, const struct zone_source *source)
+{
+    return source->content != NULL ? zone_take_over(reader, source)
+                                   : zone_read_anew(reader, source);
 }

@@ -20,6 +20,7 @@ struct message {
     uint16_t answers, authorities, additionals;
     enum rcode rcode;
     bool authoritative;
+    bool fail_open; /* hosts are answered that are known to be down, as none is up */
 };
 
 /* One of the image's variants, at random where there are several. */
@@ -36,8 +37,9 @@ static inline const struct image_variant *image_pick(const struct image *image, 
 static inline const struct image *entry_image(const struct snapshot *snapshot,
                                               const struct catalog_entry *entry)
 {
-    return entry->steered ? snapshot->images[entry->ref]
-                          : catalog_image_at(snapshot->catalog, entry->ref);
+    const struct catalog *catalog = snapshot->catalog;
+    return entry->steered ? snapshot->images[catalog->pools[entry->ref]]
+                          : catalog_image_at(catalog, entry->ref);
 }
 
 /* Fills the sections for a question of class IN in full: RFC 1034 section 4.3.2 with RFC 4592 and

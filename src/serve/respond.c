@@ -88,15 +88,15 @@ static bool answer_directly(struct message *message)
 {
     const struct snapshot *snapshot = message->snapshot;
     const struct query *query = message->query;
-    const struct catalog_node *node =
-        catalog_find(snapshot->catalog, query->name, query->name_size);
-    if (!node || node->flags & NODE_INDIRECT || query->rrtype == RRTYPE_DS)
+    struct catalog_place place;
+    if (!catalog_find(snapshot->catalog, query->name, query->name_size, &place) ||
+        place.node->flags & NODE_INDIRECT || query->rrtype == RRTYPE_DS)
         return false;
-    const struct catalog_entry *entry = catalog_entry_of(node, query->rrtype);
+    const struct catalog_entry *entry = catalog_entry_of(place.node, query->rrtype);
     if (!entry)
         return false;
     const struct image *image = entry_image(snapshot, entry);
-    if (image->servfail)
+    if (image->servfail || image->splices)
         return false;
     const struct image_variant *variant = image_pick(image, message->random);
     writer_bytes(&message->writer, image_bytes(image, variant), variant->size);

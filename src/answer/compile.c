@@ -572,15 +572,23 @@ static void copy_catalog(struct catalog *catalog, const struct catalog *before)
     catalog->garbage = before->garbage;
 }
 
+/* An image that others share is counted too often: then all is made anew a little too early. */
+static size_t bytes_of_node(const struct catalog *catalog, const struct catalog_node *node)
+{
+    size_t bytes = sizeof *node + node->nentries * sizeof *node->entries + node->name_size;
+    for (unsigned i = 0; i < node->nentries; i++)
+        if (!node->entries[i].steered)
+            bytes += catalog_image_at(catalog, node->entries[i].ref)->size;
+    return bytes;
+}
+
 static void remove_name(struct catalog *catalog, struct name_index *index, catalog_ref zone,
                         const uint8_t *name, size_t size)
 {
     struct name_slot *slot = find_node(catalog, index, name, size);
     if (!slot->ref || catalog_node_at(catalog, slot->ref)->zone != zone)
         return;
-    const struct catalog_node *node = catalog_node_at(catalog, slot->ref);
-    /* The node, and about as much for its images. */
-    catalog->garbage += 2 * (sizeof *node + node->nentries * sizeof *node->entries);
+    catalog->garbage += bytes_of_node(catalog, catalog_node_at(catalog, slot->ref));
     name_index_remove(index, slot);
 }
 
@@ -589,7 +597,10 @@ static void remove_zone(struct catalog *catalog, const struct zone *zone,
 {
     uint8_t lower[NAME_MAX_SIZE];
     size_t size;
-    catalog->garbage += part->npools * sizeof *catalog->pools;
+    catalog->garbage += sizeof(struct catalog_zone) + part->npools * sizeof *catalog->pools;
+    if (!zone->failed)
+        catalog->garbage +=
+            catalog_image_at(catalog, catalog_zone_at(catalog, part->zone)->soa)->size;
     for (size_t i = 0; i < zone->nnodes && !zone->domains; i++) {
         size = name_lower(zone->nodes[i]->name, lower);
         remove_name(catalog, &catalog->names, part->zone, lower, size);

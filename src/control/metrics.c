@@ -77,6 +77,11 @@ static double model_size(const struct engine_status *status)
     return (double)status->model_bytes;
 }
 
+static double catalog_size(const struct engine_status *status)
+{
+    return (double)status->catalog_bytes;
+}
+
 static double probes_now(const struct engine_status *status)
 {
     return status->sessions;
@@ -118,6 +123,7 @@ static const struct scalar_row {
     {"evermx_snapshot_age_seconds", "Since the answers last changed.", snapshot_age_s},
     {"evermx_model_bytes", "Memory of the zones, hosts, targets and pools as they were read.",
      model_size},
+    {"evermx_catalog_bytes", "Memory of the zones as they are answered from.", catalog_size},
     {"evermx_prober_sessions", "Probes that are under way.", probes_now},
     {"evermx_prober_late_max_seconds", "The worst delay of the prober's own timers.", late_max_s},
     {"evermx_pools", "Sets of records that health decides on.", pools},

@@ -72,7 +72,7 @@ struct engine_status {
     int64_t now_ms, started_ms;
     uint64_t serial;      /* of the snapshot */
     int64_t published_ms; /* when it was */
-    uint64_t model_bytes;
+    uint64_t model_bytes, catalog_bytes;
     struct engine_target *targets;
     size_t ntargets;
     struct engine_pool *pools;

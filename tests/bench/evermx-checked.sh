@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Plug for the benchmark of DNS servers: as evermx.sh, but the mail hosts are alive and probed, and their pools
 # are weighted: each MX answer is one of many variants.
 #
@@ -51,8 +52,8 @@ plug_start() {
     echo $! >"$WORK/helper"
     $PIN "${EVERMXD:-build/evermxd}" -c "$WORK/evermx.yaml" >"$WORK/log" 2>&1 &
     echo $! >"$WORK/pid"
-    local try
-    for try in {1..150}; do
+    local end=$((SECONDS + 30))
+    while [ "$SECONDS" -lt "$end" ]; do
         plug_is_up && return
         kill -0 "$(cat "$WORK/pid")" || return
         sleep 0.2

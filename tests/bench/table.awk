@@ -46,11 +46,11 @@ function thousands(number,    text, out) {
 }
 
 function words(set) {
-    return set == "one" ? "1 zone" : set == "many" ? thousands(zones) " zones" : set
+    return set == "one" ? "1 zone" : set == "many" ? thousands(zones) " zones" : thousands(domains) " by template"
 }
 
 function rule(left, middle, right,    i, j, line, widths) {
-    split("14 15 28 19 28", widths, " ")
+    split("23 15 28 19 28", widths, " ")
     line = left
     for (i = 1; i <= 5; i++) {
         for (j = 0; j < widths[i]; j++) line = line "─"
@@ -60,11 +60,11 @@ function rule(left, middle, right,    i, j, line, widths) {
 }
 
 END {
-    row = "│ %12s │ %6s %6s │ %10s%1s %6s %7s │ %8s %8s │ %10s%1s %6s %7s │\n"
+    row = "│ %21s │ %6s %6s │ %10s%1s %6s %7s │ %8s %8s │ %10s%1s %6s %7s │\n"
     print version ", " cpu ", " (cores == 2 ? "a core for the server, another for the load" : "ONE core for server and load") ";"
     printf "%d rounds, slices of %s s, server and ceiling in turn\n\n", rounds, slice
     rule("┌", "┬", "┐")
-    printf "│ %12s │ %-13s │ %-26s │ %-18s│ %-26s │\n", "", "start", "UDP, one thread", "at " thousands(rate) " q/s", "TCP, 64 connections"
+    printf "│ %21s │ %-13s │ %-26s │ %-18s│ %-26s │\n", "", "start", "UDP, one thread", "at " thousands(rate) " q/s", "TCP, 64 connections"
     printf row, "zones", "load s", "MiB", "q/s", "", "ns", "ceiling", "p50 us", "p99 us", "q/s", "", "ns", "ceiling"
     rule("├", "┼", "┤")
     for (i = 1; i <= nsets; i++) {

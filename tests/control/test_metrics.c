@@ -245,6 +245,7 @@ static void test_numbers_of_everything(void **state)
                                          .serial = 7,
                                          .published_ms = 58000,
                                          .model_bytes = 12345,
+                                         .catalog_bytes = 6789,
                                          .targets = targets,
                                          .ntargets = 4,
                                          .pools = pools,
@@ -279,6 +280,7 @@ static void test_numbers_of_everything(void **state)
         {"evermx_snapshot_generation", 7},
         {"evermx_snapshot_age_seconds", 2.5},
         {"evermx_model_bytes", 12345},
+        {"evermx_catalog_bytes", 6789},
         {"evermx_prober_sessions", 2},
         {"evermx_prober_late_max_seconds", 1.25},
         {"evermx_pools", 3},
@@ -367,6 +369,7 @@ static void test_command(void **state)
     assert_value(before, "evermx_targets_forced{how=\"drain\"}", 0);
     assert_true(value_of(before, "process_resident_memory_bytes") > 1 << 20);
     assert_true(value_of(before, "evermx_model_bytes") > 100000);
+    assert_true(value_of(before, "evermx_catalog_bytes") > 100000);
     assert_true(value_of(before, "evermx_snapshot_age_seconds") >= 0);
     assert_in_range(value_of(before, "evermx_engine_heartbeat_age_seconds"), 0, 5);
     assert_value(before,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # test_load.sh - the load generator against evermxd and against an echo that loses and spoils: its
-# counts, its bounds, its words. About 10 seconds.
+# counts, its bounds, its words; and bench.sh, which is made with it. About 15 seconds.
 #
 # EVERMX_BUILD   where the programs are, default build
 
@@ -215,6 +215,24 @@ test_usage() {
     done
 }
 
+# ---- what it is made for ----
+
+test_bench() {
+    local out
+    mkdir tmp
+    out=$(TMPDIR=$work/tmp EVERMX_BUILD=$build "$repository/tests/bench/bench.sh" -r 1 -z 20 -d 300 2>&1)
+    is "bench: status" 0 $?
+    for words in "1 zone" "20 zones" "300 by template"; do
+        is "bench: $words" 1 "$(grep -cE "^│ +$words │ +[0-9.]+ +[0-9.]+ │ +[0-9,]+[* ] +[0-9,]+ +[0-9.]+ │ " <<<"$out")"
+    done
+    has "bench: its counts" "right answers, 0 wrong, " "$out"
+    is "bench: no file is left" "" "$(ls tmp)"
+    is "bench: no process is left" "" "$(grep -lzxF "TMPDIR=$work/tmp" /proc/[0-9]*/environ 2>/dev/null)"
+    "$repository/tests/bench/bench.sh" -z none 2>err
+    is "bench: wrong usage" 2 $?
+    has "bench: wrong usage" "usage: tests/bench/bench.sh" "$(<err)"
+}
+
 test_counts_agree
 test_rate
 test_files
@@ -222,5 +240,6 @@ test_losses_and_nonsense_are_seen
 test_stall_is_seen
 test_nobody_is_there
 test_usage
+test_bench
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

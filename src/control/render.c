@@ -71,7 +71,8 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "reason", text_or_null(reason_word(verdict->reason)));
     json_object_set_new(json, "since_s", seconds(now_ms - verdict->since_ms));
     json_object_set_new(json, "rtt_ms",
-                        verdict->rtt_us < 0 ? json_null() : json_real((double)verdict->rtt_us / 1000));
+                        verdict->rtt_us < 0 ? json_null()
+                                            : json_real((double)verdict->rtt_us / 1000));
     json_object_set_new(json, "last_probe_s",
                         verdict->last_probe_ms < 0 ? json_null()
                                                    : seconds(now_ms - verdict->last_probe_ms));
@@ -247,7 +248,9 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
         json = json_object();
         json_object_set_new(json, "reloaded", json_true());
         json_object_set_new(json, "zones", render_counts(&changes->zones));
+        json_object_set_new(json, "domains", render_counts(&changes->domains));
         json_object_set_new(json, "targets", render_counts(&changes->targets));
+        json_object_set_new(json, "nothing", json_boolean(changes->nothing));
         json_object_set_new(json, "changes", lines);
     } else {
         json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,

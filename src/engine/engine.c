@@ -313,6 +313,29 @@ bool engine_load(struct engine *engine, struct model *model, struct error *error
     return true;
 }
 
+static void run_reread(struct call *call, void *context)
+{
+    struct engine *engine = context;
+    (void)call;
+    if (engine->resolver)
+        resolver_reread(engine->resolver);
+}
+
+static void discard_reread(struct call *call)
+{
+    free(call);
+}
+
+bool engine_reread(struct engine *engine, struct error *error)
+{
+    struct call *call = memory_alloc(sizeof *call);
+    *call = (struct call){.run = run_reread, .discard = discard_reread};
+    if (!calls_run(engine->calls, call, error))
+        return false;
+    discard_reread(call);
+    return true;
+}
+
 /* ---- force ---- */
 
 struct force_call {

@@ -277,7 +277,7 @@ static void tell_end(struct job *job)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "... and %zu more names that stand in it twice",
                             job->warnings - TOLD_MAX);
-    if (job->domains->count == 0)
+    if (job->domains->count == 0 && job->domains->complete)
         diagnostics_warning(job->diagnostics, file, 0, 0,
                             "has no name: the template is for nobody");
 }
@@ -361,8 +361,20 @@ bool domains_has(const struct domains *domains, const uint8_t *lower, size_t siz
     return domains_has_hashed(domains, lower, size, name_hash(lower, size));
 }
 
+bool domains_has_name(const struct domains *domains, const uint8_t *lower)
+{
+    return domains_has(domains, lower, name_size(lower));
+}
+
 const uint8_t *domains_next(const struct domains *domains, const uint8_t *name)
 {
     const uint8_t *next = name == NULL ? domains->names : name + name_size(name);
     return next < domains->names + domains->size ? next : NULL;
+}
+
+_Static_assert((int)DOMAIN_TEXT_SIZE == (int)NAME_TEXT_SIZE, "a domain is a name");
+
+char *domain_to_text(const uint8_t *name, char text[DOMAIN_TEXT_SIZE])
+{
+    return name_to_text(name, text);
 }

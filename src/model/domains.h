@@ -44,7 +44,13 @@ bool domains_has(const struct domains *domains, const uint8_t *lower, size_t siz
 bool domains_has_hashed(const struct domains *domains, const uint8_t *lower, size_t size,
                         uint32_t hash);
 
+bool domains_has_name(const struct domains *domains, const uint8_t *lower);
+
 /* The first name, in the order of the file (after NULL), and that after a name; NULL: no more. */
 const uint8_t *domains_next(const struct domains *domains, const uint8_t *name);
+
+/* For layers that know nothing of names: its text, without the last dot. Returns text. */
+enum { DOMAIN_TEXT_SIZE = 1028 };
+char *domain_to_text(const uint8_t *name, char text[DOMAIN_TEXT_SIZE]);
 
 #endif

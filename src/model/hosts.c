@@ -195,8 +195,17 @@ void hosts_report_dangling(struct derivation *derivation)
 {
     for (uint32_t i = 0; i < derivation->model->nhosts; i++) {
         const struct host_state *state = &derivation->states[i];
-        if (state->config == NULL || state->is_exchange || state->is_target ||
-            derivation->model->hosts[i].naddresses > 0)
+        if (state->config == NULL || state->is_exchange || state->is_target)
+            continue;
+        const struct zone *zone = model_zone(derivation->model, derivation->model->hosts[i].wire);
+        if (zone != NULL && zone->names != NULL) {
+            derive_dangling(derivation, state->config->place,
+                            "hosts: %s is of the template %s, whose hosts are the same for all of "
+                            "its domains: it has no settings of its own",
+                            state->config->name, zone->file);
+            continue;
+        }
+        if (derivation->model->hosts[i].naddresses > 0)
             continue;
         derive_dangling(derivation, state->config->place,
                         "hosts: no zone has addresses for %s, and no MX or SRV record names it",

@@ -134,11 +134,27 @@ unsigned policy_tier(struct policies *policies, uint32_t policy, const struct me
     return TIER_OUTSIDE;
 }
 
+/* A template has one pool for all of its domains. */
+static bool report_domain(struct derivation *derivation, const struct policy_state *state)
+{
+    bool any = strcmp(state->config->owner, "*") == 0;
+    const struct zone *zone = any ? NULL : model_zone(derivation->model, state->owner);
+    if (zone == NULL || zone->names == NULL)
+        return false;
+    derive_dangling(
+        derivation, state->config->place,
+        "policies: %s is of the template %s: for templates, policies match by \"*\" only",
+        state->config->owner, zone->file);
+    return true;
+}
+
 void policies_report_dangling(struct derivation *derivation)
 {
     const struct policies *policies = derivation->policies;
     for (size_t i = 0; i < policies->count; i++) {
         const struct policy_state *state = &policies->list[i];
+        if (!state->used && report_domain(derivation, state))
+            continue;
         if (!state->used) {
             derive_dangling(derivation, state->config->place,
                             "policies: no MX, SRV, A or AAAA records of mail hosts match %s, or a "

@@ -91,7 +91,7 @@ struct model *stage_build(struct stage *stage)
         config_add_zone(config, path);
     }
     if (config)
-        model = model_build(config, NULL, true, &diagnostics);
+        model = model_build(config, NULL, !stage->lenient, &diagnostics);
     if (!model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model could be built");

@@ -259,15 +259,21 @@ static void print_diagnostics(const json_t *answer, FILE *out)
 static void print_reload(bool coloured, const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
+    const json_t *domains = json_object_get(answer, "domains");
     const json_t *targets = json_object_get(answer, "targets");
     const json_t *changes = json_object_get(answer, "changes");
     (void)coloured;
     print_diagnostics(answer, stderr);
     for (size_t i = 0; i < json_array_size(changes); i++)
         puts(json_string_value(json_array_get(changes, i)));
-    printf("reloaded; zones: %lld added, %lld removed, %lld changed; targets: %lld added, %lld "
-           "removed\n",
+    if (json_is_true(json_object_get(answer, "nothing"))) {
+        puts("nothing has changed");
+        return;
+    }
+    printf("reloaded; zones: %lld added, %lld removed, %lld changed; domains: %lld added, %lld "
+           "removed; targets: %lld added, %lld removed\n",
            integer_of(zones, "added"), integer_of(zones, "removed"), integer_of(zones, "changed"),
+           integer_of(domains, "added"), integer_of(domains, "removed"),
            integer_of(targets, "added"), integer_of(targets, "removed"));
 }
 

@@ -209,6 +209,26 @@ static void log_changes(const struct changes *changes)
                changes->targets.removed);
 }
 
+/* What answers carry beside the zones' records. */
+static struct settings_options answers_of(const struct config *config)
+{
+    const char *identity = config->identity;
+    return (struct settings_options){
+        .identity = identity && strcmp(identity, "off") == 0 ? "" : identity,
+        .tells_version = config->version,
+        .udp_size = config->udp_size,
+        .cookies = config->cookies,
+        .secrets = config->cookie_secrets,
+        .nsecrets = config->ncookie_secrets,
+    };
+}
+
+static void reload_answers(struct server *server, const struct config *config)
+{
+    struct settings_options answers = answers_of(config);
+    server_configure(server, &answers);
+}
+
 /* Makes what was loaded what is served. */
 static bool take_over(struct process *process, struct loaded *loaded,
                       struct diagnostics *diagnostics, struct changes *changes)
@@ -220,6 +240,7 @@ static bool take_over(struct process *process, struct loaded *loaded,
         load_free_config(loaded->config, &process->loaded);
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     }
+    reload_answers(process->server, loaded->config);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
     process->loaded = *loaded;
@@ -429,7 +450,11 @@ static bool start_server(struct process *process)
     for (size_t i = 0; i < config->nlisten; i++)
         listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
     struct server_options options = {
-        .listen = listen, .nlisten = config->nlisten, .workers = config->workers};
+        .listen = listen,
+        .nlisten = config->nlisten,
+        .workers = config->workers,
+        .answers = answers_of(config),
+    };
     struct error error;
     process->server = server_new(&options, process->publisher, &error);
     free(listen);

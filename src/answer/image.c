@@ -412,6 +412,6 @@ struct image *image_of_pool(const struct pool *pool, const struct selection *sel
     }
     struct image *image = build(&builder);
     image->servfail = !builder.nvariants;
-    image->fail_open = selection->fail_open;
+    image->fail_open = selection->fail_open && !image->servfail;
     return image;
 }

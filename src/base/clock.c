@@ -14,3 +14,10 @@ int64_t clock_now_ms(void)
 {
     return clock_now_us() / 1000;
 }
+
+uint32_t clock_unix_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint32_t)now.tv_sec;
+}

@@ -9,4 +9,8 @@
 int64_t clock_now_ms(void);
 int64_t clock_now_us(void);
 
+/* Unix time, which may step: for what is compared with other machines' clocks. To a few
+ * milliseconds, and so without reading a hardware counter. */
+uint32_t clock_unix_s(void);
+
 #endif

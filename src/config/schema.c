@@ -15,7 +15,8 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 enum {
     PATH_MAX_BYTES = 4095, /* PATH_MAX without its null */
     SOCKET_PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
-    USER_MAX_BYTES = 32, /* useradd(8) */
+    USER_MAX_BYTES = 32,      /* useradd(8) */
+    IDENTITY_MAX_BYTES = 255, /* one string of a TXT record */
 };
 
 const char *const check_kind_names[] = {
@@ -84,6 +85,11 @@ static const struct option server_rows[] = {
     {"control", OPTION_PATH,   FIELD(struct config, control), 1, SOCKET_PATH_MAX_BYTES, .fallback = "/run/evermx/control.sock"},
     {"user",    OPTION_TEXT,   FIELD(struct config, user), 1, USER_MAX_BYTES},
     {"probing", OPTION_CHOICE, FIELD(struct config, probing), .choices = switch_names, .fallback = "on"},
+    {"identity", OPTION_TEXT,  FIELD(struct config, identity), 0, IDENTITY_MAX_BYTES},
+    {"version", OPTION_CHOICE, FIELD(struct config, version), .choices = switch_names, .fallback = "on"},
+    {"udp-size", OPTION_NUMBER, FIELD(struct config, udp_size), 512, 4096, .fallback = "1232"},
+    {"cookies", OPTION_CHOICE, FIELD(struct config, cookies), .choices = switch_names, .fallback = "on"},
+    {"cookie-secrets", OPTION_PATH, .min = 1, .max = PATH_MAX_BYTES, .read = cookie_secrets_read},
 };
 
 static const struct option zone_rows[] = {

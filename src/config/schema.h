@@ -52,6 +52,7 @@ void *array_grow(struct arena *arena, void *array, size_t count, size_t size);
 void server_read(struct reader *reader, const struct tree_node *node, void *config);
 void listen_read(struct reader *reader, const struct tree_node *node, void *config);
 void zones_read(struct reader *reader, const struct tree_node *node, void *config);
+void cookie_secrets_read(struct reader *reader, const struct tree_node *node, void *config);
 void checks_read(struct reader *reader, const struct tree_node *node, void *config);
 void hosts_read(struct reader *reader, const struct tree_node *node, void *config);
 void host_checks_read(struct reader *reader, const struct tree_node *node, void *host);

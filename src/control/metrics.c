@@ -9,50 +9,29 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* ---- the responders' counters: a row each ---- */
+/* ---- the responders' counters, which name themselves ---- */
 
-static const struct number_row {
-    const char *family, *label, *value, *help;
-    size_t offset; /* of a uint64_t in struct server_numbers */
-} number_rows[] = {
-    {"evermx_dns_queries_total", "transport", "udp", "Packets received, by how they came.",
-     offsetof(struct server_numbers, udp_queries)},
-    {"evermx_dns_queries_total", "transport", "tcp", NULL,
-     offsetof(struct server_numbers, tcp_queries)},
-    {"evermx_dns_truncated_total", NULL, NULL,
-     "Answers that did not fit and went out empty, with TC.",
-     offsetof(struct server_numbers, truncated)},
-    {"evermx_dns_dropped_total", NULL, NULL,
-     "Packets that were not answered: shorter than a header, or answers themselves.",
-     offsetof(struct server_numbers, dropped)},
+struct responders {
+    struct exposition *out;
+    const char *transport;
 };
+
+static void add_number(void *context, const struct number_row *row)
+{
+    const struct responders *responders = context;
+    const struct exposition_label labels[] = {{"transport", responders->transport},
+                                              {row->label, row->value}};
+    exposition_add(responders->out, row->family, row->help, labels, row->label ? 2 : 1,
+                   (double)row->count);
+}
 
 static void add_numbers(struct exposition *out, const struct server_numbers *numbers)
 {
-    for (size_t i = 0; i < LENGTH(number_rows); i++) {
-        const struct number_row *row = &number_rows[i];
-        const struct exposition_label label = {row->label, row->value};
-        uint64_t count;
-        memcpy(&count, (const char *)numbers + row->offset, sizeof count);
-        exposition_add(out, row->family, row->help, &label, row->label != NULL, (double)count);
-    }
+    struct responders udp = {out, "udp"}, tcp = {out, "tcp"};
+    numbers_walk(&numbers->udp, add_number, &udp);
+    numbers_walk(&numbers->tcp, add_number, &tcp);
     exposition_add(out, "evermx_dns_tcp_connections", "TCP connections that are open now.", NULL, 0,
                    numbers->tcp_connections);
-}
-
-/* The rcodes that we give always, the others when they came. */
-static void add_rcodes(struct exposition *out, const struct server_numbers *numbers)
-{
-    static const char *const names[16] = {
-        "noerror", "formerr", "servfail", "nxdomain",  "notimp",  "refused", "yxdomain", "yxrrset",
-        "nxrrset", "notauth", "notzone",  "dsotypeni", "rcode12", "rcode13", "rcode14",  "rcode15",
-    };
-    for (size_t i = 0; i < LENGTH(names); i++) {
-        const struct exposition_label label = {"rcode", names[i]};
-        if (i <= 5 || numbers->rcodes[i])
-            exposition_add(out, "evermx_dns_answers_total", "Answers, by their response code.",
-                           &label, 1, (double)numbers->rcodes[i]);
-    }
 }
 
 /* ---- single numbers of the engine: a row and a function each ---- */
@@ -274,7 +253,6 @@ char *metrics_text(const struct metrics_sources *sources)
                    "Since the engine was last seen alive; it is at least every second.", NULL, 0,
                    (double)sources->heartbeat_age_ms / 1000);
     add_numbers(out, sources->numbers);
-    add_rcodes(out, sources->numbers);
     if (sources->status)
         add_status(out, sources->status);
     return exposition_finish(out);

@@ -118,20 +118,19 @@ static json_t *render_zone(const struct engine_zone *zone)
 
 static json_t *render_queries(const struct server_numbers *numbers)
 {
-    static const char *const names[16] = {
-        "noerror", "formerr", "servfail", "nxdomain",  "notimp",  "refused", "yxdomain", "yxrrset",
-        "nxrrset", "notauth", "notzone",  "dsotypeni", "rcode12", "rcode13", "rcode14",  "rcode15",
-    };
+    const struct responder_numbers *udp = &numbers->udp, *tcp = &numbers->tcp;
     json_t *json = json_object(), *rcodes = json_object();
-    json_object_set_new(json, "udp", integer(numbers->udp_queries));
-    json_object_set_new(json, "tcp", integer(numbers->tcp_queries));
-    json_object_set_new(json, "answers", integer(numbers->answers));
-    json_object_set_new(json, "truncated", integer(numbers->truncated));
-    json_object_set_new(json, "dropped", integer(numbers->dropped));
+    json_object_set_new(json, "udp", integer(udp->queries));
+    json_object_set_new(json, "tcp", integer(tcp->queries));
+    json_object_set_new(json, "answers", integer(udp->answers + tcp->answers));
+    json_object_set_new(json, "truncated", integer(udp->truncated + tcp->truncated));
+    json_object_set_new(json, "dropped", integer(udp->dropped + tcp->dropped));
     json_object_set_new(json, "tcp_connections", integer(numbers->tcp_connections));
-    for (size_t i = 0; i < 16; i++) /* those that we give always, the others when they came */
-        if (i <= 5 || numbers->rcodes[i])
-            json_object_set_new(rcodes, names[i], integer(numbers->rcodes[i]));
+    for (unsigned i = 0; i < RCODES; i++) { /* the usual ones always, the others when they came */
+        uint64_t count = udp->rcodes[i] + tcp->rcodes[i];
+        if (number_rcode_name(i) && (i <= RCODE_REFUSED || count))
+            json_object_set_new(rcodes, number_rcode_name(i), integer(count));
+    }
     json_object_set_new(json, "rcodes", rcodes);
     return json;
 }

@@ -33,6 +33,12 @@ static void fail(struct walk *walk, enum rcode rcode)
     walk->message->rcode = rcode;
 }
 
+static void explain(struct walk *walk, enum rcode rcode, enum explanation explanation)
+{
+    fail(walk, rcode);
+    walk->message->explanation = (uint8_t)explanation;
+}
+
 /* The owner of a record: the last `size` octets of the name asked for now, as a pointer where it
  * reaches. */
 static void write_owner(struct walk *walk, size_t size)
@@ -116,7 +122,6 @@ static uint16_t write_variant(struct walk *walk, const struct image *image, size
         write_rest(walk, image, &splices, rest, end);
         at = end;
     }
-    walk->message->fail_open |= image->fail_open;
     return (uint16_t)variant->count;
 }
 
@@ -222,8 +227,10 @@ static bool answer_from(struct walk *walk, const struct catalog_node *node)
     const struct catalog_entry *entry = catalog_entry_of(node, walk->rrtype);
     if (entry) {
         const struct image *image = entry_image(message->snapshot, entry);
+        if (image->fail_open)
+            message->explanation = EXPLAIN_FAIL_OPEN;
         if (image->servfail)
-            fail(walk, RCODE_SERVFAIL);
+            explain(walk, RCODE_SERVFAIL, EXPLAIN_ALL_DOWN);
         else
             message->answers += write_variant(walk, image, walk->name_size);
         return false;
@@ -244,7 +251,7 @@ static bool answer_from(struct walk *walk, const struct catalog_node *node)
 static bool step_existing(struct walk *walk, const struct catalog_node *node)
 {
     if (node->flags & NODE_FAILED)
-        fail(walk, RCODE_SERVFAIL);
+        explain(walk, RCODE_SERVFAIL, EXPLAIN_BAD_ZONE);
     else if (walk->rrtype == RRTYPE_DS && node->flags & NODE_CUT)
         return answer_from(walk, node);
     else if (node->cut)
@@ -261,7 +268,7 @@ static bool step_existing(struct walk *walk, const struct catalog_node *node)
 static bool step_missing(struct walk *walk, const struct catalog_node *encloser, bool known)
 {
     if (encloser->flags & NODE_FAILED) {
-        fail(walk, RCODE_SERVFAIL);
+        explain(walk, RCODE_SERVFAIL, EXPLAIN_BAD_ZONE);
     } else if (encloser->cut) {
         write_referral(walk, catalog_node_at(walk->catalog, encloser->cut));
     } else if (encloser->dname || encloser->flags & NODE_DNAME) {
@@ -299,14 +306,14 @@ static bool step(struct walk *walk)
     }
     if (!walk->message->answers) { /* the end of a chain may well be elsewhere */
         walk->message->authoritative = false;
-        fail(walk, RCODE_REFUSED);
+        explain(walk, RCODE_REFUSED, EXPLAIN_NOT_OURS);
     }
     return false;
 }
 
 void message_resolve(struct message *message)
 {
-    const struct query *query = message->query;
+    const struct query *query = &message->query;
     struct walk walk = {
         .message = message,
         .catalog = message->snapshot->catalog,

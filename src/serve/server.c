@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@ struct server {
     struct udp_worker **udp;
     size_t nudp;
     struct tcp_worker *tcp;
-    char identity[256];
+    struct settings *settings; /* all responders' */
+    char host_name[UINT8_MAX + 1];
+    uint8_t secret[1][SIPHASH_KEY_SIZE]; /* where the configuration has none */
 };
 
 static bool set_option(int socket, int level, int option, int value)
@@ -98,7 +101,7 @@ static bool add_udp(struct server *server, const struct server_endpoint *endpoin
         if (socket < 0)
             return false;
         server->udp[server->nudp++] =
-            udp_worker_new(socket, is_wildcard(&endpoint->address), publisher, server->identity);
+            udp_worker_new(socket, is_wildcard(&endpoint->address), publisher, server->settings);
     }
     return true;
 }
@@ -113,16 +116,34 @@ static bool add_tcp(struct server *server, const struct server_endpoint *endpoin
            error_set(error, "watching a TCP socket: %s", strerror(errno));
 }
 
+static struct settings *settings_of(const struct server *server,
+                                    const struct settings_options *answers)
+{
+    struct settings *settings = memory_alloc(sizeof *settings);
+    struct settings_options options = *answers;
+    if (!options.identity)
+        options.identity = server->host_name;
+    if (!options.nsecrets) {
+        options.secrets = server->secret;
+        options.nsecrets = 1;
+    }
+    settings_init(settings, &options);
+    return settings;
+}
+
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error)
 {
     struct server *server = memory_alloc(sizeof *server);
-    if (options->identity)
-        strncpy(server->identity, options->identity, sizeof server->identity - 1);
-    else
-        gethostname(server->identity, sizeof server->identity - 1);
+    gethostname(server->host_name, sizeof server->host_name - 1);
+    if (getrandom(server->secret, sizeof server->secret, 0) != sizeof server->secret) {
+        error_set(error, "drawing a secret for cookies: %s", strerror(errno));
+        free(server);
+        return NULL;
+    }
+    server->settings = settings_of(server, &options->answers);
     server->udp = memory_array(options->nlisten * options->workers, sizeof *server->udp);
-    server->tcp = tcp_worker_new(publisher, server->identity, options->tcp_idle_ms, error);
+    server->tcp = tcp_worker_new(publisher, server->settings, options->tcp_idle_ms, error);
     bool good = server->tcp != NULL;
     for (size_t i = 0; good && i < options->nlisten; i++)
         good = add_udp(server, &options->listen[i], options->workers, publisher, error) &&
@@ -149,28 +170,27 @@ void server_free(struct server *server)
         udp_worker_free(server->udp[i]);
     tcp_worker_free(server->tcp);
     free(server->udp);
+    free(server->settings);
     free(server);
 }
 
-static void add_numbers(const struct responder *responder, struct server_numbers *numbers)
+void server_configure(struct server *server, const struct settings_options *answers)
 {
-    numbers->answers += counter_read(&responder->answers);
-    numbers->truncated += counter_read(&responder->truncated);
-    numbers->dropped += counter_read(&responder->dropped);
-    for (unsigned i = 0; i < 16; i++)
-        numbers->rcodes[i] += counter_read(&responder->rcodes[i]);
+    struct settings *before = server->settings;
+    server->settings = settings_of(server, answers);
+    for (size_t i = 0; i < server->nudp; i++)
+        atomic_store_explicit(&udp_worker_responder(server->udp[i])->settings, server->settings,
+                              memory_order_release);
+    atomic_store_explicit(&tcp_worker_responder(server->tcp)->settings, server->settings,
+                          memory_order_release);
+    reader_free_later(before);
 }
 
 void server_numbers(const struct server *server, struct server_numbers *numbers)
 {
     memset(numbers, 0, sizeof *numbers);
-    for (size_t i = 0; i < server->nudp; i++) {
-        const struct responder *responder = udp_worker_responder(server->udp[i]);
-        numbers->udp_queries += counter_read(&responder->queries);
-        add_numbers(responder, numbers);
-    }
-    const struct responder *responder = tcp_worker_responder(server->tcp);
-    numbers->tcp_queries = counter_read(&responder->queries);
-    add_numbers(responder, numbers);
+    for (size_t i = 0; i < server->nudp; i++)
+        numbers_add(&numbers->udp, udp_worker_responder(server->udp[i]));
+    numbers_add(&numbers->tcp, tcp_worker_responder(server->tcp));
     numbers->tcp_connections = tcp_worker_connections(server->tcp);
 }

@@ -7,6 +7,8 @@
 #include "answer/snapshot.h"
 #include "base/address.h"
 #include "base/error.h"
+#include "serve/numbers.h"
+#include "serve/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,11 +21,13 @@ struct server_endpoint {
     uint16_t port;
 };
 
+/* In `answers` an identity of NULL is the host's name; without secrets cookies are made by one that
+ * the server has drawn at its start. */
 struct server_options {
     const struct server_endpoint *listen; /* each for UDP and TCP */
     size_t nlisten;
     unsigned workers;
-    const char *identity; /* of id.server CH TXT; NULL: the host's name */
+    struct settings_options answers;
     unsigned tcp_idle_ms; /* without a whole query for so long, a connection is closed; 0: 10 s */
 };
 
@@ -32,12 +36,13 @@ struct server_options {
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error);
 bool server_start(struct server *server, struct error *error);
+/* Other settings from now on; main's thread. */
+void server_configure(struct server *server, const struct settings_options *answers);
 /* Ends and joins the threads (queries already read are answered), closes the sockets. */
 void server_free(struct server *server);
 
 struct server_numbers {
-    uint64_t udp_queries, tcp_queries, answers, truncated, dropped;
-    uint64_t rcodes[16];
+    struct responder_numbers udp, tcp;
     unsigned tcp_connections;
 };
 /* Sums the threads' counters. Any thread. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The TCP responder (RFC 7766): queries may be pipelined and are answered in order; a connection
  * that brings no whole query for a while, or does not read its answers, is closed. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "serve/worker.h"
 #include "wire/message.h"
@@ -29,6 +30,8 @@ enum {
 
 struct connection {
     struct tcp_worker *worker;
+    struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
     struct event *readable, *writable;
     struct event *idle; /* single octets do not prolong it, only whole queries and answers do */
     TAILQ_ENTRY(connection) by_use;
@@ -50,6 +53,7 @@ struct tcp_worker {
     struct event_base *base;
     struct event *end; /* its pipe becomes readable when the worker is to end */
     int end_pipe[2];
+    unsigned idle_ms;
     struct timeval idle_time;
     struct listener *listeners;
     size_t nlisteners, listeners_capacity;
@@ -125,7 +129,7 @@ static ssize_t answer_queries(struct connection *connection, const uint8_t *byte
             break;
         uint8_t *answer = worker->out + worker->out_size;
         size_t answer_size =
-            respond(&worker->responder, publisher_current(worker->publisher), TRANSPORT_TCP,
+            respond(&worker->responder, publisher_current(worker->publisher), &connection->client,
                     bytes + at + LENGTH_SIZE, length, answer + LENGTH_SIZE);
         if (!answer_size) { /* no query at all: nothing good can follow */
             flush(connection);
@@ -161,6 +165,7 @@ static void keep_partial(struct connection *connection, const uint8_t *bytes, si
 static void take_input(struct connection *connection, size_t size)
 {
     struct tcp_worker *worker = connection->worker;
+    worker->responder.now_s = clock_unix_s();
     reader_online();
     ssize_t used = answer_queries(connection, worker->in, size);
     reader_offline();
@@ -224,7 +229,8 @@ static void on_idle(evutil_socket_t socket, short what, void *context)
     connection_close(context);
 }
 
-static void connection_new(struct tcp_worker *worker, int socket)
+static void connection_new(struct tcp_worker *worker, int socket,
+                           const struct sockaddr_storage *peer)
 {
     if (atomic_load(&worker->nconnections) >= CONNECTIONS_MAX)
         connection_close(TAILQ_FIRST(&worker->connections));
@@ -232,6 +238,10 @@ static void connection_new(struct tcp_worker *worker, int socket)
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct connection *connection = memory_alloc(sizeof *connection);
     connection->worker = worker;
+    connection->peer = *peer;
+    connection->client =
+        (struct dns_client){.transport = TRANSPORT_TCP, .tcp_idle_ms = worker->idle_ms};
+    worker_client_locate(&connection->client, peer->ss_family, &connection->peer);
     connection->readable =
         event_new(worker->base, socket, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writable =
@@ -252,9 +262,12 @@ static void on_connect(evutil_socket_t socket, short what, void *context)
     (void)what;
     struct tcp_worker *worker = context;
     for (unsigned i = 0; i < 64; i++) { /* then others have their turn */
-        int accepted = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof peer;
+        int accepted =
+            accept4(socket, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0)
-            connection_new(worker, accepted);
+            connection_new(worker, accepted, &peer);
         else if ((errno == EMFILE || errno == ENFILE) && !TAILQ_EMPTY(&worker->connections))
             connection_close(TAILQ_FIRST(&worker->connections));
         else if (errno != EINTR && errno != ECONNABORTED)
@@ -270,13 +283,14 @@ static void on_end(evutil_socket_t socket, short what, void *context)
     event_base_loopbreak(worker->base);
 }
 
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct settings *settings,
                                   unsigned idle_ms, struct error *error)
 {
     struct tcp_worker *worker = memory_alloc(sizeof *worker);
-    worker_responder_init(&worker->responder, identity);
+    worker_responder_init(&worker->responder, settings);
     worker->publisher = publisher;
     idle_ms = idle_ms ? idle_ms : IDLE_MS;
+    worker->idle_ms = idle_ms;
     worker->idle_time.tv_sec = idle_ms / 1000;
     worker->idle_time.tv_usec = (int)(idle_ms % 1000) * 1000;
     worker->end_pipe[0] = worker->end_pipe[1] = -1;
@@ -343,7 +357,7 @@ void tcp_worker_free(struct tcp_worker *worker)
     free(worker);
 }
 
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker)
+struct responder *tcp_worker_responder(struct tcp_worker *worker)
 {
     return &worker->responder;
 }

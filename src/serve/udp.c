@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP responders: a batch of queries in by recvmmsg, their answers out by sendmmsg. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "serve/worker.h"
 
@@ -22,6 +23,7 @@ enum {
  * said and what we say. */
 struct slot {
     struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
     uint8_t control[CONTROL_SIZE] __attribute__((aligned(8)));
     uint8_t query[QUERY_MAX];
     uint8_t answer[UDP_ANSWER_MAX];
@@ -41,15 +43,20 @@ struct udp_worker {
 };
 
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity)
+                                  const struct settings *settings)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
-    worker_responder_init(&worker->responder, identity);
+    int family = AF_INET;
+    socklen_t size = sizeof family;
+    worker_responder_init(&worker->responder, settings);
     worker->publisher = publisher;
     worker->socket = socket;
     worker->wildcard = wildcard;
+    getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
     for (unsigned i = 0; i < BATCH; i++) {
         struct slot *slot = &worker->slots[i];
+        slot->client.transport = TRANSPORT_UDP;
+        worker_client_locate(&slot->client, family, &slot->peer);
         slot->query_room = (struct iovec){slot->query, sizeof slot->query};
         slot->answer_room = (struct iovec){slot->answer, 0};
     }
@@ -91,6 +98,7 @@ static void free_interface(struct msghdr *query)
 static unsigned answer_batch(struct udp_worker *worker, unsigned count)
 {
     unsigned answers = 0;
+    worker->responder.now_s = clock_unix_s();
     reader_online();
     for (unsigned i = 0; i < count; i++) {
         const struct mmsghdr *query = &worker->queries[i];
@@ -98,7 +106,7 @@ static unsigned answer_batch(struct udp_worker *worker, unsigned count)
         if (query->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
         size_t size = respond(&worker->responder, publisher_current(worker->publisher),
-                              TRANSPORT_UDP, slot->query, query->msg_len, slot->answer);
+                              &slot->client, slot->query, query->msg_len, slot->answer);
         if (!size)
             continue;
         slot->answer_room.iov_len = size;
@@ -164,7 +172,7 @@ void udp_worker_free(struct udp_worker *worker)
     free(worker);
 }
 
-const struct responder *udp_worker_responder(const struct udp_worker *worker)
+struct responder *udp_worker_responder(struct udp_worker *worker)
 {
     return &worker->responder;
 }

@@ -9,9 +9,13 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 /* What both kinds of workers begin with. */
-void worker_responder_init(struct responder *responder, const char *identity);
+void worker_responder_init(struct responder *responder, const struct settings *settings);
+/* Points the client to the address in a socket's name, where that may still be filled in. */
+void worker_client_locate(struct dns_client *client, int family,
+                          const struct sockaddr_storage *name);
 bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
                          struct error *error);
 
@@ -20,21 +24,21 @@ struct udp_worker;
 
 /* Owns the socket from then on. */
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity);
+                                  const struct settings *settings);
 bool udp_worker_start(struct udp_worker *worker, struct error *error);
 void udp_worker_free(struct udp_worker *worker); /* ends and joins */
-const struct responder *udp_worker_responder(const struct udp_worker *worker);
+struct responder *udp_worker_responder(struct udp_worker *worker);
 
 /* The TCP responder: all listening sockets, all connections, one thread. */
 struct tcp_worker;
 
 /* NULL with the error. */
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct settings *settings,
                                   unsigned idle_ms, struct error *error);
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker);
+struct responder *tcp_worker_responder(struct tcp_worker *worker);
 unsigned tcp_worker_connections(const struct tcp_worker *worker);
 
 #endif

@@ -3,6 +3,7 @@
  * numbers in it. */
 #include "control/exposition.h"
 #include "control/metrics.h"
+#include "serve/cookie.h"
 #include "support/control_fixture.h"
 
 #include <ctype.h>
@@ -254,28 +255,39 @@ static void test_numbers_of_everything(void **state)
                                          .nzones = 3,
                                          .sessions = 2,
                                          .late_max_ms = 1250};
-    const struct server_numbers numbers = {.udp_queries = 1000,
-                                           .tcp_queries = 20,
-                                           .answers = 1015,
-                                           .truncated = 3,
-                                           .dropped = 5,
-                                           .tcp_connections = 4,
-                                           .rcodes = {[0] = 900, [3] = 110, [9] = 5}};
+    const struct server_numbers numbers = {
+        .udp = {.types = {[15] = 700, [TYPE_SLOT_NONE] = 300},
+                .rcodes = {[0] = 900, [3] = 100, [6] = 5},
+                .edns = 800,
+                .truncated = 3,
+                .malformed = 2,
+                .dropped = 5,
+                .cookies = {[COOKIE_CLIENT] = 40, [COOKIE_GOOD] = 30, [COOKIE_BAD] = 1}},
+        .tcp = {.types = {[15] = 20}, .rcodes = {[0] = 20}},
+        .tcp_connections = 4};
     const struct metrics_sources sources = {&status, &numbers, 1 << 20, 750};
     static const struct sample expected[] = {
         {"evermx_info{version=\"" EVERMX_VERSION "\"}", 1},
         {"process_resident_memory_bytes", 1 << 20},
         {"evermx_engine_answers", 1},
         {"evermx_engine_heartbeat_age_seconds", 0.75},
-        {"evermx_dns_queries_total{transport=\"udp\"}", 1000},
-        {"evermx_dns_queries_total{transport=\"tcp\"}", 20},
-        {"evermx_dns_truncated_total", 3},
-        {"evermx_dns_dropped_total", 5},
+        {"evermx_dns_queries_total{transport=\"udp\",type=\"MX\"}", 700},
+        {"evermx_dns_queries_total{transport=\"udp\",type=\"none\"}", 300},
+        {"evermx_dns_queries_total{transport=\"tcp\",type=\"MX\"}", 20},
+        {"evermx_dns_answers_total{transport=\"udp\",rcode=\"noerror\"}", 900},
+        {"evermx_dns_answers_total{transport=\"udp\",rcode=\"nxdomain\"}", 100},
+        {"evermx_dns_answers_total{transport=\"udp\",rcode=\"yxdomain\"}", 5},
+        {"evermx_dns_answers_total{transport=\"tcp\",rcode=\"noerror\"}", 20},
+        {"evermx_dns_answers_total{transport=\"tcp\",rcode=\"servfail\"}", 0},
+        {"evermx_dns_edns_queries_total{transport=\"udp\"}", 800},
+        {"evermx_dns_truncated_total{transport=\"udp\"}", 3},
+        {"evermx_dns_malformed_total{transport=\"udp\"}", 2},
+        {"evermx_dns_dropped_total{transport=\"udp\"}", 5},
+        {"evermx_dns_dropped_total{transport=\"tcp\"}", 0},
+        {"evermx_dns_cookies_total{transport=\"udp\",kind=\"client\"}", 40},
+        {"evermx_dns_cookies_total{transport=\"udp\",kind=\"good\"}", 30},
+        {"evermx_dns_cookies_total{transport=\"udp\",kind=\"bad\"}", 1},
         {"evermx_dns_tcp_connections", 4},
-        {"evermx_dns_answers_total{rcode=\"noerror\"}", 900},
-        {"evermx_dns_answers_total{rcode=\"servfail\"}", 0},
-        {"evermx_dns_answers_total{rcode=\"nxdomain\"}", 110},
-        {"evermx_dns_answers_total{rcode=\"notauth\"}", 5},
         {"evermx_uptime_seconds", 60},
         {"evermx_snapshot_generation", 7},
         {"evermx_snapshot_age_seconds", 2.5},
@@ -311,21 +323,21 @@ static void test_numbers_of_everything(void **state)
                  "evermx_target_up{host=\"mx1.test\",address=\"127.0.0.2\",port=\"25\","
                  "check=\"smtp\"}",
                  0);
-    /* no other than these, less those of the targets: 3 more by up and probes, none by rtt; and the
-     * four rcodes that are always told */
-    assert_int_equal(parsed->nsamples, count + 3 * 4 + 3);
+    /* no others than these and: of the other 3 targets up and probes, but no rtt; 8 more rcodes
+     * that are always told, and of TCP edns, truncated, malformed and the cookies */
+    assert_int_equal(parsed->nsamples, count + 3 * 4 + 8 + 6);
     parsed_free(parsed);
 }
 
 static void test_stuck_engine(void **state)
 {
-    const struct server_numbers numbers = {.udp_queries = 7};
+    const struct server_numbers numbers = {.udp = {.truncated = 7}};
     const struct metrics_sources sources = {NULL, &numbers, 0, 9000};
     (void)state;
     struct parsed *parsed = parse_sources(&sources);
     assert_value(parsed, "evermx_engine_answers", 0);
     assert_value(parsed, "evermx_engine_heartbeat_age_seconds", 9);
-    assert_value(parsed, "evermx_dns_queries_total{transport=\"udp\"}", 7);
+    assert_value(parsed, "evermx_dns_truncated_total{transport=\"udp\"}", 7);
     assert_value(parsed, "evermx_targets{verdict=\"up\"}", -1); /* nothing is said */
     assert_value(parsed, "process_resident_memory_bytes", -1);  /* unknown is not 0 */
     parsed_free(parsed);
@@ -334,7 +346,7 @@ static void test_stuck_engine(void **state)
 static void test_too_many_targets_are_summed(void **state)
 {
     const size_t count = METRICS_TARGETS_MAX + 1;
-    const struct server_numbers numbers = {0};
+    const struct server_numbers numbers = {.tcp_connections = 0};
     struct engine_target *targets = calloc(count, sizeof *targets);
     (void)state;
     for (size_t i = 0; i < count; i++)

@@ -38,8 +38,10 @@ static bool start(struct running *running, const char *const *addresses, unsigne
                   struct error *error)
 {
     struct server_endpoint listen[4];
-    struct server_options options = {
-        .listen = listen, .workers = workers, .identity = "here", .tcp_idle_ms = IDLE_MS};
+    struct server_options options = {.listen = listen,
+                                     .workers = workers,
+                                     .answers = {.identity = "here"},
+                                     .tcp_idle_ms = IDLE_MS};
     for (; addresses[options.nlisten]; options.nlisten++) {
         assert_true(address_parse(addresses[options.nlisten], &listen[options.nlisten].address));
         listen[options.nlisten].port = running->port;
@@ -134,8 +136,8 @@ static void udp(void **state)
     }
     struct server_numbers numbers;
     server_numbers(running->server, &numbers);
-    assert_int_equal(numbers.udp_queries, 100);
-    assert_int_equal(numbers.rcodes[0], 100);
+    assert_int_equal(numbers.udp.queries, 100);
+    assert_int_equal(numbers.udp.rcodes[0], 100);
 }
 
 static void tcp_pipelined(void **state)

@@ -188,6 +188,8 @@ static void log_changes(const struct changes *changes)
                changes->targets.removed);
 }
 
+_Static_assert((int)COOKIE_SECRETS_LIMIT <= (int)COOKIE_SECRETS_MAX, "all that are read are kept");
+
 /* What answers carry beside the zones' records. */
 static struct settings_options answers_of(const struct config *config)
 {
@@ -422,21 +424,45 @@ static bool drop_privileges(const char *user)
     return true;
 }
 
+/* The caller frees exempt. */
+static struct rate_options rate_options(const struct config_rate *rate)
+{
+    struct rate_network *exempt = memory_array(rate->nexempt, sizeof *exempt);
+    for (size_t i = 0; i < rate->nexempt; i++)
+        exempt[i] = (struct rate_network){rate->exempt[i].address, rate->exempt[i].bits};
+    return (struct rate_options){
+        .limits = {[RATE_ANSWERS] = rate->answers,
+                   [RATE_NEGATIVES] = rate->negatives,
+                   [RATE_ERRORS] = rate->errors},
+        .slip = rate->slip,
+        .ipv4_bits = rate->ipv4_prefix,
+        .ipv6_bits = rate->ipv6_prefix,
+        .exempt = exempt,
+        .nexempt = rate->nexempt,
+    };
+}
+
 static bool start_server(struct process *process)
 {
     const struct config *config = process->started;
     struct server_endpoint *listen = memory_array(config->nlisten, sizeof *listen);
     for (size_t i = 0; i < config->nlisten; i++)
         listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
+    struct rate_options rate = rate_options(&config->rate);
     struct server_options options = {
         .listen = listen,
         .nlisten = config->nlisten,
         .workers = config->workers,
+        .rate = config->rate.on ? &rate : NULL,
+        .tcp_idle_ms = config->tcp_idle_ms,
+        .tcp_connections = config->tcp_connections,
+        .tcp_per_client = config->tcp_per_client,
         .answers = answers_of(config),
     };
     struct error error;
     process->server = server_new(&options, process->publisher, &error);
     free(listen);
+    free((void *)rate.exempt);
     if (!process->server)
         log_error("%s", error.text);
     return process->server;

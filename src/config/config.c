@@ -32,6 +32,7 @@ struct config *config_new(void)
     config->arena = arena;
     options_default(&section_server, config);
     config->workers = workers_default();
+    rate_default(config);
     for (int i = 0; i < CHECK_KINDS; i++) {
         config->checks = array_grow(arena, config->checks, config->nchecks, sizeof *config->checks);
         check_init(&config->checks[config->nchecks++], check_kind_names[i], (enum check_kind)i);

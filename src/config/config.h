@@ -114,6 +114,20 @@ struct config_zone {
     struct config_place place;
 };
 
+struct config_network {
+    struct address address;
+    uint8_t bits;
+};
+
+/* Response-rate limiting; limits are answers a second, 0: none. */
+struct config_rate {
+    bool on;
+    unsigned answers, negatives, errors;
+    unsigned slip;
+    uint8_t ipv4_prefix, ipv6_prefix;
+    const struct config_network *exempt;
+    size_t nexempt;
+};
 enum { COOKIE_SECRET_SIZE = 16, COOKIE_SECRETS_LIMIT = 8 };
 
 struct config_endpoint {
@@ -126,7 +140,11 @@ struct config {
     const char *file; /* NULL: none */
     struct config_endpoint *listen;
     size_t nlisten;
-    unsigned workers;    /* UDP responders */
+    unsigned workers; /* UDP responders */
+    struct config_rate rate;
+    unsigned tcp_connections;
+    unsigned tcp_per_client;
+    unsigned tcp_idle_ms;
     const char *control; /* path of the control socket */
     const char *user;    /* NULL: stay */
     bool probing;

@@ -261,6 +261,14 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
     return json;
 }
 
+json_t *render_metrics(const char *content_type, const char *text)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "content_type", text_or_null(content_type));
+    json_object_set_new(json, "text", text_or_null(text));
+    return json;
+}
+
 json_t *render_stopping(void)
 {
     json_t *json = json_object();

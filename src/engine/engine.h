@@ -76,7 +76,9 @@ struct engine_zone {
 struct engine_status {
     struct arena *arena;
     int64_t now_ms, started_ms;
-    uint64_t serial; /* of the snapshot */
+    uint64_t serial;      /* of the snapshot */
+    int64_t published_ms; /* when it was */
+    uint64_t model_bytes, catalog_bytes;
     struct engine_target *targets;
     size_t ntargets;
     struct engine_pool *pools;

@@ -117,6 +117,8 @@ static const char *end_text(struct work *work, const struct trace *trace)
                                              : "");
     case TRACE_ANY:
         return "ANY: one HINFO record (RFC 8482)";
+    case TRACE_MADE:
+        return "that CNAME, which a DNAME makes, is the answer";
     case TRACE_NODATA:
         return "no such type (NODATA)";
     case TRACE_NXDOMAIN:

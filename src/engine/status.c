@@ -71,6 +71,9 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     struct arena *arena = status->arena;
     status->now_ms = now_ms;
     status->serial = publisher_serial(core->publisher);
+    status->published_ms = core->published_ms;
+    status->model_bytes = model_bytes(model);
+    status->catalog_bytes = catalog_bytes(publisher_current(core->publisher)->catalog);
     fill_targets(core, status);
     status->npools = model->npools;
     status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);

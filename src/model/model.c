@@ -125,3 +125,11 @@ void model_free(struct model *model)
         store_release(model->stores[i]);
     arena_free(model->arena); /* holds the model itself */
 }
+
+size_t model_bytes(const struct model *model)
+{
+    size_t bytes = arena_bytes(model->arena);
+    for (size_t i = 0; i < model->nstores; i++)
+        bytes += arena_bytes(model->stores[i]->arena);
+    return bytes;
+}

@@ -188,6 +188,9 @@ struct model *model_build(const struct config *config, const struct model *previ
                           struct diagnostics *diagnostics);
 void model_free(struct model *model);
 
+/* Memory of all that it holds, with the zones that it shares with other models. */
+size_t model_bytes(const struct model *model);
+
 /* The zone that answers for a name (the longest match; a template for its domains and all below
  * them), and there the node itself; NULL if none. In a template, names may end in a domain or in
  * the marker. */

@@ -12,6 +12,7 @@ struct walk {
     const struct model *model;
     uint16_t rrtype;
     struct trace *trace;
+    uint8_t visited[TRACE_STEPS_MAX][NAME_MAX_SIZE]; /* before each step */
 };
 
 /* Each returns whether the walk goes on, at another name. */
@@ -23,18 +24,17 @@ static bool end(struct walk *walk, enum trace_end how, const struct node *node)
     return false;
 }
 
-/* In templates, one record leads each domain elsewhere: only their number shows a loop. */
+/* Goes on at another name, unless it was walked before. */
 static bool follow(struct walk *walk, const struct rrset *rrset, const uint8_t *name)
 {
     struct trace *trace = walk->trace;
-    if (trace->nsteps == TRACE_STEPS_MAX)
-        return end(walk, TRACE_LOOP, NULL);
-    for (size_t i = 0; i < trace->nsteps && trace->zone->domains == NULL; i++)
-        if (trace->steps[i] == rrset && rrset->rrtype == RRTYPE_CNAME)
-            return end(walk, TRACE_LOOP, NULL);
+    bool again = false;
+    memcpy(walk->visited[trace->nsteps], trace->name, name_size(trace->name));
     trace->steps[trace->nsteps++] = rrset;
     name_lower(name, trace->name);
-    return true;
+    for (size_t i = 0; i < trace->nsteps; i++)
+        again |= name_equal(walk->visited[i], trace->name);
+    return (!again && trace->nsteps < TRACE_STEPS_MAX) || end(walk, TRACE_LOOP, NULL);
 }
 
 static bool follow_dname(struct walk *walk, const struct node *owner)
@@ -42,16 +42,20 @@ static bool follow_dname(struct walk *walk, const struct node *owner)
     uint8_t name[NAME_MAX_SIZE];
     if (zone_substitute(walk->trace->zone, owner, walk->trace->name, name) == 0)
         return end(walk, TRACE_TOO_LONG, owner);
-    return follow(walk, node_rrset(owner, RRTYPE_DNAME), name);
+    bool on = follow(walk, node_rrset(owner, RRTYPE_DNAME), name);
+    bool made = walk->rrtype == RRTYPE_CNAME || walk->rrtype == RRTYPE_ANY;
+    return on && (!made || end(walk, TRACE_MADE, owner));
 }
 
 static bool answer_from(struct walk *walk, const struct node *node)
 {
+    const struct rrset *cname = node_rrset(node, RRTYPE_CNAME);
     walk->trace->rrset = node_rrset(node, walk->rrtype);
+    if (cname && walk->rrtype == RRTYPE_ANY)
+        walk->trace->rrset = cname;
     if (walk->trace->rrset)
         return end(walk, TRACE_RRSET, node);
-    const struct rrset *cname = node_rrset(node, RRTYPE_CNAME);
-    if (cname && walk->rrtype != RRTYPE_ANY) {
+    if (cname) {
         uint8_t name[NAME_MAX_SIZE];
         trace_name(walk->trace, cname->records[0].bytes, name);
         return follow(walk, cname, name);
@@ -88,6 +92,8 @@ static bool step_missing(struct walk *walk, const struct node *encloser)
         return end(walk, TRACE_REFERRAL, encloser->cut);
     if (encloser->dname || node_rrset(encloser, RRTYPE_DNAME))
         return follow_dname(walk, encloser->dname ? encloser->dname : encloser);
+    if (model_zone(walk->model, walk->trace->name) != walk->trace->zone)
+        return end(walk, TRACE_NODATA, NULL); /* DS of a zone of ours, unknown to the one above */
     walk->trace->wildcard = encloser->wildcard;
     return encloser->wildcard ? answer_from(walk, encloser->wildcard)
                               : end(walk, TRACE_NXDOMAIN, NULL);

@@ -14,6 +14,7 @@
 enum trace_end {
     TRACE_RRSET,
     TRACE_ANY,      /* answered by one HINFO (RFC 8482) */
+    TRACE_MADE,     /* a CNAME or ANY was asked for: the CNAME that a DNAME makes (RFC 6672) */
     TRACE_NODATA,   /* the name is there, the type is not */
     TRACE_NXDOMAIN, /* neither */
     TRACE_REFERRAL, /* delegated: node is the cut */
@@ -23,7 +24,8 @@ enum trace_end {
     TRACE_TOO_LONG, /* a DNAME makes a name of more than 255 octets */
 };
 
-enum { TRACE_STEPS_MAX = 16 };
+/* As many as a responder follows, and the one at which it ends. */
+enum { TRACE_STEPS_MAX = 17 };
 
 struct trace {
     enum trace_end end;

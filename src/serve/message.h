@@ -47,6 +47,7 @@ struct message {
     uint16_t answers, authorities, additionals;
     uint16_t rcode; /* enum rcode */
     bool authoritative;
+    uint16_t covered;    /* offset of the name whose wildcard answers the question; 0: none does */
     bool settled;        /* by parsing alone: there is nothing to look up */
     uint8_t explanation; /* enum explanation */
     uint8_t wanted;      /* enum message_option */

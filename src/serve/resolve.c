@@ -278,6 +278,9 @@ static bool step_missing(struct walk *walk, const struct catalog_node *encloser,
     } else if (known) {
         write_negative(walk, encloser->zone, RCODE_NOERROR);
     } else if (encloser->wildcard) {
+        if (walk->offset == QUESTION_OFFSET)
+            walk->message->covered =
+                (uint16_t)(QUESTION_OFFSET + walk->name_size - encloser->name_size - walk->extra);
         return answer_from(walk, catalog_node_at(walk->catalog, encloser->wildcard));
     } else {
         write_negative(walk, encloser->zone, RCODE_NXDOMAIN);

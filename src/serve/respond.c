@@ -94,6 +94,7 @@ parse(struct responder *responder, struct message *message, const struct dns_cli
     message->rcode = RCODE_NOERROR;
     message->authoritative = message->settled = false;
     message->explanation = EXPLAIN_NOTHING;
+    message->covered = 0;
     message->wanted = 0;
     message->cookie = COOKIE_NONE;
     message->writer = (struct writer){
@@ -127,7 +128,7 @@ static inline __attribute__((always_inline)) bool answer_directly(struct message
     if (!entry)
         return false;
     const struct image *image = entry_image(snapshot, entry);
-    if (image->servfail | image->fail_open || image->splices)
+    if (image->servfail | image->fail_open | (image->splices != 0))
         return false;
     const struct image_variant *variant = image_pick(image, message->random);
     writer_bytes(&message->writer, image_bytes(image, variant), variant->size);

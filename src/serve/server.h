@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "serve/numbers.h"
+#include "serve/rate.h"
 #include "serve/settings.h"
 
 #include <stdbool.h>
@@ -28,7 +29,10 @@ struct server_options {
     size_t nlisten;
     unsigned workers;
     struct settings_options answers;
-    unsigned tcp_idle_ms; /* without a whole query for so long, a connection is closed; 0: 10 s */
+    const struct rate_options *rate; /* by UDP; NULL: no limits */
+    unsigned tcp_idle_ms;     /* how long a connection may rest, or keep us waiting; 0: 10 s */
+    unsigned tcp_connections; /* at once; fewer where descriptors are short; 0: 1024 */
+    unsigned tcp_per_client;  /* of them, from an IPv4 address or an IPv6 /64; 0: 128 */
 };
 
 /* Binds all sockets (before privileges are dropped). NULL with the error of the first that fails.
@@ -43,7 +47,12 @@ void server_free(struct server *server);
 
 struct server_numbers {
     struct responder_numbers udp, tcp;
-    unsigned tcp_connections;
+    uint64_t rate_slipped, rate_dropped; /* too many for their client: sent empty with TC, or not */
+    unsigned tcp_connections;            /* now */
+    uint64_t tcp_accepted;
+    uint64_t tcp_refused;   /* the client had too many, all of them at work */
+    uint64_t tcp_displaced; /* closed to make room for others */
+    uint64_t tcp_expired;   /* closed as they kept us waiting */
 };
 /* Sums the threads' counters. Any thread. */
 void server_numbers(const struct server *server, struct server_numbers *numbers);

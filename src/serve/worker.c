@@ -5,12 +5,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-void worker_responder_init(struct responder *responder, const struct settings *settings)
+uint64_t worker_seed(void)
 {
     uint64_t seed = 0;
     ssize_t got = getrandom(&seed, sizeof seed, 0);
     (void)got; /* any seed will do */
-    responder_init(responder, settings, seed);
+    return seed;
+}
+
+void worker_responder_init(struct responder *responder, const struct settings *settings)
+{
+    responder_init(responder, settings, worker_seed());
 }
 
 void worker_client_locate(struct dns_client *client, int family,
@@ -22,9 +27,12 @@ void worker_client_locate(struct dns_client *client, int family,
                           : (const uint8_t *)&((const struct sockaddr_in *)name)->sin_addr;
 }
 
-bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
+bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *name,
                          struct error *error)
 {
     int failure = pthread_create(thread, NULL, run, worker);
-    return failure == 0 || error_set(error, "starting %s: %s", what, strerror(failure));
+    if (failure)
+        return error_set(error, "starting a thread (%s): %s", name, strerror(failure));
+    pthread_setname_np(*thread, name);
+    return true;
 }

@@ -288,6 +288,12 @@ static void print_reload(bool coloured, const json_t *answer)
            integer_of(targets, "added"), integer_of(targets, "removed"));
 }
 
+static void print_metrics(bool coloured, const json_t *answer)
+{
+    (void)coloured;
+    fputs(text_of(answer, "text"), stdout);
+}
+
 static void print_stopping(bool coloured, const json_t *answer)
 {
     (void)coloured;
@@ -299,33 +305,42 @@ static const struct command {
     const char *word;
     size_t least, most; /* words behind it */
     void (*print)(bool coloured, const json_t *answer);
+    bool verbatim; /* of several lines, and printable already */
 } commands[] = {
-    {"status", 0, 0, print_status}, {"explain", 1, 2, print_explanation},
-    {"drain", 1, 1, print_forced},  {"undrain", 1, 1, print_forced},
-    {"force", 2, 2, print_forced},  {"reload", 0, 0, print_reload},
-    {"stop", 0, 0, print_stopping},
+    {"status", 0, 0, print_status, false},  {"explain", 1, 2, print_explanation, false},
+    {"drain", 1, 1, print_forced, false},   {"undrain", 1, 1, print_forced, false},
+    {"force", 2, 2, print_forced, false},   {"reload", 0, 0, print_reload, false},
+    {"metrics", 0, 0, print_metrics, true}, {"stop", 0, 0, print_stopping, false},
 };
 
-enum print_known print_knows(const char *word, size_t arguments)
+static const struct command *find_command(const char *word)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].word, word) == 0)
-            return arguments >= commands[i].least && arguments <= commands[i].most
-                       ? PRINT_KNOWN
-                       : PRINT_WRONG_COUNT;
-    return PRINT_UNKNOWN;
+            return &commands[i];
+    return NULL;
+}
+
+enum print_known print_knows(const char *word, size_t arguments)
+{
+    const struct command *command = find_command(word);
+    if (!command)
+        return PRINT_UNKNOWN;
+    return arguments >= command->least && arguments <= command->most ? PRINT_KNOWN
+                                                                     : PRINT_WRONG_COUNT;
 }
 
 bool print_answer(const char *word, bool coloured, json_t *answer)
 {
-    text_make_printable(answer);
-    if (is_text(answer, "error")) {
+    const struct command *command = find_command(word);
+    bool is_error = is_text(answer, "error");
+    if (is_error || !command->verbatim)
+        text_make_printable(answer);
+    if (is_error) {
         print_diagnostics(answer, stderr);
         fprintf(stderr, "evermxctl: %s\n", text_of(answer, "error"));
         return false;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(commands[i].word, word) == 0)
-            commands[i].print(coloured, answer);
+    command->print(coloured, answer);
     return true;
 }

@@ -36,48 +36,53 @@ static void tell_zones(const struct load_source *source, const struct model *pre
     config_free(config);
 }
 
-/* The identity is taken before the file is opened: a file that changes meanwhile is read again the
- * next time, and never taken for one that was not read. */
-static struct file_identity identify(const char *file)
+/* now_ns is before the file was opened: one that changed since counts as changed the next time. */
+static struct file_identity identify(const char *file, int64_t now_ns)
 {
     struct stat status;
-    int64_t now_ns = file_clock_ns();
     if (!file || stat(file, &status) < 0)
         return (struct file_identity){.settled = false};
     return file_identity(&status, now_ns);
 }
 
-static bool is_config_same(const struct load_source *source, const struct loaded *before,
-                           const struct loaded *loaded)
+static bool is_unchanged(const char *file, const struct file_identity *before,
+                         const struct file_identity *now)
 {
-    if (!source->config)
-        return true;
-    return file_is_same(&before->file, &loaded->file) &&
-           (!before->config->cookie_secrets_file ||
-            file_is_same(&before->secrets, &loaded->secrets));
+    return !file || file_is_same(before, now);
 }
 
 /* NULL: it is wrong. */
-static struct config *read_config(const struct load_source *source, const struct loaded *before,
-                                  struct loaded *loaded, struct diagnostics *diagnostics)
+static struct config *parse_config(const struct load_source *source,
+                                   struct diagnostics *diagnostics)
 {
-    loaded->file = identify(source->config);
-    if (before && before->config) {
-        loaded->secrets = identify(before->config->cookie_secrets_file);
-        if (is_config_same(source, before, loaded))
-            return before->config;
-    }
     struct config *config =
         source->config ? config_load(source->config, diagnostics) : config_new();
     if (!config)
         return NULL;
-    loaded->secrets = identify(config->cookie_secrets_file);
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(config, source->zones[i]);
     for (size_t i = 0; i < source->nlisten; i++)
         config_add_listen(config, &source->listen[i].address, source->listen[i].port);
     if (source->control)
         config->control = source->control;
+    return config;
+}
+
+/* That of before, or a new one. */
+static struct config *read_config(const struct load_source *source, const struct loaded *before,
+                                  struct loaded *loaded, struct diagnostics *diagnostics)
+{
+    int64_t now_ns = file_clock_ns();
+    struct config *config = before ? before->config : NULL;
+    loaded->file = identify(source->config, now_ns);
+    if (config)
+        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
+    if (config && is_unchanged(source->config, &before->file, &loaded->file) &&
+        is_unchanged(config->cookie_secrets_file, &before->secrets, &loaded->secrets))
+        return config;
+    config = parse_config(source, diagnostics);
+    if (config)
+        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
     return config;
 }
 

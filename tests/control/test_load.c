@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -133,6 +134,31 @@ static void test_configuration(void **state)
     drop(place, &loaded);
 }
 
+/* So does the file of secrets that it names. */
+static void test_secrets(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    char text[1000], path[128];
+    folder_path(place->folder, "secrets", path, sizeof path);
+    folder_write(place->folder, "secrets", "00112233445566778899aabbccddeeff\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    snprintf(text, sizeof text,
+             "server: {listen: [\"127.0.0.1@20101\"], cookie-secrets: secrets}\nzones: [a.zone]\n");
+    folder_write(place->folder, "evermx.yaml", text);
+    settle();
+    assert_true(load_again(place, &loaded));
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_true(load_is_same(&loaded, &next));
+    model_free(next.model);
+    folder_write(place->folder, "secrets", "ff112233445566778899aabbccddeeff\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_false(load_is_same(&loaded, &next));
+    assert_int_equal(next.config->cookie_secrets[0][0], 0xff);
+    drop(place, &next);
+    drop(place, &loaded);
+}
+
 /* Errors of a bad configuration and of the zones that it names are told at once; what is served is
  * left as it is. */
 static void test_bad_configuration(void **state)
@@ -182,8 +208,8 @@ static void test_command_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_changed),   TEST(test_each_file),    TEST(test_configuration),
-        TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
+        TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,13 +27,22 @@ UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/
 E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
 PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
 TOOLS    := $(BUILD)/mailhost $(BUILD)/demo
+# tests/fuzz: a target is a file and a folder of stored inputs; the rest of the folder is what targets share.
+FUZZ_TARGETS := query zone config control smtp imap pop3 tcp
+FUZZ_SHARED  := $(filter-out $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+REPLAYS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/replay_%)
+FUZZERS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 .PHONY: all
 all: $(PROGRAMS)
 
 .PHONY: everything
-everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E)
+everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+	@:
 
 # Told once, and not by each file that includes it.
 HEADERS := ldns/ldns.h event2/event.h yaml.h jansson.h openssl/ssl.h urcu-qsbr.h
@@ -66,6 +75,28 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
 
+# What a target has instead of the real thing (--wrap): the kernel below a session, its clock and loop; the engine's thread.
+WRAPPED_control := engine_status engine_explain engine_force server_numbers
+WRAPPED_tcp  := accept4 getpeername event_base_new
+WRAPPED_smtp := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
+                event_add event_del channel_start_tls channel_handshake
+WRAPPED_imap := $(WRAPPED_smtp)
+WRAPPED_pop3 := $(WRAPPED_smtp)
+fuzz_libraries = $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a $(patsubst %,-Wl$(comma)--wrap=%,open $(WRAPPED_$(1))) $(LIBS)
+comma := ,
+
+$(BUILD)/tests/fuzz/libshared.a: $(FUZZ_SHARED:%.c=$(BUILD)/%.o)
+	@rm -f $@
+	@ar crs $@ $^
+
+$(REPLAYS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call fuzz_libraries,$*)
+
+$(FUZZERS): $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(call fuzz_libraries,$*)
+
 .SECONDARY:
 -include $(shell find $(BUILD)/src $(BUILD)/tools $(BUILD)/tests -name '*.d' 2>/dev/null)
 
@@ -85,8 +116,9 @@ demo:
 ASAN  := BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-format-truncation"
 TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=thread -Wno-format-truncation"
 CLANG := BUILD=$(BUILD)/clang CC=clang
+FUZZ  := BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp engine/test_engine engine/test_call
+TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp serve/test_configure engine/test_engine engine/test_call
 
 .PHONY: check
 check:
@@ -107,6 +139,13 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
 	@tests/run $(BUILD) tsan
+
+# Each fuzz target for FUZZ_SECONDS (60), or one: TARGET=query. tests/fuzz/run tells more.
+.PHONY: fuzz
+fuzz:
+	@tools/install-deps build check
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ) fuzzers
+	@tests/fuzz/run $(BUILD) once $(or $(TARGET),$(FUZZ_TARGETS))
 
 # How long until a real Postfix that was killed is out of the answers; 20 kills, about 4 minutes.
 .PHONY: measure

@@ -209,6 +209,8 @@ static void log_changes(const struct changes *changes)
                changes->targets.removed);
 }
 
+_Static_assert((int)COOKIE_SECRETS_LIMIT <= (int)COOKIE_SECRETS_MAX, "all that are read are kept");
+
 /* What answers carry beside the zones' records. */
 static struct settings_options answers_of(const struct config *config)
 {

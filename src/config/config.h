@@ -148,10 +148,11 @@ struct config {
     const char *control; /* path of the control socket */
     const char *user;    /* NULL: stay */
     bool probing;
-    const char *identity; /* NULL: the host's name; "off" or "": none is told */
-    bool version;         /* told to those who ask */
-    unsigned udp_size;    /* octets of the largest answer over UDP */
-    bool cookies;         /* RFC 7873 */
+    const char *identity;            /* NULL: the host's name; "off" or "": none is told */
+    bool version;                    /* told to those who ask */
+    unsigned udp_size;               /* octets of the largest answer over UDP */
+    bool cookies;                    /* RFC 7873 */
+    const char *cookie_secrets_file; /* NULL: none */
     const uint8_t (*cookie_secrets)[COOKIE_SECRET_SIZE]; /* the first makes cookies */
     size_t ncookie_secrets;                              /* 0: none are given */
     struct config_zone *zones;

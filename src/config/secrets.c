@@ -90,6 +90,7 @@ void cookie_secrets_read(struct reader *reader, const struct tree_node *node, vo
 {
     (void)config;
     const char *path = path_resolve(reader, node->text);
+    reader->config->cookie_secrets_file = path;
     FILE *file = secrets_open(reader, node->place, path);
     if (!file)
         return;

@@ -152,11 +152,19 @@ static void compare_lists(const struct zone *before, const struct zone *after,
         compare_domains(before, old, new, "removed", &changes->domains.removed, changes);
 }
 
+/* Most often it stands where it stood. */
+static const struct zone *zone_like(const struct model *model, size_t place,
+                                    const struct zone *zone)
+{
+    bool same = place < model->nzones && model->zones[place].apex == zone->apex;
+    return same ? &model->zones[place] : model_zone_like(model, zone);
+}
+
 static void compare_zones(const struct model *before, const struct model *after,
                           struct changes *changes)
 {
     for (size_t i = 0; i < after->nzones; i++) {
-        const struct zone *zone = &after->zones[i], *old = model_zone_like(before, zone);
+        const struct zone *zone = &after->zones[i], *old = zone_like(before, i, zone);
         if (!old)
             count_one(changes, &changes->zones.added, "%s %s: added", kind_of(zone), zone->name);
         else
@@ -165,7 +173,7 @@ static void compare_zones(const struct model *before, const struct model *after,
     }
     for (size_t i = 0; i < before->nzones; i++) {
         const struct zone *zone = &before->zones[i];
-        if (model_zone_like(after, zone))
+        if (zone_like(after, i, zone))
             continue;
         count_one(changes, &changes->zones.removed, "%s %s: removed", kind_of(zone), zone->name);
         compare_lists(zone, NULL, changes);

@@ -46,19 +46,31 @@ static struct file_identity identify(const char *file)
     return file_identity(&status, now_ns);
 }
 
+static bool is_config_same(const struct load_source *source, const struct loaded *before,
+                           const struct loaded *loaded)
+{
+    if (!source->config)
+        return true;
+    return file_is_same(&before->file, &loaded->file) &&
+           (!before->config->cookie_secrets_file ||
+            file_is_same(&before->secrets, &loaded->secrets));
+}
+
 /* NULL: it is wrong. */
 static struct config *read_config(const struct load_source *source, const struct loaded *before,
                                   struct loaded *loaded, struct diagnostics *diagnostics)
 {
     loaded->file = identify(source->config);
-    bool same =
-        before && before->config && (!source->config || file_is_same(&before->file, &loaded->file));
-    if (same)
-        return before->config;
+    if (before && before->config) {
+        loaded->secrets = identify(before->config->cookie_secrets_file);
+        if (is_config_same(source, before, loaded))
+            return before->config;
+    }
     struct config *config =
         source->config ? config_load(source->config, diagnostics) : config_new();
     if (!config)
         return NULL;
+    loaded->secrets = identify(config->cookie_secrets_file);
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(config, source->zones[i]);
     for (size_t i = 0; i < source->nlisten; i++)

@@ -113,6 +113,8 @@ static json_t *render_zone(const struct engine_zone *zone)
     json_object_set_new(json, "file", text_or_null(zone->file));
     json_object_set_new(json, "state", json_string(zone->failed ? "failed" : "ok"));
     json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
+    json_object_set_new(json, "names", text_or_null(zone->names));
+    json_object_set_new(json, "domains", zone->names ? integer(zone->ndomains) : json_null());
     return json;
 }
 

@@ -67,6 +67,8 @@ struct engine_pool {
 
 struct engine_zone {
     const char *name, *file;
+    const char *names; /* of a template: the file of its domains; NULL: none */
+    size_t ndomains;
     bool failed;
     uint32_t serial;
 };

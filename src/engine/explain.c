@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/state.h"
+#include "model/template.h"
 #include "model/text.h"
 #include "model/trace.h"
 
@@ -149,8 +150,11 @@ static const char *way_text(struct arena *arena, const struct trace *trace)
 /* A template is the zone of the domain that was asked for. */
 static const char *zone_text(struct arena *arena, const struct zone *zone, const uint8_t *name)
 {
-    if (!zone || !zone->domains)
-        return zone ? arena_strdup(arena, zone->name) : NULL;
+    size_t prefix;
+    if (!zone || name_is_in_template(name, &prefix))
+        return NULL;
+    if (!zone->domains)
+        return arena_strdup(arena, zone->name);
     return name_text(arena, name + name_size(name) - zone_apex_size(zone, name));
 }
 

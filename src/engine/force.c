@@ -192,7 +192,7 @@ static uint32_t find_asked(const struct core *core, const char *asked, char name
         name[length] = (char)tolower((unsigned char)asked[length]);
     name[length] = '\0';
     uint32_t host = core_find_host(core, name);
-    if (host != MODEL_NONE || !name_from_text(asked, wire))
+    if (host != MODEL_NONE || strchr(asked, '@') || !name_from_text(asked, wire))
         return host;
     name_lower(wire, lower);
     return core_find_host(core, name_to_text(lower, name));

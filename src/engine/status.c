@@ -53,6 +53,18 @@ static void fill_pool(struct arena *arena, const struct pool *pool,
     }
 }
 
+static void fill_zone(struct arena *arena, const struct zone *zone, struct engine_zone *out)
+{
+    *out = (struct engine_zone){
+        .name = arena_strdup(arena, zone->name),
+        .file = zone->file ? arena_strdup(arena, zone->file) : NULL,
+        .names = zone->names ? arena_strdup(arena, zone->names) : NULL,
+        .ndomains = zone->domains ? domains_count(zone->domains) : 0,
+        .failed = zone->failed,
+        .serial = zone->serial,
+    };
+}
+
 void core_status(const struct core *core, int64_t now_ms, struct engine_status *status)
 {
     const struct model *model = core->view.model;
@@ -67,10 +79,5 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     status->nzones = model->nzones;
     status->zones = ARENA_ARRAY(arena, struct engine_zone, model->nzones);
     for (size_t i = 0; i < model->nzones; i++)
-        status->zones[i] = (struct engine_zone){
-            .name = arena_strdup(arena, model->zones[i].name),
-            .file = model->zones[i].file ? arena_strdup(arena, model->zones[i].file) : NULL,
-            .failed = model->zones[i].failed,
-            .serial = model->zones[i].serial,
-        };
+        fill_zone(arena, &model->zones[i], &status->zones[i]);
 }

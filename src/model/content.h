@@ -20,6 +20,12 @@ struct store {
     struct arena *arena;         /* grows during its load only */
 };
 
+/* An RRset that names hosts: NS, MX or SRV. */
+struct link {
+    const struct node *node;
+    const struct rrset *rrset;
+};
+
 struct content {
     struct store *store;
     size_t bytes;                    /* of the store */
@@ -31,6 +37,8 @@ struct content {
     struct node **nodes;
     size_t nnodes;
     size_t nrrsets;
+    struct link *links; /* all of them that no DNAME hides, in the order of the nodes */
+    size_t nlinks;
     uint32_t *index; /* numbers of nodes plus 1, by name_hash(); 0: free */
     uint32_t mask;   /* slots of the index, less 1 */
     uint32_t serial;

@@ -62,7 +62,10 @@ static void index_fill(struct domains *domains, size_t slots)
     for (size_t at = 0; at < domains->size; at += size) {
         const uint8_t *name = domains->names + at;
         size = name_size(name);
-        *find_slot(domains, name, size, name_hash(name, size)) = (uint32_t)at + 1;
+        uint32_t free_at = name_hash(name, size) & domains->mask; /* no two names are equal */
+        while (domains->index[free_at] != 0)
+            free_at = (free_at + 1) & domains->mask;
+        domains->index[free_at] = (uint32_t)at + 1;
     }
 }
 

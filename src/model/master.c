@@ -292,6 +292,18 @@ static size_t master_put_owner(struct master *master, const uint8_t *owner)
     return master->names_size - size;
 }
 
+static size_t master_put_data(struct master *master, size_t size)
+{
+    if (master->data_size + size > master->data_capacity) {
+        master->data_capacity = (master->data_capacity + size) * 2;
+        master->data = memory_resize(master->data, master->data_capacity, 1);
+    }
+    if (size > 0)
+        memcpy(master->data + master->data_size, master->rdata, size);
+    master->data_size += size;
+    return master->data_size - size;
+}
+
 static bool parse_record(struct parser *parser, const struct level *level, struct entry *entry,
                          struct error *error)
 {
@@ -314,7 +326,7 @@ static bool parse_record(struct parser *parser, const struct level *level, struc
                                   sizeof *master->records);
     master->records[master->nrecords++] = (struct record){
         .owner = owner,
-        .bytes = arena_pack(parser->arena, master->rdata, (size_t)size),
+        .data = master_put_data(master, (size_t)size),
         .file = level->path,
         .line = entry->line,
         .ttl_s = ttl_s,
@@ -354,6 +366,7 @@ void master_free(struct master *master)
     free(master->files);
     free(master->records);
     free(master->names);
+    free(master->data);
     free(master->rdata);
 }
 
@@ -363,7 +376,7 @@ bool master_read(struct master *master, const char *file, const uint8_t *origin,
     struct parser parser = {.master = master, .arena = arena, .diagnostics = diagnostics};
     struct level level = {.path = arena_strdup(arena, file)};
     struct error error;
-    master->nfiles = master->nrecords = master->names_size = 0;
+    master->nfiles = master->nrecords = master->names_size = master->data_size = 0;
     master->origin[0] = 0;
     /* Other servers name a zone beside its file's name; here the file's name must do. */
     parser.origin_known = origin != NULL || master_name_from_file(file, parser.origin);

@@ -106,9 +106,9 @@ static uint32_t chain_find(const struct policies *policies, uint32_t number, uin
 uint32_t policy_find(struct policies *policies, const uint8_t *owner, uint16_t rrtype)
 {
     uint8_t lower[NAME_MAX_SIZE];
-    size_t size = name_lower(owner, lower);
     uint32_t named, any = chain_find(policies, policies->any, rrtype);
-    if (!table_get(policies->owners, lower, size, &named))
+    if (table_count(policies->owners) == 0 ||
+        !table_get(policies->owners, lower, name_lower(owner, lower), &named))
         named = MODEL_NONE;
     named = chain_find(policies, named, rrtype);
     uint32_t first = named < any ? named : any; /* MODEL_NONE is the largest number */

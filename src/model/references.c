@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "model/content.h"
 #include "model/lookup.h"
 #include "model/rdata.h"
 #include "model/text.h"
@@ -27,6 +28,12 @@ struct reference {
     size_t more; /* RRsets of this type */
 };
 
+/* An RRset whose records others share: what it names was seen to. */
+struct shared {
+    const struct rrset *rrset;
+    size_t more; /* others */
+};
+
 struct references {
     const struct model *model;
     struct diagnostics *diagnostics;
@@ -34,6 +41,9 @@ struct references {
     struct table *by_name; /* and by the type of what names it */
     struct reference *list;
     size_t count, capacity;
+    struct table *by_records;
+    struct shared *shared;
+    size_t nshared, shared_capacity;
 };
 
 static const char *target_fault(const struct model *model, const uint8_t *target, bool is_mail)
@@ -80,21 +90,59 @@ static void add(struct references *references, const struct reference *reference
     references->list[references->count++] = *reference;
 }
 
+struct name_key {
+    size_t size;
+    uint8_t bytes[sizeof(uint16_t) + NAME_MAX_SIZE];
+};
+
+static void name_key_set(struct name_key *key, uint16_t rrtype, const uint8_t *name)
+{
+    memcpy(key->bytes, &rrtype, sizeof rrtype);
+    key->size = sizeof rrtype + name_lower(name, key->bytes + sizeof rrtype);
+}
+
 static void check_target(struct references *references, struct reference *reference)
 {
-    uint16_t rrtype = reference->rrset->rrtype;
-    uint8_t key[sizeof rrtype + NAME_MAX_SIZE];
-    memcpy(key, &rrtype, sizeof rrtype);
-    size_t size = sizeof rrtype + name_lower(reference->name, key + sizeof rrtype);
+    struct name_key key;
     uint32_t number;
-    if (table_get(references->by_name, key, size, &number)) {
+    name_key_set(&key, reference->rrset->rrtype, reference->name);
+    if (table_get(references->by_name, key.bytes, key.size, &number)) {
         references->list[number].more++;
         return;
     }
-    table_put(references->by_name, arena_pack(references->arena, key, size), size,
+    table_put(references->by_name, arena_pack(references->arena, key.bytes, key.size), key.size,
               (uint32_t)references->count);
-    reference->fault = target_fault(references->model, reference->name, rrtype != RRTYPE_NS);
+    reference->fault =
+        target_fault(references->model, reference->name, reference->rrset->rrtype != RRTYPE_NS);
     add(references, reference);
+}
+
+/* Whether another RRset has the same records; counted then. */
+static bool is_known(struct references *references, const struct rrset *rrset)
+{
+    uint32_t number;
+    if (table_get(references->by_records, &rrset->records, sizeof rrset->records, &number)) {
+        references->shared[number].more++;
+        return true;
+    }
+    table_put(references->by_records, &rrset->records, sizeof rrset->records,
+              (uint32_t)references->nshared);
+    references->shared = memory_grow(references->shared, references->nshared,
+                                     &references->shared_capacity, sizeof *references->shared);
+    references->shared[references->nshared++] = (struct shared){.rrset = rrset};
+    return false;
+}
+
+static void count_shared(struct references *references, const struct shared *shared)
+{
+    const struct rrset *rrset = shared->rrset;
+    for (uint32_t i = 0; i < rrset->count; i++) {
+        struct name_key key;
+        uint32_t number;
+        name_key_set(&key, rrset->rrtype, rdata_target(rrset->rrtype, rrset->records[i].bytes));
+        if (table_get(references->by_name, key.bytes, key.size, &number))
+            references->list[number].more += shared->more;
+    }
 }
 
 static void check_rrset(struct references *references, const struct zone *zone,
@@ -118,31 +166,37 @@ static void check_rrset(struct references *references, const struct zone *zone,
     }
 }
 
-static void check_node(struct references *references, const struct zone *zone,
-                       const struct node *node)
+static void check_zone(struct references *references, const struct zone *zone)
 {
-    for (const struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
-        bool is_mail = rrset->rrtype == RRTYPE_MX || rrset->rrtype == RRTYPE_SRV;
-        bool is_ns = rrset->rrtype == RRTYPE_NS;
-        if ((is_mail && node->cut == NULL) || (is_ns && (!node->cut || node->cut == node)))
-            check_rrset(references, zone, node, rrset);
+    for (size_t i = 0; i < zone->content->nlinks; i++) {
+        const struct link *link = &zone->content->links[i];
+        const struct node *cut = link->node->cut;
+        bool checked =
+            link->rrset->rrtype == RRTYPE_NS ? cut == NULL || cut == link->node : cut == NULL;
+        if (checked && (cut != NULL || !is_known(references, link->rrset)))
+            check_rrset(references, zone, link->node, link->rrset);
     }
 }
 
 void references_check(const struct model *model, struct diagnostics *diagnostics)
 {
-    struct references references = {
-        .model = model, .diagnostics = diagnostics, .arena = arena_new(), .by_name = table_new(0)};
-    for (size_t i = 0; i < model->nzones; i++) {
-        const struct zone *zone = &model->zones[i];
-        for (size_t j = 0; j < zone->nnodes; j++)
-            if (zone->nodes[j]->dname == NULL)
-                check_node(&references, zone, zone->nodes[j]);
-    }
+    struct references references = {.model = model,
+                                    .diagnostics = diagnostics,
+                                    .arena = arena_new(),
+                                    .by_name = table_new(0),
+                                    .by_records = table_new(0)};
+    for (size_t i = 0; i < model->nzones; i++)
+        if (!model->zones[i].failed)
+            check_zone(&references, &model->zones[i]);
+    for (size_t i = 0; i < references.nshared; i++)
+        if (references.shared[i].more > 0)
+            count_shared(&references, &references.shared[i]);
     for (size_t i = 0; i < references.count; i++)
         if (references.list[i].fault != NULL)
             tell(&references, &references.list[i]);
     table_free(references.by_name);
+    table_free(references.by_records);
     arena_free(references.arena);
     free(references.list);
+    free(references.shared);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sites: the RRsets that are steered. See derive.h. */
 #include "base/memory.h"
+#include "model/content.h"
 #include "model/derive.h"
 #include "model/rdata.h"
 #include "wire/rrtype.h"
@@ -70,21 +71,42 @@ static void site_require(struct derivation *derivation, const struct site *site)
     }
 }
 
+/* Records that many RRsets share: what they require, they require once. */
+struct seen {
+    const struct rdata *records;
+    uintptr_t kind;
+};
+
+static bool is_seen(struct table *table, struct arena *arena, const struct site *site)
+{
+    const struct seen key = {site->rrset->records, site->kind};
+    uint32_t ignored;
+    if (table_get(table, &key, sizeof key, &ignored))
+        return true;
+    table_put(table, arena_dup(arena, &key, sizeof key), sizeof key, 0);
+    return false;
+}
+
 void sites_collect(struct derivation *derivation)
 {
+    struct table *seen = table_new(0);
+    struct arena *arena = arena_new();
     for (uint32_t i = 0; i < derivation->model->nzones; i++) {
-        const struct zone *zone = &derivation->model->zones[i];
-        for (size_t j = 0; j < zone->nnodes; j++) {
-            const struct node *node = zone->nodes[j];
-            for (const struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
-                struct site site = {.zone = i, .node = node, .rrset = rrset, .hosts = MODEL_NONE};
-                if (!node_is_authoritative(node) || !rrset_is_steered(node, rrset, &site.kind))
-                    continue;
-                site_add(derivation, site);
+        const struct content *content = derivation->model->zones[i].content;
+        for (size_t j = 0; content != NULL && j < content->nlinks; j++) {
+            const struct link *link = &content->links[j];
+            struct site site = {
+                .zone = i, .node = link->node, .rrset = link->rrset, .hosts = MODEL_NONE};
+            if (!node_is_authoritative(link->node) ||
+                !rrset_is_steered(link->node, link->rrset, &site.kind))
+                continue;
+            site_add(derivation, site);
+            if (!is_seen(seen, arena, &site))
                 site_require(derivation, &site);
-            }
         }
     }
+    table_free(seen);
+    arena_free(arena);
 }
 
 /* Until the pool is known, the zone's number for it is that of the site of an A or AAAA RRset, as

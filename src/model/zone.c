@@ -8,6 +8,7 @@
 #include "model/content.h"
 #include "model/lookup.h"
 #include "model/rdata.h"
+#include "model/rdata_sets.h"
 #include "model/template.h"
 #include "model/text.h"
 #include "wire/rrtype.h"
@@ -27,6 +28,7 @@ void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nz
 {
     *reader = (struct zone_reader){.model = model, .diagnostics = diagnostics};
     reader->store = store_new();
+    reader->sets = rdata_sets_new();
     reader->guessed = memory_array(nzones + 1, sizeof *reader->guessed);
     reader->templates = table_new(0);
     for (size_t i = 0; previous != NULL && i < previous->ntemplates; i++) {
@@ -41,6 +43,8 @@ void zone_reader_free(struct zone_reader *reader)
     master_free(&reader->master);
     free(reader->rrsets);
     free(reader->nodes);
+    free(reader->room);
+    rdata_sets_free(reader->sets);
     free(reader->index);
     free(reader->guessed);
     table_free(reader->templates);
@@ -277,17 +281,18 @@ static void rrset_take_ttl(struct zone_reader *reader, struct rrset *rrset,
 
 /* Whether a name in the record ends in a marker that is not the zone's own: nobody writes that but
  * to confuse. Most records show at a glance that they have none. */
-static bool names_other_template(const struct zone *zone, const struct record *record)
+static bool names_other_template(const struct master *master, const struct zone *zone,
+                                 const struct record *record)
 {
-    const struct rdata rdata = {record->size, record->bytes};
+    const struct rdata rdata = {record->size, master_data(master, record)};
     uint16_t offsets[RDATA_NAMES_MAX];
     size_t prefix;
     bool maybe = false;
-    for (size_t i = 0; i + TEMPLATE_APEX_SIZE <= record->size; i++)
-        maybe |= record->bytes[i] == 3 && record->bytes[i + 1] == 0 && record->bytes[i + 4] == 0;
+    for (size_t i = 0; i + TEMPLATE_APEX_SIZE <= rdata.size; i++)
+        maybe |= rdata.bytes[i] == 3 && rdata.bytes[i + 1] == 0 && rdata.bytes[i + 4] == 0;
     unsigned count = maybe ? rdata_names(record->rrtype, &rdata, offsets) : 0;
     for (unsigned i = 0; i < count && i < RDATA_NAMES_MAX; i++) {
-        const uint8_t *name = record->bytes + offsets[i];
+        const uint8_t *name = rdata.bytes + offsets[i];
         if (name_is_in_template(name, &prefix) && !name_equal(name + prefix, zone->apex))
             return true;
     }
@@ -313,7 +318,7 @@ static struct rrset *place_record(struct zone_reader *reader, const struct zone 
                           name_to_text(owner, text), zone->name);
         return NULL;
     }
-    if (names_other_template(zone, record)) {
+    if (names_other_template(&reader->master, zone, record)) {
         diagnostics_error(reader->diagnostics, record->file, record->line, 0,
                           "a name in the record ends as those that belong to templates");
         return NULL;
@@ -332,7 +337,7 @@ struct seen {
 
 /* Whether the RRset, which has room for its records, holds this one already. */
 static bool rrset_holds(struct seen *seen, const struct rrset *rrset, size_t room,
-                        const struct record *record)
+                        const struct rdata *record)
 {
     uint32_t ignored;
     if (room <= COMPARE_MAX) {
@@ -354,12 +359,13 @@ static bool rrset_holds(struct seen *seen, const struct rrset *rrset, size_t roo
     return false;
 }
 
-static void rrset_fill(struct seen *seen, struct rrset *rrset, size_t room,
-                       const struct record *record, struct diagnostics *diagnostics)
+static void rrset_fill(const struct master *master, struct seen *seen, struct rrset *rrset,
+                       size_t room, const struct record *record, struct diagnostics *diagnostics)
 {
+    const struct rdata data = {record->size, master_data(master, record)};
     char type[RRTYPE_TEXT_SIZE];
     bool single = rrset->rrtype == RRTYPE_CNAME || rrset->rrtype == RRTYPE_DNAME;
-    if (rrset_holds(seen, rrset, room, record)) {
+    if (rrset_holds(seen, rrset, room, &data)) {
         diagnostics_warning(diagnostics, record->file, record->line, 0,
                             "this record stands in the zone twice; once is enough");
         return;
@@ -368,14 +374,19 @@ static void rrset_fill(struct seen *seen, struct rrset *rrset, size_t room,
         diagnostics_error(diagnostics, record->file, record->line, 0,
                           "a second %s for the same name; the first is in %s, line %d",
                           rrtype_to_text(rrset->rrtype, type), rrset->file, rrset->line);
-    rrset->records[rrset->count++] = (struct rdata){record->size, record->bytes};
+    rrset->records[rrset->count++] = data;
 }
 
+/* First in the reader's room, with data where the master has it; then where they stay. */
 static void fill_rrsets(struct zone_reader *reader)
 {
     struct master *master = &reader->master;
     struct seen seen = {0};
-    size_t *rooms = memory_array(master->nrecords + 1, sizeof *rooms);
+    size_t *rooms = memory_array(master->nrecords + 1, sizeof *rooms), used = 0;
+    if (master->nrecords > reader->room_capacity) {
+        reader->room_capacity = master->nrecords * 2;
+        reader->room = memory_resize(reader->room, reader->room_capacity, sizeof *reader->room);
+    }
     for (size_t i = 0; i < master->nrecords; i++)
         rooms[i] = reader->rrsets[i] != NULL ? reader->rrsets[i]->count : 0;
     for (size_t i = 0; i < master->nrecords; i++) {
@@ -383,11 +394,15 @@ static void fill_rrsets(struct zone_reader *reader)
         if (rrset == NULL)
             continue;
         if (rrset->records == NULL) {
-            rrset->records = ARENA_ARRAY(reader->store->arena, struct rdata, rooms[i]);
+            rrset->records = reader->room + used;
             rrset->count = 0;
+            used += rooms[i];
         }
-        rrset_fill(&seen, rrset, rooms[i], &master->records[i], reader->diagnostics);
+        rrset_fill(master, &seen, rrset, rooms[i], &master->records[i], reader->diagnostics);
     }
+    for (size_t i = 0; i < reader->nnodes; i++)
+        for (struct rrset *rrset = reader->nodes[i]->rrsets; rrset != NULL; rrset = rrset->next)
+            rdata_sets_keep(reader->sets, rrset, reader->store->arena);
     free(rooms);
     table_free(seen.table);
     arena_free(seen.arena);
@@ -439,13 +454,36 @@ static void zone_fill(struct zone_reader *reader, const struct zone *zone, const
         link_node(reader->nodes[i]);
 }
 
+/* The RRsets that name hosts of any kind, so that who looks for them need not walk the zone. */
+static void content_set_links(struct content *content, struct arena *arena)
+{
+    for (int round = 0; round < 2; round++) {
+        if (round > 0)
+            content->links = ARENA_ARRAY(arena, struct link, content->nlinks);
+        content->nlinks = 0;
+        for (size_t i = 0; i < content->nnodes; i++) {
+            const struct node *node = content->nodes[i];
+            const struct rrset *rrset = node->dname == NULL ? node->rrsets : NULL;
+            for (; rrset != NULL; rrset = rrset->next) {
+                if (rrset->rrtype != RRTYPE_NS && rrset->rrtype != RRTYPE_MX &&
+                    rrset->rrtype != RRTYPE_SRV)
+                    continue;
+                if (round > 0)
+                    content->links[content->nlinks] = (struct link){node, rrset};
+                content->nlinks++;
+            }
+        }
+    }
+}
+
 static struct content *content_new(const struct zone_reader *reader, const struct zone *zone,
                                    const struct record *soa)
 {
     struct arena *arena = reader->store->arena;
     const struct master *master = &reader->master;
     struct content *content = ARENA_NEW(arena, struct content);
-    const uint8_t *end = soa->bytes + soa->size; /* its five numbers stand behind the two names */
+    const uint8_t *end =
+        master_data(master, soa) + soa->size; /* its five numbers stand behind the two names */
     uint32_t minimum = read_uint32(end - 4);
     *content = (struct content){
         .store = reader->store,
@@ -462,6 +500,7 @@ static struct content *content_new(const struct zone_reader *reader, const struc
         .serial = read_uint32(end - 20),
         .negative_ttl_s = minimum < soa->ttl_s ? minimum : soa->ttl_s,
     };
+    content_set_links(content, arena);
     return content;
 }
 

@@ -23,6 +23,9 @@ struct zone_reader {
     struct node **nodes; /* of the zone in the making */
     size_t nnodes, nodes_capacity;
     uint32_t nrrsets;
+    struct rdata *room; /* for the records of the zone in the making */
+    size_t room_capacity;
+    struct rdata_sets *sets;
     uint32_t *index; /* of its names, as in struct content */
     uint32_t mask;
     struct table *templates; /* their texts, of this model and the one before */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "serve/settings.h"
 
-#include <string.h>
+#include "wire/rrtype.h"
 
-#define OPT_OF_SIZE(size)                                                                          \
-    {                                                                                              \
-        0, 0, 41, (size) >> 8, (size)&0xFF                                                         \
-    } /* RRTYPE_OPT, owned by the root; all else is 0 */
+#include <string.h>
 
 void settings_init(struct settings *settings, const struct settings_options *options)
 {
@@ -28,7 +25,7 @@ const struct settings *settings_plain(void)
 {
     static const struct settings plain = {
         .udp_size = UDP_ANSWER_DEFAULT,
-        .opt = OPT_OF_SIZE(UDP_ANSWER_DEFAULT),
+        .opt = {[2] = RRTYPE_OPT, [3] = UDP_ANSWER_DEFAULT >> 8, [4] = UDP_ANSWER_DEFAULT & 0xFF},
         .tells_version = true,
     };
     return &plain;

@@ -58,7 +58,7 @@ static uint16_t class_of(const char *text)
 static void add_question(struct maker *maker, const char *text)
 {
     char copy[NAME_TEXT_SIZE + 64], *rest;
-    uint16_t rrtype;
+    uint16_t rrtype = 0;
     snprintf(copy, sizeof copy, "%s", text);
     const char *name = strtok_r(copy, "/", &rest), *type = strtok_r(NULL, "/", &rest);
     const char *class = strtok_r(NULL, "/", &rest);

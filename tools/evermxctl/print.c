@@ -149,16 +149,27 @@ static void print_zones(bool coloured, const json_t *zones)
     }
 }
 
+/* A template counts as each of its domains. */
+static long long count_zones(const json_t *zones)
+{
+    long long count = 0;
+    for (size_t i = 0; i < json_array_size(zones); i++) {
+        const json_t *zone = json_array_get(zones, i);
+        count += is_text(zone, "names") ? integer_of(zone, "domains") : 1;
+    }
+    return count;
+}
+
 static void print_status(bool coloured, const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
     const json_t *pools = json_object_get(answer, "pools");
     const json_t *queries = json_object_get(answer, "queries");
     char text[DURATION_SIZE];
-    size_t nzones = json_array_size(zones);
-    printf("evermxd %s, up %s, %zu zone%s, answers' serial %lld, queries: %lld UDP, %lld TCP\n",
+    long long nzones = count_zones(zones);
+    printf("evermxd %s, up %s, %lld zone%s, answers' serial %lld, queries: %lld UDP, %lld TCP\n",
            text_of(answer, "version"), duration_of(answer, "uptime_s", text), nzones,
-           text_plural((long long)nzones), integer_of(answer, "serial"), integer_of(queries, "udp"),
+           text_plural(nzones), integer_of(answer, "serial"), integer_of(queries, "udp"),
            integer_of(queries, "tcp"));
     print_zones(coloured, zones);
     putchar('\n');

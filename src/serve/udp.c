@@ -101,12 +101,10 @@ static void free_interface(struct msghdr *query)
 
 /* Whether an answer is one too many for its client. One that shows a good cookie is where it says
  * it is, so that no third party is hit (RFC 7873 section 5.2.5). */
-static enum rate_verdict judge(const struct udp_worker *worker, const struct dns_client *client,
+static enum rate_verdict judge(const struct udp_worker *worker, uint64_t network,
                                const struct message *message)
 {
-    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
-    if (!rate_count(worker->rate, network) || message->cookie == COOKIE_GOOD ||
-        rate_is_exempt(worker->rate, client->address, client->address_size))
+    if (message->cookie == COOKIE_GOOD)
         return RATE_PASS;
     const struct rate_subject subject = {
         .rcode = message->rcode,
@@ -122,14 +120,15 @@ static enum rate_verdict judge(const struct udp_worker *worker, const struct dns
 }
 
 /* What respond() does, within limits. */
-static size_t respond_limited(struct udp_worker *worker, struct slot *slot, size_t query_size)
+static size_t respond_limited(struct udp_worker *worker, struct slot *slot, uint64_t network,
+                              size_t query_size)
 {
     struct message message;
     if (!respond_parse(&worker->responder, &message, &slot->client, slot->query, query_size,
                        slot->answer))
         return 0;
     respond_find(&message, publisher_current(worker->publisher));
-    switch (judge(worker, &slot->client, &message)) {
+    switch (judge(worker, network, &message)) {
     case RATE_PASS:
         return respond_build(&worker->responder, &message);
     case RATE_SLIP:
@@ -139,6 +138,19 @@ static size_t respond_limited(struct udp_worker *worker, struct slot *slot, size
         counter_add(&worker->limited, 1);
         return 0;
     }
+}
+
+static size_t answer_one(struct udp_worker *worker, struct slot *slot, size_t query_size)
+{
+    const struct dns_client *client = &slot->client;
+    if (worker->rate) {
+        uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
+        if (rate_count(worker->rate, network) &&
+            !rate_is_exempt(worker->rate, client->address, client->address_size))
+            return respond_limited(worker, slot, network, query_size);
+    }
+    return respond(&worker->responder, publisher_current(worker->publisher), client, slot->query,
+                   query_size, slot->answer);
 }
 
 /* Answers a batch; returns how many answers there are. */
@@ -154,10 +166,7 @@ static unsigned answer_batch(struct udp_worker *worker, unsigned count)
         struct slot *slot = &worker->slots[i];
         if (query->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
-        size_t size = worker->rate
-                          ? respond_limited(worker, slot, query->msg_len)
-                          : respond(&worker->responder, publisher_current(worker->publisher),
-                                    &slot->client, slot->query, query->msg_len, slot->answer);
+        size_t size = answer_one(worker, slot, query->msg_len);
         if (!size)
             continue;
         slot->answer_room.iov_len = size;

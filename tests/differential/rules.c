@@ -133,11 +133,13 @@ static bool is_address(const struct canonical *record)
 /* What a rule on the additional section may let pass. */
 typedef bool pass_extra(const struct deviation *deviation, const struct canonical *record);
 
-/* RFC 9460 section 4.2 adds what an alias leads to, be it the same record. */
+/* RFC 9460 section 4.2 adds what an alias leads to, be it the same record; Knot gives a wildcard's
+ * under the wildcard's own name. */
 static bool is_optional(const struct deviation *deviation, const struct canonical *record)
 {
     bool service = record_type(record) == 64 || record_type(record) == 65;
-    if (service && records_have(&deviation->theirs->sections[SECTION_ANSWER], record))
+    if (service && (records_have(&deviation->theirs->sections[SECTION_ANSWER], record) ||
+                    name_is_wildcard(record->bytes)))
         return true;
     return (is_address(record) || service) && is_named(deviation->theirs, record->bytes) &&
            !is_hidden(deviation->world, record->bytes);
@@ -209,7 +211,7 @@ static bool has_no_room(const struct deviation *deviation)
     return !deviation->tcp && whole && whole->size > room && fits->size <= room;
 }
 
-enum { MANY_ADDRESSES = 15, SOA_SIZE = 34, SMALL_RRSET = 64, TCP_NEARLY_FULL = 65000 };
+enum { MANY_ADDRESSES = 15, SMALL_RRSET = 64, TCP_NEARLY_FULL = 65000 };
 
 static size_t count_addresses(const struct world *world, const uint8_t *name)
 {
@@ -250,7 +252,7 @@ static bool soa_has_no_room(const struct deviation *deviation)
     return !deviation->tcp && !deviation->theirs->sections[SECTION_AUTHORITY].count &&
            deviation->ours->sections[SECTION_AUTHORITY].count == 1 &&
            records_find(&deviation->ours->sections[SECTION_AUTHORITY], NULL, RRTYPE_SOA) &&
-           deviation->theirs->size + SOA_SIZE > udp_room(deviation->question);
+           deviation->theirs->size + SMALL_RRSET > udp_room(deviation->question);
 }
 
 static bool tcp_is_nearly_full(const struct deviation *deviation)
@@ -329,7 +331,9 @@ static bool ds_is_unknown_above(const struct deviation *deviation)
     const struct world_zone *below = world_zone_of(deviation->world, name);
     const struct world_zone *above = zone_of_question(deviation);
     return deviation->question->rrtype == RRTYPE_DS && above != below && !exists(above, name) &&
-           deviation->ours->rcode == RCODE_NOERROR && deviation->theirs->rcode == RCODE_NXDOMAIN;
+           deviation->ours->rcode == RCODE_NOERROR && !deviation->ours->sections[0].count &&
+           (deviation->theirs->rcode == RCODE_NXDOMAIN ||
+            records_find(&deviation->theirs->sections[0], name, RRTYPE_CNAME));
 }
 
 static bool loop_is_servfail(const struct deviation *deviation)
@@ -534,8 +538,8 @@ static const struct rule rules[] = {
      KNOT | BIND, ANY_BUT_AA, ds_stays_in_zone},
     {"ds-unknown-above",
      "DS of a zone of ours that the zone above does not know: NODATA, as with NSD, as NXDOMAIN "
-     "would deny the zone itself (RFC 8020); Knot and BIND say NXDOMAIN",
-     KNOT | BIND, ASPECT_RCODE, ds_is_unknown_above},
+     "would deny the zone itself (RFC 8020); Knot and BIND say NXDOMAIN, or what a wildcard says",
+     KNOT | BIND, ANY_BUT_AA, ds_is_unknown_above},
     {"loop-servfail", "a loop is answered as far as it goes; BIND adds SERVFAIL", BIND,
      ASPECT_RCODE, loop_is_servfail},
     {"chain-servfail",

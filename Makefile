@@ -26,14 +26,23 @@ SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/*/test_*.c)))
 E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
 PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
-TOOLS    := $(BUILD)/mailhost $(BUILD)/demo
+TOOLS    := $(BUILD)/mailhost $(BUILD)/demo $(BUILD)/load
+# tests/fuzz: a target is a file and a folder of stored inputs; the rest of the folder is what targets share.
+FUZZ_TARGETS := query zone config control smtp imap pop3 tcp
+FUZZ_SHARED  := $(filter-out $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+REPLAYS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/replay_%)
+FUZZERS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 
 .PHONY: all
 all: $(PROGRAMS)
 
 .PHONY: everything
-everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(BUILD)/tests/differential/compare_peers
+everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS) $(BUILD)/tests/differential/compare_peers
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+	@:
 
 # Told once, and not by each file that includes it.
 HEADERS := ldns/ldns.h event2/event.h yaml.h jansson.h openssl/ssl.h urcu-qsbr.h
@@ -58,6 +67,7 @@ $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
 $(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
 $(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
 $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
+$(BUILD)/load: $(BUILD)/tools/load.o $(call objects,tools/load/*.c) $(BUILD)/libevermx.a
 $(PROGRAMS) $(TOOLS):
 	@echo "  LD      $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
@@ -68,7 +78,32 @@ $(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differe
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# The load's parts are tested without a socket, too.
+$(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tally flight)
+
+# What a target has instead of the real thing (--wrap): the kernel below a session, its clock and loop; the engine's thread.
+WRAPPED_control := engine_status engine_explain engine_force engine_heartbeat_ms server_numbers
+WRAPPED_tcp  := accept4 getpeername event_base_new
+WRAPPED_smtp := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
+                event_add event_del channel_start_tls channel_handshake
+WRAPPED_imap := $(WRAPPED_smtp)
+WRAPPED_pop3 := $(WRAPPED_smtp)
+fuzz_libraries = $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a $(patsubst %,-Wl$(comma)--wrap=%,open $(WRAPPED_$(1))) $(LIBS)
+comma := ,
+
+$(BUILD)/tests/fuzz/libshared.a: $(FUZZ_SHARED:%.c=$(BUILD)/%.o)
+	@rm -f $@
+	@ar crs $@ $^
+
+$(REPLAYS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call fuzz_libraries,$*)
+
+$(FUZZERS): $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a
+	@echo "  LD      $@"
+	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(call fuzz_libraries,$*)
 
 .SECONDARY:
 -include $(shell find $(BUILD)/src $(BUILD)/tools $(BUILD)/tests -name '*.d' 2>/dev/null)
@@ -89,8 +124,9 @@ demo:
 ASAN  := BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-format-truncation"
 TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=thread -Wno-format-truncation"
 CLANG := BUILD=$(BUILD)/clang CC=clang
+FUZZ  := BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-TSAN_TESTS := answer/test_snapshot serve/test_server engine/test_engine engine/test_call
+TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp serve/test_configure engine/test_engine engine/test_call
 
 .PHONY: check
 check:
@@ -112,10 +148,25 @@ tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TSAN) $(TSAN_TESTS:%=$(BUILD)/tsan/tests/%)
 	@tests/run $(BUILD) tsan
 
+# Each fuzz target for FUZZ_SECONDS (60), or one: TARGET=query. tests/fuzz/run tells more.
+.PHONY: fuzz
+fuzz:
+	@tools/install-deps build check
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ) fuzzers
+	@tests/fuzz/run $(BUILD) once $(or $(TARGET),$(FUZZ_TARGETS))
+
 # How long until a real Postfix that was killed is out of the answers; 20 kills, about 4 minutes.
 .PHONY: measure
 measure: all $(BUILD)/tests/e2e/measure
 	@LAB_DIR=$(BUILD)/lab/measure tests/e2e/lab.sh run $(BUILD)/tests/e2e/measure $(HOW)
+
+# How fast it answers on this machine, next to the ceiling of all servers; about 40 s.
+.PHONY: bench
+bench:
+	@tools/install-deps build
+	@mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/evermxd $(BUILD)/load >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
+	@EVERMX_BUILD=$(BUILD) tests/bench/bench.sh $(HOW)
 
 .PHONY: install
 install: all

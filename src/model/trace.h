@@ -30,7 +30,7 @@ enum { TRACE_STEPS_MAX = 17 };
 struct trace {
     enum trace_end end;
     const struct zone *zone; /* NULL: outside */
-    const struct node *node; /* whose records answer */
+    const struct node *node; /* whose records answer; its name is the zone's: see trace_name() */
     bool wildcard;           /* node is one that covers the name */
     const struct rrset *rrset;
     uint8_t name[NAME_MAX_SIZE];                /* asked for at the end of the chain, lower case */
@@ -40,5 +40,13 @@ struct trace {
 
 void model_trace(const struct model *model, const uint8_t *name, uint16_t rrtype,
                  struct trace *trace);
+
+/* A name of trace->zone, the node's or one in its records, as it is for who asked: in a template,
+ * in the domain asked for. */
+void trace_name(const struct trace *trace, const uint8_t *name, uint8_t result[NAME_MAX_SIZE]);
+
+/* The same for a whole record. The result is the arena's. */
+struct rdata trace_record(const struct trace *trace, uint16_t rrtype, const struct rdata *record,
+                          struct arena *arena);
 
 #endif

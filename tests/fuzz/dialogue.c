@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fuzz/dialogue.h"
+
+#include "base/clock.h"
+#include "fuzz/fuzz.h"
+#include "probe/channel.h"
+#include "probe/session.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    INPUT_MAX = 1 << 18, /* more than a session reads */
+    FAKE_SOCKET = 1 << 20,
+    STEP_MS = 500,
+    PROBE_MS = 1500,
+    LEAVING_MS = 1000, /* what a session gives the reply to QUIT */
+    START_US = 5000000,
+    TURN_US = 10,
+    COMMAND_MAX = 512,
+};
+
+/* The peer, the kernel and the loop of the session under way. */
+static struct {
+    bool active; /* else what is wrapped is the real thing */
+    bool open;   /* the client's socket */
+    const uint8_t *at, *end;
+    uint8_t setting;
+    int64_t now_us, due_us;
+    struct event *io, *timer; /* those added */
+    bool deaf, full;          /* of the next sending */
+    bool handshake;           /* the client is in one that is not OpenSSL's */
+    bool openssl;             /* the client's octets are OpenSSL's */
+    bool line_said;           /* the client has read the end of a line */
+    bool secured;
+    char heard[COMMAND_MAX];
+    size_t heard_size;
+    unsigned done;
+} peer;
+
+/* ---- the script ---- */
+
+static int next_order(void)
+{
+    if (peer.at < peer.end)
+        return *peer.at;
+    return peer.setting & DIALOGUE_STAY ? DIALOGUE_WAIT : DIALOGUE_END;
+}
+
+static bool is_readable(void)
+{
+    int order = next_order();
+    return order < DIALOGUE_END || order == DIALOGUE_END || order == DIALOGUE_AGAIN ||
+           order == DIALOGUE_RESET || (order == DIALOGUE_SECURE && peer.handshake);
+}
+
+static ssize_t fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+static ssize_t take_octets(uint8_t *bytes, size_t room, bool keep)
+{
+    const uint8_t *at = peer.at;
+    size_t size = 0;
+    while (size < room && at < peer.end && *at < DIALOGUE_END) {
+        peer.line_said |= *at == '\n' && !keep;
+        bytes[size++] = *at++;
+    }
+    if (!keep)
+        peer.at = at;
+    return (ssize_t)size;
+}
+
+/* The client speaks in whole lines of text, and never before it has been greeted. */
+static void hear(const char *bytes, size_t size)
+{
+    FUZZ_CHECK(peer.line_said);
+    for (size_t i = 0; i < size; i++) {
+        char octet = bytes[i];
+        FUZZ_CHECK(peer.heard_size < COMMAND_MAX);
+        FUZZ_CHECK((octet >= ' ' && octet <= '~') || octet == '\r' || octet == '\n');
+        peer.heard[peer.heard_size++] = octet;
+        if (octet != '\n')
+            continue;
+        FUZZ_CHECK(peer.heard_size > 5 && peer.heard[peer.heard_size - 2] == '\r');
+        FUZZ_CHECK(memchr(peer.heard, '\r', peer.heard_size - 2) == NULL);
+        peer.heard_size = 0;
+    }
+}
+
+/* ---- the kernel ---- */
+
+int __real_socket(int family, int type, int protocol);
+int __wrap_socket(int family, int type, int protocol);
+int __real_connect(int fd, const struct sockaddr *address, socklen_t size);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size);
+int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
+int __real_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
+int __real_getsockname(int fd, struct sockaddr *address, socklen_t *size);
+int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size);
+int __real_poll(struct pollfd *fds, nfds_t count, int wait_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int wait_ms);
+ssize_t __real_recv(int fd, void *bytes, size_t room, int flags);
+ssize_t __wrap_recv(int fd, void *bytes, size_t room, int flags);
+ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int __wrap_socket(int family, int type, int protocol)
+{
+    if (!peer.active)
+        return __real_socket(family, type, protocol);
+    FUZZ_CHECK(!peer.open && type & SOCK_NONBLOCK);
+    peer.open = true;
+    return FAKE_SOCKET;
+}
+
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return fd == FAKE_SOCKET ? (int)fail(EINPROGRESS) : __real_connect(fd, address, size);
+}
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+    return fd == FAKE_SOCKET ? 0 : __real_setsockopt(fd, level, option, value, size);
+}
+
+/* How connecting ended. */
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size)
+{
+    if (fd != FAKE_SOCKET)
+        return __real_getsockopt(fd, level, option, value, size);
+    FUZZ_CHECK(peer.open && level == SOL_SOCKET && option == SO_ERROR);
+    *(int *)value = next_order() == DIALOGUE_RESET ? ECONNREFUSED : 0;
+    return 0;
+}
+
+int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size)
+{
+    if (fd != FAKE_SOCKET)
+        return __real_getsockname(fd, address, size);
+    const struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xC00002C8)};
+    FUZZ_CHECK(peer.open && *size >= sizeof local);
+    memcpy(address, &local, sizeof local);
+    *size = sizeof local;
+    return 0;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int wait_ms)
+{
+    if (!peer.active || fds->fd != FAKE_SOCKET)
+        return __real_poll(fds, count, wait_ms);
+    FUZZ_CHECK(peer.open && count == 1 && wait_ms == 0);
+    fds->revents = fds->events & POLLOUT;
+    if (is_readable())
+        fds->revents |= fds->events & POLLIN;
+    return fds->revents != 0;
+}
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t room, int flags)
+{
+    if (fd != FAKE_SOCKET)
+        return __real_recv(fd, bytes, room, flags);
+    FUZZ_CHECK(peer.open && room > 0);
+    int order = next_order();
+    switch (order) {
+    case DIALOGUE_END:
+        return 0;
+    case DIALOGUE_RESET:
+        return fail(ECONNRESET);
+    case DIALOGUE_AGAIN:
+        if (flags & MSG_PEEK)
+            return fail(EAGAIN);
+        peer.at++;
+        return fail(room & 1 ? EINTR : EAGAIN);
+    default:
+        return order < DIALOGUE_END ? take_octets(bytes, room, flags & MSG_PEEK) : fail(EAGAIN);
+    }
+}
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
+{
+    if (fd != FAKE_SOCKET)
+        return __real_send(fd, bytes, size, flags);
+    FUZZ_CHECK(peer.open && size > 0 && flags & MSG_NOSIGNAL);
+    bool deaf = peer.deaf, full = peer.full;
+    peer.deaf = peer.full = false;
+    if (deaf)
+        return fail(EPIPE);
+    size = full ? 1 : size;
+    if (!peer.openssl)
+        hear(bytes, size);
+    return (ssize_t)size;
+}
+
+int __wrap_close(int fd)
+{
+    if (fd != FAKE_SOCKET)
+        return __real_close(fd);
+    FUZZ_CHECK(peer.open);
+    peer.open = false;
+    return 0;
+}
+
+/* ---- TLS ---- */
+
+void __real_channel_start_tls(struct channel *channel, const struct tls_client *client,
+                              const char *host);
+void __wrap_channel_start_tls(struct channel *channel, const struct tls_client *client,
+                              const char *host);
+enum channel_result __real_channel_handshake(struct channel *channel);
+enum channel_result __wrap_channel_handshake(struct channel *channel);
+
+void __wrap_channel_start_tls(struct channel *channel, const struct tls_client *client,
+                              const char *host)
+{
+    /* Octets before the handshake are an attack, and no session goes on after them. */
+    FUZZ_CHECK(peer.setting & DIALOGUE_FIRST || next_order() >= DIALOGUE_END);
+    FUZZ_CHECK(!peer.secured);
+    peer.openssl = (peer.setting & DIALOGUE_OPENSSL) == DIALOGUE_OPENSSL;
+    peer.handshake = !peer.openssl;
+    if (peer.openssl)
+        __real_channel_start_tls(channel, client, host);
+}
+
+enum channel_result __wrap_channel_handshake(struct channel *channel)
+{
+    if (!peer.handshake)
+        return __real_channel_handshake(channel);
+    int order = next_order();
+    if (order == DIALOGUE_SECURE) {
+        peer.at++;
+        peer.handshake = false;
+        peer.secured = true;
+        return CHANNEL_DONE;
+    }
+    if (order == DIALOGUE_AGAIN)
+        peer.at++;
+    if (order < DIALOGUE_END) {
+        channel->tls_error = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_WRONG_VERSION_NUMBER);
+        return CHANNEL_FAILED;
+    }
+    channel->error = order == DIALOGUE_RESET ? ECONNRESET : 0;
+    return order == DIALOGUE_RESET || order == DIALOGUE_END ? CHANNEL_END : CHANNEL_WAIT_READ;
+}
+
+/* ---- the clock and the loop ---- */
+
+int64_t __real_clock_now_ms(void);
+int64_t __wrap_clock_now_ms(void);
+int64_t __real_clock_now_us(void);
+int64_t __wrap_clock_now_us(void);
+int __real_event_add(struct event *event, const struct timeval *wait);
+int __wrap_event_add(struct event *event, const struct timeval *wait);
+int __real_event_del(struct event *event);
+int __wrap_event_del(struct event *event);
+
+int64_t __wrap_clock_now_ms(void)
+{
+    return peer.active ? peer.now_us / 1000 : __real_clock_now_ms();
+}
+
+int64_t __wrap_clock_now_us(void)
+{
+    return peer.active ? peer.now_us : __real_clock_now_us();
+}
+
+int __wrap_event_add(struct event *event, const struct timeval *wait)
+{
+    if (!peer.active)
+        return __real_event_add(event, wait);
+    if (wait) {
+        FUZZ_CHECK(!peer.timer || peer.timer == event);
+        peer.timer = event;
+        peer.due_us = peer.now_us + wait->tv_sec * 1000000 + wait->tv_usec;
+    } else {
+        FUZZ_CHECK(!peer.io || peer.io == event);
+        peer.io = event;
+    }
+    return 0;
+}
+
+int __wrap_event_del(struct event *event)
+{
+    if (!peer.active)
+        return __real_event_del(event);
+    if (peer.timer == event)
+        peer.timer = NULL;
+    if (peer.io == event)
+        peer.io = NULL;
+    return 0;
+}
+
+static void fire(struct event *event, short what)
+{
+    event_get_callback(event)(event_get_fd(event), what, event_get_callback_arg(event));
+}
+
+static void wait_for_deadline(void)
+{
+    struct event *timer = peer.timer;
+    FUZZ_CHECK(timer); /* else it would wait for ever */
+    peer.timer = NULL;
+    if (peer.due_us > peer.now_us)
+        peer.now_us = peer.due_us;
+    fire(timer, EV_TIMEOUT);
+}
+
+static void obey_order(void)
+{
+    int order = next_order();
+    if (peer.at < peer.end)
+        peer.at++;
+    if (order == DIALOGUE_WAIT)
+        wait_for_deadline();
+    else if (order == DIALOGUE_DEAF)
+        peer.deaf = true;
+    else if (order == DIALOGUE_FULL)
+        peer.full = true;
+}
+
+static void turn(void)
+{
+    short ready = 0;
+    if (peer.io) {
+        short wanted = event_get_events(peer.io);
+        ready = wanted & EV_WRITE;
+        if (is_readable())
+            ready |= wanted & EV_READ;
+    }
+    peer.now_us += TURN_US;
+    if (ready)
+        fire(peer.io, ready);
+    else if (peer.at < peer.end && !peer.io && is_readable())
+        peer.at++; /* nobody reads it */
+    else if (!peer.io && is_readable())
+        wait_for_deadline();
+    else
+        obey_order();
+}
+
+/* ---- the session ---- */
+
+static void check_result(const struct session_result *result)
+{
+    bool secure_only =
+        (peer.setting & DIALOGUE_TLS) >= CHECK_TLS_REQUIRED && peer.setting & DIALOGUE_SERVICE;
+    FUZZ_CHECK(result->reason >= REASON_OK && result->reason < REASON_LOCAL);
+    FUZZ_CHECK(result->greeted_us >= 0 || result->reason != REASON_OK);
+    FUZZ_CHECK(result->reason != REASON_OK || peer.secured || !secure_only);
+    FUZZ_CHECK(memchr(result->detail, '\0', sizeof result->detail));
+    for (const char *at = result->detail; *at; at++)
+        FUZZ_CHECK(*at >= ' ' && *at <= '~');
+}
+
+static void on_done(void *context, const struct session_result *result)
+{
+    (void)context;
+    FUZZ_CHECK(++peer.done == 1);
+    FUZZ_CHECK(!peer.open && !peer.io && !peer.timer);
+    check_result(result);
+}
+
+static const struct session_setting *prepare_setting(bool literal)
+{
+    static struct tls_client tls;
+    static struct session_setting setting;
+    struct error error;
+    if (!setting.base) {
+        FUZZ_CHECK(tls_client_init(&tls, &error));
+        setting = (struct session_setting){.base = event_base_new(), .tls = &tls};
+    }
+    setting.ehlo_name = literal ? NULL : "probe.example.test";
+    return &setting;
+}
+
+static void run_session(const struct check_settings *check)
+{
+    const struct session_setting *setting = prepare_setting(peer.setting & DIALOGUE_LITERAL);
+    const struct probe_target target = {.address = {.family = 4, .bytes = {192, 0, 2, 1}},
+                                        .port = 25,
+                                        .check = check,
+                                        .host = "mx.example.test"};
+    size_t turns = 100 + 8 * (size_t)(peer.end - peer.at);
+    peer.active = true;
+    session_open(setting, &target, peer.setting & DIALOGUE_SERVICE ? DEPTH_SERVICE : DEPTH_LIVENESS,
+                 START_US / 1000 + PROBE_MS, on_done, NULL);
+    while (!peer.done && turns--)
+        turn();
+    peer.active = false;
+    FUZZ_CHECK(peer.done); /* else it spins */
+    FUZZ_CHECK(peer.now_us < START_US + (PROBE_MS + LEAVING_MS + 100) * 1000);
+}
+
+void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
+                  size_t size)
+{
+    if (size < 1 || size > INPUT_MAX)
+        return;
+    const uint8_t setting = data[0];
+    const unsigned tls = setting & DIALOGUE_TLS;
+    const struct check_settings check = {
+        .kind = setting & DIALOGUE_FIRST ? secure_kind : kind,
+        .tls = tls < CHECK_TLS_REQUIRED ? tls : CHECK_TLS_REQUIRED,
+        .connect_timeout_ms = STEP_MS,
+        .greeting_timeout_ms = STEP_MS,
+        .reply_timeout_ms = STEP_MS,
+        .timeout_ms = PROBE_MS,
+    };
+    memset(&peer, 0, sizeof peer);
+    peer.setting = setting;
+    peer.at = data + 1;
+    peer.end = data + size;
+    peer.now_us = START_US;
+    run_session(&check);
+}

@@ -242,7 +242,8 @@ static bool glue_is_crowded_out(const struct deviation *deviation)
                 theirs->size + SMALL_RRSET > udp_room(deviation->question);
     for (size_t i = 0; i < additional->count; i++)
         if (!records_have(&deviation->ours->sections[SECTION_ADDITIONAL], &additional->list[i]) &&
-            !is_optional(deviation, &additional->list[i]))
+            !is_optional(deviation, &additional->list[i]) &&
+            !(deviation->peer == PEER_BIND && is_below_dname(deviation, &additional->list[i])))
             return false;
     return !deviation->tcp && (deviation->peer == PEER_NSD ? has_crowded_server(deviation) : full);
 }
@@ -259,6 +260,14 @@ static bool tcp_is_nearly_full(const struct deviation *deviation)
 {
     return deviation->tcp && deviation->theirs->tc && !deviation->ours->tc &&
            deviation->ours->size > TCP_NEARLY_FULL;
+}
+
+/* A chain whose last RRset would fit alone. */
+static bool chain_is_overfull(const struct deviation *deviation)
+{
+    return deviation->tcp && deviation->ours->rcode == RCODE_SERVFAIL &&
+           (deviation->theirs->tc || (deviation->theirs->size > TCP_NEARLY_FULL &&
+                                      count_of(deviation->theirs, RRTYPE_CNAME)));
 }
 
 /* By TCP they are judged again. */
@@ -523,6 +532,10 @@ static const struct rule rules[] = {
      KNOT, ASPECT_AUTHORITY, soa_has_no_room},
     {"tcp-full", "BIND truncates by TCP a little before 65535 octets", BIND, ASPECT_TC,
      tcp_is_nearly_full},
+    {"tcp-overfull",
+     "a CNAME and an RRset that only together have more than 65535 octets without compression: we "
+     "say SERVFAIL; NSD and Knot have just room, BIND sets TC (RFC 1035 section 4.2.2 has no more)",
+     NSD | KNOT | BIND, ANY_BUT_AA | ASPECT_AA | ASPECT_TC, chain_is_overfull},
     {"ends-at-zone",
      "a chain goes on in other zones of ours (RFC 1034 section 4.3.2 step 3a), as with NSD; Knot "
      "and BIND leave that to the resolver",

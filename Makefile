@@ -26,7 +26,7 @@ SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/*/test_*.c)))
 E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
 PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
-TOOLS    := $(BUILD)/mailhost $(BUILD)/demo
+TOOLS    := $(BUILD)/mailhost $(BUILD)/demo $(BUILD)/load
 # tests/fuzz: a target is a file and a folder of stored inputs; the rest of the folder is what targets share.
 FUZZ_TARGETS := query zone config control smtp imap pop3 tcp
 FUZZ_SHARED  := $(filter-out $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
@@ -38,7 +38,7 @@ objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 all: $(PROGRAMS)
 
 .PHONY: everything
-everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS)
+everything: $(PROGRAMS) $(TOOLS) $(UNITS) $(E2E) $(REPLAYS) $(BUILD)/tests/differential/compare_peers
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
@@ -67,18 +67,26 @@ $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
 $(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
 $(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
 $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
+$(BUILD)/load: $(BUILD)/tools/load.o $(call objects,tools/load/*.c) $(BUILD)/libevermx.a
 $(PROGRAMS) $(TOOLS):
 	@echo "  LD      $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+# Zones made up from a seed are shared by the tests of that folder.
+DIFFERENTIAL := $(patsubst %,$(BUILD)/tests/differential/%,test_trace compare_peers)
+$(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differential/*.c))
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# The load's parts are tested without a socket, too.
+$(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tally flight)
 
 # What a target has instead of the real thing (--wrap): a fence around files; the engine's thread; the kernel below a
 # session, its clock and its loop.
 WRAPPED_files   := open
-WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force server_numbers
+WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force engine_heartbeat_ms server_numbers
 WRAPPED_tcp     := $(WRAPPED_files) accept4 getpeername event_base_new
 WRAPPED_session := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
                    event_add event_del channel_start_tls channel_handshake
@@ -119,7 +127,7 @@ TSAN  := BUILD=$(BUILD)/tsan OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=thre
 CLANG := BUILD=$(BUILD)/clang CC=clang
 FUZZ  := BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" HARDEN= SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-TSAN_TESTS := answer/test_snapshot serve/test_server engine/test_engine engine/test_call
+TSAN_TESTS := answer/test_snapshot serve/test_server serve/test_tcp serve/test_configure engine/test_engine engine/test_call
 
 .PHONY: check
 check:
@@ -152,6 +160,14 @@ fuzz:
 .PHONY: measure
 measure: all $(BUILD)/tests/e2e/measure
 	@LAB_DIR=$(BUILD)/lab/measure tests/e2e/lab.sh run $(BUILD)/tests/e2e/measure $(HOW)
+
+# How fast it answers on this machine, next to the ceiling of all servers; about 40 s.
+.PHONY: bench
+bench:
+	@tools/install-deps build
+	@mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/evermxd $(BUILD)/load >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
+	@EVERMX_BUILD=$(BUILD) tests/bench/bench.sh $(HOW)
 
 .PHONY: install
 install: all

@@ -35,8 +35,8 @@ enum { SIGNALS = 3 };
 
 struct process {
     const struct load_source *source;
-    struct config *started;    /* the configuration that sockets, threads and user came from */
-    const struct model *model; /* the engine's */
+    struct config *started; /* the configuration that sockets, threads and user came from */
+    struct loaded loaded;   /* what is served; the model is the engine's */
     struct event_base *base;
     struct event *signals[SIGNALS], *tick;
     struct publisher *publisher;
@@ -155,24 +155,40 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
+static size_t count_domains(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        count += domains_count(model->zones[model->templates[i]].domains);
+    return count;
+}
+
+static void print_model(const struct model *model)
+{
+    size_t names = 0, nzones = model->nzones - model->ntemplates, ndomains = count_domains(model);
+    for (size_t i = 0; i < model->nzones; i++)
+        names += model->zones[i].nnodes;
+    printf("configuration is good: %zu zone%s, ", nzones, plural(nzones));
+    if (model->ntemplates)
+        printf("%zu template%s for %zu domain%s, ", model->ntemplates, plural(model->ntemplates),
+               ndomains, plural(ndomains));
+    printf("%zu name%s, %zu target%s, %zu pool%s\n", names, plural(names), model->ntargets,
+           plural(model->ntargets), model->npools, plural(model->npools));
+}
+
 static int check(const struct load_source *source)
 {
     struct diagnostics diagnostics;
-    struct config *config;
+    struct loaded loaded;
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(source, true, &config, &diagnostics);
+    bool good = load(source, NULL, true, &loaded, &diagnostics);
     diagnostics_print(&diagnostics, stderr);
     diagnostics_free(&diagnostics);
-    if (!model)
+    if (!good)
         return EXIT_FAILURE;
-    size_t names = 0;
-    for (size_t i = 0; i < model->nzones; i++)
-        names += model->zones[i].nnodes;
-    printf("configuration is good: %zu zone%s, %zu name%s, %zu target%s, %zu pool%s\n",
-           model->nzones, plural(model->nzones), names, plural(names), model->ntargets,
-           plural(model->ntargets), model->npools, plural(model->npools));
-    model_free(model);
-    config_free(config);
+    print_model(loaded.model);
+    model_free(loaded.model);
+    config_free(loaded.config);
     return EXIT_SUCCESS;
 }
 
@@ -182,27 +198,70 @@ static void log_changes(const struct changes *changes)
 {
     for (size_t i = 0; i < changes->nlines; i++)
         log_notice("reload: %s", changes->lines[i]);
-    log_notice("reload: done; zones: %zu added, %zu removed, %zu changed; targets: %zu added, %zu "
-               "removed",
+    if (changes->nothing) {
+        log_notice("reload: nothing has changed");
+        return;
+    }
+    log_notice("reload: done; zones: %zu added, %zu removed, %zu changed; domains: %zu added, %zu "
+               "removed; targets: %zu added, %zu removed",
                changes->zones.added, changes->zones.removed, changes->zones.changed,
-               changes->targets.added, changes->targets.removed);
+               changes->domains.added, changes->domains.removed, changes->targets.added,
+               changes->targets.removed);
+}
+
+_Static_assert((int)COOKIE_SECRETS_LIMIT <= (int)COOKIE_SECRETS_MAX, "all that are read are kept");
+
+/* What answers carry beside the zones' records. */
+static struct settings_options answers_of(const struct config *config)
+{
+    const char *identity = config->identity;
+    return (struct settings_options){
+        .identity = identity && strcmp(identity, "off") == 0 ? "" : identity,
+        .tells_version = config->version,
+        .udp_size = config->udp_size,
+        .cookies = config->cookies,
+        .secrets = config->cookie_secrets,
+        .nsecrets = config->ncookie_secrets,
+    };
+}
+
+static void reload_answers(struct server *server, const struct config *config)
+{
+    struct settings_options answers = answers_of(config);
+    server_configure(server, &answers);
+}
+
+/* Makes what was loaded what is served. */
+static bool take_over(struct process *process, struct loaded *loaded,
+                      struct diagnostics *diagnostics, struct changes *changes)
+{
+    struct error error;
+    changes_between(process->loaded.model, loaded->model, changes);
+    load_warn_of_restart(process->started, loaded->config, diagnostics);
+    if (!engine_load(process->engine, loaded->model, &error)) {
+        load_free_config(loaded->config, &process->loaded);
+        return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
+    }
+    reload_answers(process->server, loaded->config);
+    if (process->loaded.config != process->started)
+        load_free_config(process->loaded.config, loaded);
+    process->loaded = *loaded;
+    return true;
 }
 
 static bool reload_quietly(struct process *process, struct diagnostics *diagnostics,
                            struct changes *changes)
 {
-    struct config *config;
+    struct loaded loaded;
     struct error error;
-    struct model *model = load_model(process->source, true, &config, diagnostics);
-    if (!model)
+    if (!load(process->source, &process->loaded, true, &loaded, diagnostics))
         return false;
-    changes_between(process->model, model, changes);
-    load_warn_of_restart(process->started, config, diagnostics);
-    config_free(config);
-    if (!engine_load(process->engine, model, &error))
-        return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
-    process->model = model;
-    return true;
+    if (!load_is_same(&process->loaded, &loaded))
+        return take_over(process, &loaded, diagnostics, changes);
+    model_free(loaded.model);
+    changes->nothing = true;
+    return engine_reread(process->engine, &error) ||
+           diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
 }
 
 static bool reload(void *context, struct diagnostics *diagnostics, struct changes *changes)
@@ -386,17 +445,45 @@ static bool drop_privileges(const char *user)
     return true;
 }
 
+/* The caller frees exempt. */
+static struct rate_options rate_options(const struct config_rate *rate)
+{
+    struct rate_network *exempt = memory_array(rate->nexempt, sizeof *exempt);
+    for (size_t i = 0; i < rate->nexempt; i++)
+        exempt[i] = (struct rate_network){rate->exempt[i].address, rate->exempt[i].bits};
+    return (struct rate_options){
+        .limits = {[RATE_ANSWERS] = rate->answers,
+                   [RATE_NEGATIVES] = rate->negatives,
+                   [RATE_ERRORS] = rate->errors},
+        .slip = rate->slip,
+        .ipv4_bits = rate->ipv4_prefix,
+        .ipv6_bits = rate->ipv6_prefix,
+        .exempt = exempt,
+        .nexempt = rate->nexempt,
+    };
+}
+
 static bool start_server(struct process *process)
 {
     const struct config *config = process->started;
     struct server_endpoint *listen = memory_array(config->nlisten, sizeof *listen);
     for (size_t i = 0; i < config->nlisten; i++)
         listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
+    struct rate_options rate = rate_options(&config->rate);
     struct server_options options = {
-        .listen = listen, .nlisten = config->nlisten, .workers = config->workers};
+        .listen = listen,
+        .nlisten = config->nlisten,
+        .workers = config->workers,
+        .rate = config->rate.on ? &rate : NULL,
+        .tcp_idle_ms = config->tcp_idle_ms,
+        .tcp_connections = config->tcp_connections,
+        .tcp_per_client = config->tcp_per_client,
+        .answers = answers_of(config),
+    };
     struct error error;
     process->server = server_new(&options, process->publisher, &error);
     free(listen);
+    free((void *)rate.exempt);
     if (!process->server)
         log_error("%s", error.text);
     return process->server;
@@ -421,7 +508,6 @@ static bool start_threads(struct process *process, struct model *model)
 static bool start(struct process *process, struct model *model)
 {
     struct error error;
-    process->model = model;
     process->publisher = publisher_new();
     if (!privileges_raise_descriptors(&error))
         log_warning("%s", error.text);
@@ -442,7 +528,7 @@ static bool start(struct process *process, struct model *model)
 static void log_ready(const struct process *process)
 {
     const struct config *config = process->started;
-    const struct model *model = process->model;
+    const struct model *model = process->loaded.model;
     char where[512] = "", endpoint[ADDRESS_TEXT_SIZE];
     size_t used = 0, failed = 0;
     for (size_t i = 0; i < config->nlisten && used < sizeof where; i++) {
@@ -454,8 +540,9 @@ static void log_ready(const struct process *process)
     if (failed)
         log_error("%zu bad zone%s: SERVFAIL is answered for all names there", failed,
                   plural(failed));
-    log_notice("evermxd " EVERMX_VERSION " ready on%s: %zu zone%s, %zu target%s%s", where,
-               model->nzones, plural(model->nzones), model->ntargets, plural(model->ntargets),
+    size_t nzones = model->nzones - model->ntemplates + count_domains(model);
+    log_notice("evermxd " EVERMX_VERSION " ready on%s: %zu zone%s, %zu target%s%s", where, nzones,
+               plural(nzones), model->ntargets, plural(model->ntargets),
                config->probing ? "" : ", probing is off");
 }
 
@@ -475,7 +562,8 @@ static void end(struct process *process)
     engine_free(process->engine);
     publisher_free(process->publisher);
     control_free(process->control);
-    config_free(process->started);
+    load_free_config(process->started, &process->loaded);
+    config_free(process->loaded.config);
     if (process->base)
         event_base_free(process->base);
     libevent_global_shutdown();
@@ -491,15 +579,17 @@ static bool run(struct process *process)
         return false;
     }
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(process->source, false, &process->started, &diagnostics);
+    bool loaded = load(process->source, NULL, false, &process->loaded, &diagnostics);
+    struct model *model = process->loaded.model;
+    process->started = process->loaded.config;
     log_diagnostics(&diagnostics);
     diagnostics_free(&diagnostics);
-    if (model && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
+    if (loaded && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
         log_error("no zone could be read: there is nothing to serve");
         model_free(model);
         return false;
     }
-    if (!model || !start(process, model))
+    if (!loaded || !start(process, model))
         return false;
     log_ready(process);
     bool ended = event_base_dispatch(process->base) == 0;

@@ -118,6 +118,7 @@ static const char usage_text[] =
     "  undrain HOST              let its probes decide again\n"
     "  force HOST up|down|auto   set a verdict by hand; auto: undo it\n"
     "  reload                    read configuration and zones anew\n"
+    "  metrics                   numbers of the server, as Prometheus reads them\n"
     "  stop                      end evermxd\n"
     "options:\n"
     "  -s PATH         the control socket (default: $EVERMX_CONTROL, or the configuration's)\n"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The catalog: all zones of a model compiled for looking up names: each name has its record types,
- * and each type an image of its own or the number of a pool. Health changes nothing in it.
- * Immutable, read by responders without locks; its insides are open to them, as each query passes
- * here. */
+ * and each type an image of its own or a place in the list of pools. A template is compiled once,
+ * under relative names; each of its domains is one entry that points to it. Health changes nothing
+ * in a catalog. Immutable, read by responders without locks; its insides are open to them, as each
+ * query passes here. */
 #ifndef EVERMX_ANSWER_CATALOG_H
 #define EVERMX_ANSWER_CATALOG_H
 
 #include "answer/image.h"
+#include "answer/names.h"
 #include "model/model.h"
 
 #include <stdbool.h>
@@ -18,7 +20,7 @@ typedef uint32_t catalog_ref;
 
 struct catalog_entry {
     uint16_t rrtype;
-    uint16_t steered; /* 1: ref is a pool's number; 0: an image of the catalog's */
+    uint16_t steered; /* 1: ref is a place in catalog->pools; 0: an image of the catalog's */
     uint32_t ref;
 };
 
@@ -31,56 +33,116 @@ enum catalog_node_flag {
 };
 
 struct catalog_node {
-    uint32_t zone;
+    catalog_ref zone;     /* struct catalog_zone */
     catalog_ref cut;      /* the delegation point that it is or stands below */
     catalog_ref dname;    /* the ancestor whose DNAME redirects it */
     catalog_ref wildcard; /* its child "*" */
-    catalog_ref
-        parent_side;  /* an apex: the same name in the zone above, if that is ours too (for DS) */
-    catalog_ref glue; /* a cut: addresses of its name servers, with full owner names */
+    catalog_ref glue;     /* a cut: addresses of its name servers, with full owner names */
     uint8_t flags;
     uint8_t name_size;
     uint16_t nentries;
-    struct catalog_entry entries[]; /* followed by the name, lower case */
+    struct catalog_entry entries[]; /* followed by the name, lower case; in a template relative,
+                                       closed by the root's octet like any other */
 };
 
 struct catalog_zone {
-    catalog_ref apex;
     catalog_ref soa;   /* image of the SOA for negative answers, with their TTL (RFC 2308) */
-    uint8_t apex_size; /* octets of its name */
+    uint8_t apex_size; /* octets of its name; 1 in a template */
 };
 
-struct catalog_slot {
-    uint32_t hash;
-    catalog_ref node;
+/* One of the domains that a template makes zones. */
+struct catalog_domain {
+    uint32_t template_number;
+    uint8_t name_size;
+    uint8_t name[]; /* lower case */
+};
+
+struct catalog_template {
+    struct name_index names; /* relative */
+    catalog_ref apex;
+};
+
+/* Octets that grow and are addressed in units; the first unit is left free, as 0 means none. */
+struct catalog_heap {
+    uint8_t *bytes;
+    size_t used, capacity;
+};
+
+/* What the next catalog needs to know of each zone of the model. */
+struct catalog_part {
+    catalog_ref zone;
+    uint32_t first_pool, npools; /* its places in catalog->pools */
 };
 
 struct catalog {
-    struct catalog_slot *slots;
-    uint32_t mask;
-    uint8_t *nodes;  /* struct catalog_node, one behind the other */
-    uint8_t *images; /* struct image */
-    struct catalog_zone *zones;
-    size_t nzones;
+    struct name_index names; /* of nodes, and of domains (CATALOG_DOMAIN is set) */
+    struct name_index sides; /* nodes that stand under the name of a lower zone's apex (for DS) */
+    struct catalog_heap nodes, images, domains;
+    uint32_t *pools; /* of steered RRsets: the numbers of their pools */
+    size_t npools;
+    struct catalog_template *templates;
+    size_t ntemplates;
+    struct catalog_part *parts; /* by the model's number of the zone */
+    size_t nparts;
+    size_t garbage; /* octets and pools that were another catalog's and mean nothing here */
 };
 
-struct catalog *catalog_new(const struct model *model);
-void catalog_free(struct catalog *catalog);
+enum { CATALOG_UNIT = 8, CATALOG_DOMAIN_UNIT = 4 };
+#define CATALOG_DOMAIN UINT32_C(0x80000000)
 
-/* The node of a name in wire format and lower case, in the deepest zone that holds it; NULL if
- * none. */
-const struct catalog_node *catalog_find(const struct catalog *catalog, const uint8_t *name,
-                                        size_t size);
+struct catalog *catalog_new(const struct model *model);
+
+/* The same from the catalog of another model, most of whose zones stand unchanged in this one:
+ * costs a copy, and work for each zone that differs. Both models must be alive. */
+struct catalog *catalog_next(const struct catalog *before, const struct model *model_before,
+                             const struct model *model);
+void catalog_free(struct catalog *catalog);
+size_t catalog_bytes(const struct catalog *catalog);
+
+/* ---- looking up: names in wire format and lower case ---- */
+
+struct catalog_place {
+    const struct catalog_node *node;
+    size_t extra; /* octets that names of the node's zone lack: those of the domain without the
+                     root's, in a template */
+};
+
+/* The node of a name, in the deepest zone that holds it. False: there is none. */
+bool catalog_find(const struct catalog *catalog, const uint8_t *name, size_t size,
+                  struct catalog_place *place);
+
+/* The node of a name, or its closest encloser (RFC 4592 section 3.3.1). False: the name is not in
+ * our zones. */
+bool catalog_find_encloser(const struct catalog *catalog, const uint8_t *name, size_t size,
+                           struct catalog_place *place, bool *exact);
+
+/* For an apex: what the zone above says of its name, which is where a DS stands (RFC 4035 section
+ * 3.1.4.1). False: the zone above is not ours. */
+bool catalog_find_above(const struct catalog *catalog, const uint8_t *name, size_t size,
+                        struct catalog_place *place, bool *exact);
 
 static inline const struct catalog_node *catalog_node_at(const struct catalog *catalog,
                                                          catalog_ref ref)
 {
-    return (const struct catalog_node *)(catalog->nodes + (size_t)ref * 8);
+    return (const struct catalog_node *)(catalog->nodes.bytes + (size_t)ref * CATALOG_UNIT);
+}
+
+static inline const struct catalog_zone *catalog_zone_at(const struct catalog *catalog,
+                                                         catalog_ref ref)
+{
+    return (const struct catalog_zone *)(catalog->nodes.bytes + (size_t)ref * CATALOG_UNIT);
 }
 
 static inline const struct image *catalog_image_at(const struct catalog *catalog, catalog_ref ref)
 {
-    return (const struct image *)(catalog->images + (size_t)ref * 8);
+    return (const struct image *)(catalog->images.bytes + (size_t)ref * CATALOG_UNIT);
+}
+
+static inline const struct catalog_domain *catalog_domain_at(const struct catalog *catalog,
+                                                             uint32_t ref)
+{
+    size_t at = (size_t)(ref & ~CATALOG_DOMAIN) * CATALOG_DOMAIN_UNIT;
+    return (const struct catalog_domain *)(catalog->domains.bytes + at);
 }
 
 static inline const uint8_t *catalog_node_name(const struct catalog_node *node)

@@ -2,7 +2,9 @@
 #include "answer/image.h"
 
 #include "base/memory.h"
+#include "model/rdata.h"
 #include "wire/message.h"
+#include "wire/name.h"
 #include "wire/rrtype.h"
 
 #include <stdlib.h>
@@ -15,6 +17,8 @@ struct builder {
     size_t nvariants, variants_capacity;
     uint8_t *bytes;
     size_t used, capacity;
+    uint32_t *splices; /* offsets in bytes */
+    size_t nsplices, splices_capacity;
 };
 
 static void variant_begin(struct builder *builder)
@@ -25,33 +29,68 @@ static void variant_begin(struct builder *builder)
         (struct image_variant){.offset = (uint32_t)builder->used};
 }
 
-/* Appends a record to the variant begun last; returns its rdata, which the caller may change. */
-static uint8_t *variant_add(struct builder *builder, uint16_t rrtype, uint32_t ttl_s,
-                            const struct rdata *record)
+/* A name stands at an offset of the bytes: if it ends in a template's marker, that is noted. */
+static void note_name(struct builder *builder, size_t offset)
 {
-    size_t size = 2 + RR_FIXED_SIZE + (size_t)record->size;
+    size_t prefix;
+    if (!name_is_in_template(builder->bytes + offset, &prefix))
+        return;
+    builder->splices = memory_grow(builder->splices, builder->nsplices, &builder->splices_capacity,
+                                   sizeof *builder->splices);
+    builder->splices[builder->nsplices++] = (uint32_t)(offset + prefix);
+}
+
+static void note_names(struct builder *builder, uint16_t rrtype, const struct rdata *record,
+                       size_t offset)
+{
+    uint16_t names[RDATA_NAMES_MAX];
+    unsigned count = rdata_names(rrtype, record, names);
+    for (unsigned i = 0; i < count; i++)
+        note_name(builder, offset + names[i]);
+}
+
+static uint8_t *take(struct builder *builder, size_t size)
+{
     while (builder->used + size > builder->capacity) {
         builder->capacity = builder->capacity ? builder->capacity * 2 : 256;
         builder->bytes = memory_resize(builder->bytes, builder->capacity, 1);
     }
-    uint8_t *at = builder->bytes + builder->used;
     builder->used += size;
-    *at++ = POINTER_BITS;
-    *at++ = QUESTION_OFFSET;
+    struct image_variant *variant = &builder->variants[builder->nvariants - 1];
+    variant->size += (uint32_t)size;
+    return builder->bytes + builder->used - size;
+}
+
+/* Appends what stands behind the owner; returns the rdata, which the caller may change. */
+static uint8_t *add_rest(struct builder *builder, uint16_t rrtype, uint32_t ttl_s,
+                         const struct rdata *record)
+{
+    uint8_t *at = take(builder, RR_FIXED_SIZE + (size_t)record->size);
     at = write_u16(at, rrtype);
     at = write_u16(at, RRCLASS_IN);
     at = write_u32(at, ttl_s);
     at = write_u16(at, record->size);
     memcpy(at, record->bytes, record->size);
-    struct image_variant *variant = &builder->variants[builder->nvariants - 1];
-    variant->size += (uint32_t)size;
-    variant->count++;
+    note_names(builder, rrtype, record, (size_t)(at - builder->bytes));
+    builder->variants[builder->nvariants - 1].count++;
     return at;
 }
 
+/* Appends a record to the variant begun last, owned by the name asked for. */
+static uint8_t *variant_add(struct builder *builder, uint16_t rrtype, uint32_t ttl_s,
+                            const struct rdata *record)
+{
+    write_u16(take(builder, 2), POINTER_BITS << 8 | QUESTION_OFFSET);
+    return add_rest(builder, rrtype, ttl_s, record);
+}
+
+/* Head, variants, splices, bytes. */
 static struct image *build(struct builder *builder)
 {
-    size_t head = sizeof(struct image) + builder->nvariants * sizeof(struct image_variant);
+    size_t splices = sizeof(struct image) + builder->nvariants * sizeof(struct image_variant);
+    size_t head = splices, some = builder->nsplices != 0;
+    if (some)
+        head += sizeof(struct image_splices) + builder->nsplices * sizeof(uint32_t);
     struct image *image = memory_alloc(head + builder->used);
     image->size = (uint32_t)(head + builder->used);
     image->nvariants = (uint16_t)builder->nvariants;
@@ -59,9 +98,17 @@ static struct image *build(struct builder *builder)
         image->variants[i] = builder->variants[i];
         image->variants[i].offset += (uint32_t)head;
     }
+    if (some) {
+        struct image_splices *made = (struct image_splices *)((uint8_t *)image + splices);
+        image->splices = (uint32_t)splices;
+        made->count = (uint32_t)builder->nsplices;
+        for (size_t i = 0; i < builder->nsplices; i++)
+            made->offsets[i] = builder->splices[i] + (uint32_t)head;
+    }
     if (builder->used)
         memcpy((uint8_t *)image + head, builder->bytes, builder->used);
     free(builder->variants);
+    free(builder->splices);
     free(builder->bytes);
     return image;
 }
@@ -72,6 +119,23 @@ struct image *image_of_rrset(const struct rrset *rrset, uint32_t ttl_s)
     variant_begin(&builder);
     for (uint32_t i = 0; i < rrset->count; i++)
         variant_add(&builder, rrset->rrtype, ttl_s, &rrset->records[i]);
+    return build(&builder);
+}
+
+struct image *image_of_owned(const struct owned_rrset *rrsets, size_t count)
+{
+    struct builder builder = {0};
+    variant_begin(&builder);
+    for (size_t i = 0; i < count; i++) {
+        const struct rrset *rrset = rrsets[i].rrset;
+        size_t size = name_size(rrsets[i].owner);
+        for (uint32_t j = 0; j < rrset->count; j++) {
+            uint8_t *owner = take(&builder, size);
+            memcpy(owner, rrsets[i].owner, size);
+            note_name(&builder, (size_t)(owner - builder.bytes));
+            add_rest(&builder, rrset->rrtype, rrset->ttl_s, &rrset->records[j]);
+        }
+    }
     return build(&builder);
 }
 
@@ -348,5 +412,6 @@ struct image *image_of_pool(const struct pool *pool, const struct selection *sel
     }
     struct image *image = build(&builder);
     image->servfail = !builder.nvariants;
+    image->fail_open = selection->fail_open && !image->servfail;
     return image;
 }

@@ -177,6 +177,28 @@ void reader_offline(void)
     rcu_thread_offline();
 }
 
+struct leftover {
+    struct rcu_head head;
+    void *memory;
+};
+
+static void free_leftover(struct rcu_head *head)
+{
+    struct leftover *leftover = caa_container_of(head, struct leftover, head);
+    grace_period_ended();
+    free(leftover->memory);
+    free(leftover);
+}
+
+void reader_free_later(void *memory)
+{
+    struct leftover *leftover = memory_alloc(sizeof *leftover);
+    leftover->memory = memory;
+    rcu_register_thread();
+    call_rcu(&leftover->head, free_leftover);
+    rcu_unregister_thread();
+}
+
 const struct snapshot *publisher_current(const struct publisher *publisher)
 {
     return load(publisher);

@@ -49,6 +49,10 @@ void reader_unregister(void);
 void reader_online(void);
 void reader_offline(void);
 
+/* Frees memory (by free()) that readers could find until now, once none of them holds it any more.
+ * For the thread that took it out of their sight; it waits for nobody. */
+void reader_free_later(void *memory);
+
 /* NULL before the first publication. */
 const struct snapshot *publisher_current(const struct publisher *publisher);
 

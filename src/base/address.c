@@ -20,6 +20,38 @@ bool address_parse(const char *text, struct address *address)
     return address->family != 0;
 }
 
+static bool parse_bits(const char *text, size_t most, uint8_t *bits)
+{
+    size_t number = 0, digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 3 || text[digits] || (text[0] == '0' && digits > 1))
+        return false;
+    for (size_t i = 0; i < digits; i++)
+        number = number * 10 + (size_t)(text[i] - '0');
+    *bits = (uint8_t)number;
+    return number <= most;
+}
+
+bool network_parse(const char *text, struct address *address, uint8_t *bits)
+{
+    char alone[ADDRESS_TEXT_SIZE];
+    const char *slash = strchrnul(text, '/');
+    size_t length = (size_t)(slash - text);
+    if (length >= sizeof alone)
+        return false;
+    memcpy(alone, text, length);
+    alone[length] = '\0';
+    if (!address_parse(alone, address))
+        return false;
+    size_t most = 8 * address_size(address);
+    *bits = (uint8_t)most;
+    if (*slash && !parse_bits(slash + 1, most, bits))
+        return false;
+    for (size_t i = *bits; i < most; i++)
+        if (address->bytes[i / 8] & 0x80 >> i % 8)
+            return false;
+    return true;
+}
+
 void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
     inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes, text, ADDRESS_TEXT_SIZE);

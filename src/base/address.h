@@ -17,6 +17,9 @@ struct address {
 enum { ADDRESS_TEXT_SIZE = 64 }; /* enough for address and "@port" */
 
 bool address_parse(const char *text, struct address *address);
+/* "192.0.2.0/24", "2001:db8::/32"; an address alone is a network of its own. False also where bits
+ * behind the prefix are set. */
+bool network_parse(const char *text, struct address *address, uint8_t *bits);
 void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 bool address_equal(const struct address *one, const struct address *other);
 size_t address_size(const struct address *address); /* 4 or 16 */

@@ -20,7 +20,7 @@ struct chunk {
 struct arena {
     struct chunk *chunks; /* the one in use first */
     size_t next_size;
-    size_t bytes;
+    size_t bytes, used;
 };
 
 struct arena *arena_new(void)
@@ -44,6 +44,11 @@ void arena_free(struct arena *arena)
 size_t arena_bytes(const struct arena *arena)
 {
     return arena->bytes;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+    return arena->used;
 }
 
 static struct chunk *chunk_add(struct arena *arena, size_t least)
@@ -71,6 +76,7 @@ static uint8_t *take(struct arena *arena, size_t size, size_t alignment)
         chunk = chunk_add(arena, size);
         at = 0;
     }
+    arena->used += at + size - chunk->used;
     chunk->used = at + size;
     return chunk->bytes + at;
 }

@@ -11,6 +11,7 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 size_t arena_bytes(const struct arena *arena); /* taken from the system */
+size_t arena_used(const struct arena *arena);  /* of them, handed out */
 
 /* Zeroed, aligned to 8 bytes (arena_bytes_dup: unaligned). Never NULL: out of memory ends the
  * process. */

@@ -32,6 +32,7 @@ struct config *config_new(void)
     config->arena = arena;
     options_default(&section_server, config);
     config->workers = workers_default();
+    rate_default(config);
     for (int i = 0; i < CHECK_KINDS; i++) {
         config->checks = array_grow(arena, config->checks, config->nchecks, sizeof *config->checks);
         check_init(&config->checks[config->nchecks++], check_kind_names[i], (enum check_kind)i);
@@ -45,11 +46,18 @@ void config_free(struct config *config)
         arena_free(config->arena);
 }
 
-void config_add_zone(struct config *config, const char *file)
+static void zone_add(struct config *config, const char *file, const char *names)
 {
     config->zones = array_grow(config->arena, config->zones, config->nzones, sizeof *config->zones);
-    config->zones[config->nzones++] =
-        (struct config_zone){.file = arena_strdup(config->arena, file)};
+    config->zones[config->nzones++] = (struct config_zone){
+        .file = arena_strdup(config->arena, file),
+        .names = names ? arena_strdup(config->arena, names) : NULL,
+    };
+}
+
+void config_add_zone(struct config *config, const char *file)
+{
+    zone_add(config, file, NULL);
 }
 
 void config_add_listen(struct config *config, const struct address *address, uint16_t port)
@@ -135,7 +143,7 @@ struct config *config_load_zones(const char *file)
     struct config *parsed = config_parse(file, &told), *config = config_new();
     diagnostics_free(&told);
     for (size_t i = 0; i < parsed->nzones; i++)
-        config_add_zone(config, parsed->zones[i].file);
+        zone_add(config, parsed->zones[i].file, parsed->zones[i].names);
     config->probing = false;
     config_free(parsed);
     return config;

@@ -109,9 +109,26 @@ struct config_policy {
 };
 
 struct config_zone {
-    const char *file; /* to be opened as it is */
+    const char *file;  /* to be opened as it is */
+    const char *names; /* the same: file is a template for each name in that; NULL: a zone */
     struct config_place place;
 };
+
+struct config_network {
+    struct address address;
+    uint8_t bits;
+};
+
+/* Response-rate limiting; limits are answers a second, 0: none. */
+struct config_rate {
+    bool on;
+    unsigned answers, negatives, errors;
+    unsigned slip;
+    uint8_t ipv4_prefix, ipv6_prefix;
+    const struct config_network *exempt;
+    size_t nexempt;
+};
+enum { COOKIE_SECRET_SIZE = 16, COOKIE_SECRETS_LIMIT = 8 };
 
 struct config_endpoint {
     struct address address;
@@ -123,10 +140,21 @@ struct config {
     const char *file; /* NULL: none */
     struct config_endpoint *listen;
     size_t nlisten;
-    unsigned workers;    /* UDP responders */
+    unsigned workers; /* UDP responders */
+    struct config_rate rate;
+    unsigned tcp_connections;
+    unsigned tcp_per_client;
+    unsigned tcp_idle_ms;
     const char *control; /* path of the control socket */
     const char *user;    /* NULL: stay */
     bool probing;
+    const char *identity;            /* NULL: the host's name; "off" or "": none is told */
+    bool version;                    /* told to those who ask */
+    unsigned udp_size;               /* octets of the largest answer over UDP */
+    bool cookies;                    /* RFC 7873 */
+    const char *cookie_secrets_file; /* NULL: none */
+    const uint8_t (*cookie_secrets)[COOKIE_SECRET_SIZE]; /* the first makes cookies */
+    size_t ncookie_secrets;                              /* 0: none are given */
     struct config_zone *zones;
     size_t nzones;
     struct config_check *checks; /* the built-in ones by enum check_kind, then more */

@@ -302,7 +302,8 @@ static bool option_read(struct reader *reader, const struct option *option,
     if (node->kind == TREE_NOTHING)
         return report(reader, node->place, "'%s' has no value", option->name);
     snprintf(what, sizeof what, "'%s'", option->name);
-    if (!tree_expect(reader, node, option->type < OPTION_LIST ? TREE_TEXT : kinds[option->type],
+    if (option->type != OPTION_ANY &&
+        !tree_expect(reader, node, option->type < OPTION_LIST ? TREE_TEXT : kinds[option->type],
                      what))
         return false;
     if (option->read) {

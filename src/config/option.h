@@ -32,6 +32,7 @@ enum option_type {
     OPTION_PATH,
     OPTION_LIST,    /* by read */
     OPTION_MAPPING, /* by read */
+    OPTION_ANY,     /* by read, which looks at the kind of node, too */
 };
 
 struct option {

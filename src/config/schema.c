@@ -15,7 +15,8 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 enum {
     PATH_MAX_BYTES = 4095, /* PATH_MAX without its null */
     SOCKET_PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
-    USER_MAX_BYTES = 32, /* useradd(8) */
+    USER_MAX_BYTES = 32,      /* useradd(8) */
+    IDENTITY_MAX_BYTES = 255, /* one string of a TXT record */
 };
 
 const char *const check_kind_names[] = {
@@ -83,11 +84,31 @@ static const struct option server_rows[] = {
     {"workers", OPTION_NUMBER, FIELD(struct config, workers), 1, WORKERS_MAX},
     {"control", OPTION_PATH,   FIELD(struct config, control), 1, SOCKET_PATH_MAX_BYTES, .fallback = "/run/evermx/control.sock"},
     {"user",    OPTION_TEXT,   FIELD(struct config, user), 1, USER_MAX_BYTES},
+    {"rate-limit", OPTION_ANY, .read = rate_read},
+    {"tcp-connections", OPTION_NUMBER, FIELD(struct config, tcp_connections), 1, 1000000, .fallback = "1024"},
+    {"tcp-per-client",  OPTION_NUMBER, FIELD(struct config, tcp_per_client), 1, 1000000, .fallback = "128"},
+    {"tcp-idle",        OPTION_DURATION, FIELD(struct config, tcp_idle_ms), 100, HOUR, 1, .fallback = "10s"},
     {"probing", OPTION_CHOICE, FIELD(struct config, probing), .choices = switch_names, .fallback = "on"},
+    {"identity", OPTION_TEXT,  FIELD(struct config, identity), 0, IDENTITY_MAX_BYTES},
+    {"version", OPTION_CHOICE, FIELD(struct config, version), .choices = switch_names, .fallback = "on"},
+    {"udp-size", OPTION_NUMBER, FIELD(struct config, udp_size), 512, 4096, .fallback = "1232"},
+    {"cookies", OPTION_CHOICE, FIELD(struct config, cookies), .choices = switch_names, .fallback = "on"},
+    {"cookie-secrets", OPTION_PATH, .min = 1, .max = PATH_MAX_BYTES, .read = cookie_secrets_read},
+};
+
+static const struct option rate_rows[] = {
+    {"answers",     OPTION_NUMBER, FIELD(struct config_rate, answers), 0, 1000000, .fallback = "200"},
+    {"negatives",   OPTION_NUMBER, FIELD(struct config_rate, negatives), 0, 1000000, .fallback = "200"},
+    {"errors",      OPTION_NUMBER, FIELD(struct config_rate, errors), 0, 1000000, .fallback = "50"},
+    {"slip",        OPTION_NUMBER, FIELD(struct config_rate, slip), 0, 100, .fallback = "2"},
+    {"ipv4-prefix", OPTION_NUMBER, FIELD(struct config_rate, ipv4_prefix), 1, 32, .fallback = "24"},
+    {"ipv6-prefix", OPTION_NUMBER, FIELD(struct config_rate, ipv6_prefix), 1, 64, .fallback = "56"},
+    {"exempt",      OPTION_LIST,   .read = exempt_read},
 };
 
 static const struct option zone_rows[] = {
-    {"file", OPTION_PATH, FIELD(struct config_zone, file), 1, PATH_MAX_BYTES, .required = true},
+    {"file",  OPTION_PATH, FIELD(struct config_zone, file), 1, PATH_MAX_BYTES, .required = true},
+    {"names", OPTION_PATH, FIELD(struct config_zone, names), 1, PATH_MAX_BYTES},
 };
 
 /* What a check has and a host may override. tls: the default is the kind's, set by check_init. The
@@ -138,6 +159,7 @@ static const struct option_section host_settings_section = {
 
 const struct option_section section_root = {SECTION(root_rows, "the configuration")};
 const struct option_section section_server = {SECTION(server_rows, "'server'")};
+const struct option_section section_rate = {SECTION(rate_rows, "'rate-limit'")};
 const struct option_section section_zone = {SECTION(zone_rows, "a zone")};
 const struct option_section section_settings = {SECTION(settings_rows, "settings")};
 const struct option_section section_check = {SECTION(check_rows, "a check"),

@@ -21,6 +21,7 @@ enum { WORKERS_MAX = 256 };
 
 extern const struct option_section section_root;     /* of struct config */
 extern const struct option_section section_server;   /* of struct config */
+extern const struct option_section section_rate;     /* of struct config_rate */
 extern const struct option_section section_zone;     /* of struct config_zone */
 extern const struct option_section section_settings; /* of struct check_settings */
 extern const struct option_section section_check;    /* of struct config_check */
@@ -48,10 +49,16 @@ void check_init(struct config_check *check, const char *name, enum check_kind ki
 /* Room for one more element behind count; the array must grow by this alone. */
 void *array_grow(struct arena *arena, void *array, size_t count, size_t size);
 
+/* Limits that are on, and spare loopback. */
+void rate_default(struct config *config);
+
 /* Readers of options (struct option). */
 void server_read(struct reader *reader, const struct tree_node *node, void *config);
 void listen_read(struct reader *reader, const struct tree_node *node, void *config);
+void rate_read(struct reader *reader, const struct tree_node *node, void *config);
+void exempt_read(struct reader *reader, const struct tree_node *node, void *rate);
 void zones_read(struct reader *reader, const struct tree_node *node, void *config);
+void cookie_secrets_read(struct reader *reader, const struct tree_node *node, void *config);
 void checks_read(struct reader *reader, const struct tree_node *node, void *config);
 void hosts_read(struct reader *reader, const struct tree_node *node, void *config);
 void host_checks_read(struct reader *reader, const struct tree_node *node, void *host);

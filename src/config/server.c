@@ -2,7 +2,6 @@
 /* Reads the configuration's `server` and `zones`. */
 #include "config/schema.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { DNS_PORT = 53 };
@@ -42,15 +41,33 @@ void listen_read(struct reader *reader, const struct tree_node *node, void *conf
     table_free(seen);
 }
 
-/* The same file, however it is written. One that does not exist is the model's to report. */
+/* Copies a path without what means nothing in it ("//", "./"); returns the end, behind a NUL. */
+static char *path_write(const char *path, char *out)
+{
+    const char *begin = path;
+    while (*path) {
+        bool new = path == begin || path[-1] == '/';
+        if (path[0] == '/' && path[1] == '/')
+            path++;
+        else if (new &&path[0] == '.' && path[1] == '/')
+            for (path += 2; *path == '/';)
+                path++;
+        else
+            *out++ = *path++;
+    }
+    *out++ = '\0';
+    return out;
+}
+
+/* The same file by another path is seen here where the text tells; else the model finds the same
+ * zone twice. A template may serve several lists of names. */
 static bool zone_is_new(struct reader *reader, struct table *seen, const struct config_zone *zone,
                         uint32_t *line)
 {
-    char *real = realpath(zone->file, NULL);
-    const char *key = real ? real : zone->file;
-    bool fresh = key_is_new(reader->scratch, seen, key, strlen(key), zone->place, line);
-    free(real);
-    return fresh;
+    const char *names = zone->names ? zone->names : "";
+    char *key = arena_alloc(reader->scratch, strlen(zone->file) + strlen(names) + 2);
+    size_t size = (size_t)(path_write(names, path_write(zone->file, key)) - key);
+    return key_is_new(reader->scratch, seen, key, size, zone->place, line);
 }
 
 static void zone_read(struct reader *reader, struct table *seen, const struct tree_node *node)

@@ -55,13 +55,6 @@ static void listing_add(struct listing *listing, const char *text, const char *k
     listing->keys[listing->count++] = key;
 }
 
-static void list_zones(const struct model *model, struct arena *arena, struct listing *listing)
-{
-    listing_init(listing, arena, model->nzones);
-    for (size_t i = 0; i < model->nzones; i++)
-        listing_add(listing, model->zones[i].name, model->zones[i].name);
-}
-
 /* A target's identity is address, port and check; a host outside our zones has no address here. */
 static void list_targets(const struct model *model, struct arena *arena, struct listing *listing)
 {
@@ -98,35 +91,99 @@ static void compare(const struct listing *before, const struct listing *after, c
             count_one(changes, &counts->removed, "%s %s: removed", what, before->texts[i]);
 }
 
+/* ---- zones ---- */
+
+static const char *kind_of(const struct zone *zone)
+{
+    return zone->domains ? "template" : "zone";
+}
+
 static void compare_zone(const struct zone *before, const struct zone *after,
                          struct changes *changes)
 {
     size_t *count = &changes->zones.changed;
     if (before->failed && !after->failed)
-        count_one(changes, count, "zone %s: good again, serial %u", after->name, after->serial);
+        count_one(changes, count, "%s %s: good again, serial %u", kind_of(after), after->name,
+                  after->serial);
     else if (before->serial != after->serial)
-        count_one(changes, count, "zone %s: serial %u, was %u", after->name, after->serial,
-                  before->serial);
+        count_one(changes, count, "%s %s: serial %u, was %u", kind_of(after), after->name,
+                  after->serial, before->serial);
     else if (strcmp(before->file, after->file) != 0)
-        count_one(changes, count, "zone %s: file %s, was %s", after->name, after->file,
-                  before->file);
+        count_one(changes, count, "%s %s: file %s, was %s", kind_of(after), after->name,
+                  after->file, before->file);
     else if (before->nnodes != after->nnodes)
-        count_one(changes, count, "zone %s: %zu names, was %zu, with the same serial %u",
-                  after->name, after->nnodes, before->nnodes, after->serial);
+        count_one(changes, count, "%s %s: %zu names, was %zu, with the same serial %u",
+                  kind_of(after), after->name, after->nnodes, before->nnodes, after->serial);
+    else if (!zone_is_equal(before, after))
+        count_one(changes, count, "%s %s: other records, with the same serial %u", kind_of(after),
+                  after->name, after->serial);
+}
+
+/* The names that are in one list and not in the other. */
+static void compare_domains(const struct zone *zone, const struct domains *in,
+                            const struct domains *other, const char *what, size_t *count,
+                            struct changes *changes)
+{
+    size_t found = 0, ignored = 0;
+    char text[DOMAIN_TEXT_SIZE];
+    for (const uint8_t *name = domains_next(in, NULL); name; name = domains_next(in, name)) {
+        if (other && domains_has_name(other, name))
+            continue;
+        if (++found <= CHANGES_DOMAINS_MAX)
+            count_one(changes, &ignored, "domain %s of %s: %s", domain_to_text(name, text),
+                      zone->name, what);
+    }
+    if (found > CHANGES_DOMAINS_MAX)
+        count_one(changes, &ignored, "domains of %s: %zu more %s", zone->name,
+                  found - CHANGES_DOMAINS_MAX, what);
+    *count += found;
+}
+
+static void compare_lists(const struct zone *before, const struct zone *after,
+                          struct changes *changes)
+{
+    const struct domains *old = before ? before->domains : NULL,
+                         *new = after ? after->domains : NULL;
+    if (old == new)
+        return;
+    if (new)
+        compare_domains(after, new, old, "added", &changes->domains.added, changes);
+    if (old)
+        compare_domains(before, old, new, "removed", &changes->domains.removed, changes);
+}
+
+/* Most often it stands where it stood. */
+static const struct zone *zone_like(const struct model *model, size_t place,
+                                    const struct zone *zone)
+{
+    bool same = place < model->nzones && model->zones[place].apex == zone->apex;
+    return same ? &model->zones[place] : model_zone_like(model, zone);
+}
+
+static void compare_zones(const struct model *before, const struct model *after,
+                          struct changes *changes)
+{
+    for (size_t i = 0; i < after->nzones; i++) {
+        const struct zone *zone = &after->zones[i], *old = zone_like(before, i, zone);
+        if (!old)
+            count_one(changes, &changes->zones.added, "%s %s: added", kind_of(zone), zone->name);
+        else
+            compare_zone(old, zone, changes);
+        compare_lists(old, zone, changes);
+    }
+    for (size_t i = 0; i < before->nzones; i++) {
+        const struct zone *zone = &before->zones[i];
+        if (zone_like(after, i, zone))
+            continue;
+        count_one(changes, &changes->zones.removed, "%s %s: removed", kind_of(zone), zone->name);
+        compare_lists(zone, NULL, changes);
+    }
 }
 
 void changes_between(const struct model *before, const struct model *after, struct changes *changes)
 {
     struct listing old, new;
-    uint32_t found;
-    list_zones(before, changes->arena, &old);
-    list_zones(after, changes->arena, &new);
-    compare(&old, &new, "zone", &changes->zones, changes);
-    for (size_t i = 0; i < new.count; i++)
-        if (table_get(old.by_key, new.keys[i], strlen(new.keys[i]), &found))
-            compare_zone(&before->zones[found], &after->zones[i], changes);
-    table_free(old.by_key);
-    table_free(new.by_key);
+    compare_zones(before, after, changes);
     list_targets(before, changes->arena, &old);
     list_targets(after, changes->arena, &new);
     compare(&old, &new, "target", &changes->targets, changes);

@@ -6,10 +6,14 @@
 #include "base/arena.h"
 #include "engine/engine.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A reload may add a million zones; the counts tell the rest. */
-enum { CHANGES_LINES_MAX = 100 };
+enum {
+    CHANGES_LINES_MAX = 100,
+    CHANGES_DOMAINS_MAX = 10, /* by name, of one template */
+};
 
 struct changes_counts {
     size_t added, removed, changed;
@@ -17,7 +21,9 @@ struct changes_counts {
 
 struct changes {
     struct arena *arena;
+    bool nothing;                         /* all is as it was, and goes on */
     struct changes_counts zones, targets; /* targets of hosts in our zones, and hosts outside */
+    struct changes_counts domains;        /* of templates */
     const char **lines;                   /* "zone example.test: serial 7, was 6" */
     size_t nlines;
 };

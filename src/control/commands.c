@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/commands.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "control/exposition.h"
+#include "control/metrics.h"
 #include "control/render.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ARGUMENTS_MAX = 2 };
@@ -26,6 +30,27 @@ static json_t *run_status(struct request *request)
     server_numbers(request->parts->server, &numbers);
     json_t *answer = render_status(&status, &numbers);
     engine_status_free(&status);
+    return answer;
+}
+
+/* Goes out even when the engine is stuck: that is when it is needed. */
+static json_t *run_metrics(struct request *request)
+{
+    struct engine_status status;
+    struct server_numbers numbers;
+    bool answers = engine_status(request->parts->engine, &status, NULL);
+    server_numbers(request->parts->server, &numbers);
+    const struct metrics_sources sources = {
+        .status = answers ? &status : NULL,
+        .numbers = &numbers,
+        .resident_bytes = metrics_resident_bytes(),
+        .heartbeat_age_ms = clock_now_ms() - engine_heartbeat_ms(request->parts->engine),
+    };
+    char *text = metrics_text(&sources);
+    json_t *answer = render_metrics(EXPOSITION_CONTENT_TYPE, text);
+    free(text);
+    if (answers)
+        engine_status_free(&status);
     return answer;
 }
 
@@ -114,6 +139,7 @@ static const struct command {
     {"undrain", "undrain HOST", 1, 1, true, run_undrain},
     {"force", "force HOST up|down|auto", 2, 2, true, run_force},
     {"reload", "reload", 0, 0, true, run_reload},
+    {"metrics", "metrics", 0, 0, false, run_metrics},
     {"stop", "stop", 0, 0, true, run_stop},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -4,6 +4,7 @@
 #include "base/privileges.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* What neither the configuration nor the model can know alone. */
 static bool is_complete(const struct load_source *source, const struct config *config,
@@ -24,37 +25,90 @@ static bool is_complete(const struct load_source *source, const struct config *c
     return complete;
 }
 
-static void tell_zones(const struct load_source *source, struct diagnostics *diagnostics)
+static void tell_zones(const struct load_source *source, const struct model *previous,
+                       struct diagnostics *diagnostics)
 {
     struct config *config = config_load_zones(source->config);
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(config, source->zones[i]);
-    model_free(model_build(config, true, diagnostics));
+    model_free(model_build(config, previous, true, diagnostics));
     config_free(config);
 }
 
-struct model *load_model(const struct load_source *source, bool strict, struct config **config,
-                         struct diagnostics *diagnostics)
+/* The identity is taken before the file is opened: a file that changes meanwhile is read again the
+ * next time, and never taken for one that was not read. */
+static struct file_identity identify(const char *file)
 {
-    *config = source->config ? config_load(source->config, diagnostics) : config_new();
-    if (!*config) {
-        tell_zones(source, diagnostics);
-        return NULL;
+    struct stat status;
+    int64_t now_ns = file_clock_ns();
+    if (!file || stat(file, &status) < 0)
+        return (struct file_identity){.settled = false};
+    return file_identity(&status, now_ns);
+}
+
+static bool is_config_same(const struct load_source *source, const struct loaded *before,
+                           const struct loaded *loaded)
+{
+    if (!source->config)
+        return true;
+    return file_is_same(&before->file, &loaded->file) &&
+           (!before->config->cookie_secrets_file ||
+            file_is_same(&before->secrets, &loaded->secrets));
+}
+
+/* NULL: it is wrong. */
+static struct config *read_config(const struct load_source *source, const struct loaded *before,
+                                  struct loaded *loaded, struct diagnostics *diagnostics)
+{
+    loaded->file = identify(source->config);
+    if (before && before->config) {
+        loaded->secrets = identify(before->config->cookie_secrets_file);
+        if (is_config_same(source, before, loaded))
+            return before->config;
     }
+    struct config *config =
+        source->config ? config_load(source->config, diagnostics) : config_new();
+    if (!config)
+        return NULL;
+    loaded->secrets = identify(config->cookie_secrets_file);
     for (size_t i = 0; i < source->nzones; i++)
-        config_add_zone(*config, source->zones[i]);
+        config_add_zone(config, source->zones[i]);
     for (size_t i = 0; i < source->nlisten; i++)
-        config_add_listen(*config, &source->listen[i].address, source->listen[i].port);
+        config_add_listen(config, &source->listen[i].address, source->listen[i].port);
     if (source->control)
-        (*config)->control = source->control;
-    bool complete = is_complete(source, *config, diagnostics);
-    struct model *model = model_build(*config, strict, diagnostics);
-    if (model && complete)
-        return model;
-    model_free(model);
-    config_free(*config);
-    *config = NULL;
-    return NULL;
+        config->control = source->control;
+    return config;
+}
+
+bool load(const struct load_source *source, const struct loaded *before, bool strict,
+          struct loaded *loaded, struct diagnostics *diagnostics)
+{
+    const struct model *previous = before ? before->model : NULL;
+    *loaded = (struct loaded){0};
+    loaded->config = read_config(source, before, loaded, diagnostics);
+    if (!loaded->config) {
+        tell_zones(source, previous, diagnostics);
+        return false;
+    }
+    bool complete = is_complete(source, loaded->config, diagnostics);
+    loaded->model = model_build(loaded->config, previous, strict, diagnostics);
+    if (loaded->model && complete)
+        return true;
+    model_free(loaded->model);
+    load_free_config(loaded->config, before);
+    *loaded = (struct loaded){0};
+    return false;
+}
+
+bool load_is_same(const struct loaded *before, const struct loaded *loaded)
+{
+    return before->config == loaded->config && model_is_same(before->model, loaded->model);
+}
+
+void load_free_config(struct config *config, const struct loaded *kept)
+{
+    if (!kept || config != kept->config)
+        config_free(config);
 }
 
 static bool texts_differ(const char *one, const char *other)
@@ -73,6 +127,20 @@ static bool listen_differs(const struct config *one, const struct config *other)
     return false;
 }
 
+static bool rate_differs(const struct config_rate *one, const struct config_rate *other)
+{
+    if (one->on != other->on || one->answers != other->answers ||
+        one->negatives != other->negatives || one->errors != other->errors ||
+        one->slip != other->slip || one->ipv4_prefix != other->ipv4_prefix ||
+        one->ipv6_prefix != other->ipv6_prefix || one->nexempt != other->nexempt)
+        return true;
+    for (size_t i = 0; i < one->nexempt; i++)
+        if (one->exempt[i].bits != other->exempt[i].bits ||
+            !address_equal(&one->exempt[i].address, &other->exempt[i].address))
+            return true;
+    return false;
+}
+
 void load_warn_of_restart(const struct config *started, const struct config *config,
                           struct diagnostics *diagnostics)
 {
@@ -82,6 +150,10 @@ void load_warn_of_restart(const struct config *started, const struct config *con
     } settings[] = {
         {"listen", listen_differs(started, config)},
         {"workers", started->workers != config->workers},
+        {"rate-limit", rate_differs(&started->rate, &config->rate)},
+        {"tcp-connections", started->tcp_connections != config->tcp_connections},
+        {"tcp-per-client", started->tcp_per_client != config->tcp_per_client},
+        {"tcp-idle", started->tcp_idle_ms != config->tcp_idle_ms},
         {"control", texts_differ(started->control, config->control)},
         {"user", texts_differ(started->user, config->user)},
         {"probing", started->probing != config->probing},

@@ -5,6 +5,7 @@
 #define EVERMX_CONTROL_LOAD_H
 
 #include "base/diagnostics.h"
+#include "base/file.h"
 #include "config/config.h"
 #include "engine/engine.h"
 
@@ -21,9 +22,24 @@ struct load_source {
     bool check; /* nothing is served: without a configuration no address to listen on is missed */
 };
 
-/* Strict: as model_build's. NULL with errors in diagnostics, and then no configuration either. */
-struct model *load_model(const struct load_source *source, bool strict, struct config **config,
-                         struct diagnostics *diagnostics);
+/* What was loaded. */
+struct loaded {
+    struct config *config;
+    struct file_identity file, secrets; /* the configuration's, and its cookie-secrets' */
+    struct model *model;
+};
+
+/* before: what this takes the place of, of which nothing that has not changed is read again; NULL:
+ * nothing. Strict: as model_build's. False with errors in diagnostics, and *loaded is empty then.
+ * The configuration may be that of before, the model never is. */
+bool load(const struct load_source *source, const struct loaded *before, bool strict,
+          struct loaded *loaded, struct diagnostics *diagnostics);
+
+/* Whether nothing has changed. */
+bool load_is_same(const struct loaded *before, const struct loaded *loaded);
+
+/* Frees a configuration that is neither kept's nor NULL. */
+void load_free_config(struct config *config, const struct loaded *kept);
 
 /* Warns of settings that a running process cannot change. */
 void load_warn_of_restart(const struct config *started, const struct config *config,

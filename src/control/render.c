@@ -71,7 +71,8 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "reason", text_or_null(reason_word(verdict->reason)));
     json_object_set_new(json, "since_s", seconds(now_ms - verdict->since_ms));
     json_object_set_new(json, "rtt_ms",
-                        verdict->rtt_us < 0 ? json_null() : json_real((double)verdict->rtt_us / 1000));
+                        verdict->rtt_us < 0 ? json_null()
+                                            : json_real((double)verdict->rtt_us / 1000));
     json_object_set_new(json, "last_probe_s",
                         verdict->last_probe_ms < 0 ? json_null()
                                                    : seconds(now_ms - verdict->last_probe_ms));
@@ -112,25 +113,26 @@ static json_t *render_zone(const struct engine_zone *zone)
     json_object_set_new(json, "file", text_or_null(zone->file));
     json_object_set_new(json, "state", json_string(zone->failed ? "failed" : "ok"));
     json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
+    json_object_set_new(json, "names", text_or_null(zone->names));
+    json_object_set_new(json, "domains", zone->names ? integer(zone->ndomains) : json_null());
     return json;
 }
 
 static json_t *render_queries(const struct server_numbers *numbers)
 {
-    static const char *const names[16] = {
-        "noerror", "formerr", "servfail", "nxdomain",  "notimp",  "refused", "yxdomain", "yxrrset",
-        "nxrrset", "notauth", "notzone",  "dsotypeni", "rcode12", "rcode13", "rcode14",  "rcode15",
-    };
+    const struct responder_numbers *udp = &numbers->udp, *tcp = &numbers->tcp;
     json_t *json = json_object(), *rcodes = json_object();
-    json_object_set_new(json, "udp", integer(numbers->udp_queries));
-    json_object_set_new(json, "tcp", integer(numbers->tcp_queries));
-    json_object_set_new(json, "answers", integer(numbers->answers));
-    json_object_set_new(json, "truncated", integer(numbers->truncated));
-    json_object_set_new(json, "dropped", integer(numbers->dropped));
+    json_object_set_new(json, "udp", integer(udp->queries));
+    json_object_set_new(json, "tcp", integer(tcp->queries));
+    json_object_set_new(json, "answers", integer(udp->answers + tcp->answers));
+    json_object_set_new(json, "truncated", integer(udp->truncated + tcp->truncated));
+    json_object_set_new(json, "dropped", integer(udp->dropped + tcp->dropped));
     json_object_set_new(json, "tcp_connections", integer(numbers->tcp_connections));
-    for (size_t i = 0; i < 16; i++) /* those that we give always, the others when they came */
-        if (i <= 5 || numbers->rcodes[i])
-            json_object_set_new(rcodes, names[i], integer(numbers->rcodes[i]));
+    for (unsigned i = 0; i < RCODES; i++) { /* the usual ones always, the others when they came */
+        uint64_t count = udp->rcodes[i] + tcp->rcodes[i];
+        if (number_rcode_name(i) && (i <= RCODE_REFUSED || count))
+            json_object_set_new(rcodes, number_rcode_name(i), integer(count));
+    }
     json_object_set_new(json, "rcodes", rcodes);
     return json;
 }
@@ -247,13 +249,23 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
         json = json_object();
         json_object_set_new(json, "reloaded", json_true());
         json_object_set_new(json, "zones", render_counts(&changes->zones));
+        json_object_set_new(json, "domains", render_counts(&changes->domains));
         json_object_set_new(json, "targets", render_counts(&changes->targets));
+        json_object_set_new(json, "nothing", json_boolean(changes->nothing));
         json_object_set_new(json, "changes", lines);
     } else {
         json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,
                             diagnostics->errors == 1 ? "" : "s");
     }
     json_object_set_new(json, "diagnostics", render_diagnostics(diagnostics));
+    return json;
+}
+
+json_t *render_metrics(const char *content_type, const char *text)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "content_type", text_or_null(content_type));
+    json_object_set_new(json, "text", text_or_null(text));
     return json;
 }
 

@@ -18,6 +18,7 @@ json_t *render_explanation(const char *name, const char *rrtype,
 json_t *render_forced(const char *host, enum verdict_forced forced, size_t targets);
 json_t *render_reload(bool done, const struct diagnostics *diagnostics,
                       const struct changes *changes);
+json_t *render_metrics(const char *content_type, const char *text);
 json_t *render_stopping(void);
 
 #endif

@@ -230,8 +230,10 @@ void core_publish(struct core *core, int64_t now_ms)
             changes[count++] = (struct publisher_change){pool, compile_pool(core, pool)};
     }
     view->ntouched_pools = 0;
-    if (count)
+    if (count) {
         publisher_update(core->publisher, changes, count);
+        core->published_ms = now_ms;
+    }
     free(changes);
 }
 
@@ -248,5 +250,6 @@ void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms
     }
     view->ntouched_services = view->ntouched_pools = 0;
     publisher_replace(core->publisher, catalog, images, npools);
+    core->published_ms = now_ms;
     free(images);
 }

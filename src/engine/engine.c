@@ -43,6 +43,10 @@ struct engine {
     _Atomic int64_t heartbeat_ms;
     bool running;
     pthread_t thread;
+    /* Of the thread that loads: what is served, from which the next catalog is made. NULL: a load
+     * has failed, and may yet happen. */
+    const struct model *model;
+    const struct catalog *catalog;
 };
 
 /* ---- events on the engine's thread ---- */
@@ -187,7 +191,10 @@ static void start_core(struct engine *engine, const struct engine_options *optio
     if (options->probing)
         engine->prober = prober_new(engine->base, &settings, on_outcome, engine);
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
-    core_load(engine->core, model, catalog_new(model), engine->started_ms);
+    struct catalog *catalog = catalog_new(model);
+    core_load(engine->core, model, catalog, engine->started_ms);
+    engine->model = model;
+    engine->catalog = catalog;
     resolve_externals(engine);
 }
 
@@ -290,13 +297,42 @@ static void discard_load(struct call *call)
 bool engine_load(struct engine *engine, struct model *model, struct error *error)
 {
     struct load_call *load = memory_alloc(sizeof *load);
+    struct catalog *catalog =
+        engine->catalog ? catalog_next(engine->catalog, engine->model, model) : catalog_new(model);
     load->call = (struct call){.run = run_load, .discard = discard_load};
     load->model = model;
-    load->catalog = catalog_new(model);
+    load->catalog = catalog;
+    engine->model = NULL;
+    engine->catalog = NULL;
     if (!calls_run(engine->calls, &load->call, error))
         return false;
+    engine->model = model;
+    engine->catalog = catalog;
     model_free(load->before);
     discard_load(&load->call);
+    return true;
+}
+
+static void run_reread(struct call *call, void *context)
+{
+    struct engine *engine = context;
+    (void)call;
+    if (engine->resolver)
+        resolver_reread(engine->resolver);
+}
+
+static void discard_reread(struct call *call)
+{
+    free(call);
+}
+
+bool engine_reread(struct engine *engine, struct error *error)
+{
+    struct call *call = memory_alloc(sizeof *call);
+    *call = (struct call){.run = run_reread, .discard = discard_reread};
+    if (!calls_run(engine->calls, call, error))
+        return false;
+    discard_reread(call);
     return true;
 }
 

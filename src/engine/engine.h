@@ -8,6 +8,8 @@
 #include "answer/select.h"
 #include "answer/snapshot.h"
 #include "base/error.h"
+#include "model/compare.h"
+#include "model/domains.h"
 #include "model/model.h"
 #include "verdict/verdict.h"
 
@@ -33,6 +35,8 @@ void engine_free(struct engine *engine);
 /* A new model: verdicts are kept by target identity (address, port, check's name). Takes it over,
  * also when it fails, and frees the one before, unless it fails. */
 bool engine_load(struct engine *engine, struct model *model, struct error *error);
+/* For a reload that changes nothing: reads the resolver's files anew. */
+bool engine_reread(struct engine *engine, struct error *error);
 
 /* drain, undrain, force: all targets of a host (any letter case), that is of all records that it
  * stands behind, and of a name with one address all at that address. Stays so over reloads, until
@@ -63,6 +67,8 @@ struct engine_pool {
 
 struct engine_zone {
     const char *name, *file;
+    const char *names; /* of a template: the file of its domains; NULL: none */
+    size_t ndomains;
     bool failed;
     uint32_t serial;
 };
@@ -70,7 +76,9 @@ struct engine_zone {
 struct engine_status {
     struct arena *arena;
     int64_t now_ms, started_ms;
-    uint64_t serial; /* of the snapshot */
+    uint64_t serial;      /* of the snapshot */
+    int64_t published_ms; /* when it was */
+    uint64_t model_bytes, catalog_bytes;
     struct engine_target *targets;
     size_t ntargets;
     struct engine_pool *pools;

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "engine/state.h"
+#include "model/template.h"
 #include "model/text.h"
 #include "model/trace.h"
 
@@ -43,11 +44,27 @@ static void add_targets(struct work *work, const struct member *member,
     record->targets = numbers;
 }
 
-static void explain_pool(struct work *work, const struct rrset *rrset)
+/* Presentation format, of names as they are for who asked. */
+static const char *record_text(struct work *work, const struct trace *trace, uint16_t rrtype,
+                               const struct rdata *record)
+{
+    struct arena *arena = work->out->arena;
+    struct rdata real = trace_record(trace, rrtype, record, arena);
+    return rdata_text(arena, rrtype, &real);
+}
+
+static const char *owner_text(struct arena *arena, const struct trace *trace)
+{
+    uint8_t name[NAME_MAX_SIZE];
+    trace_name(trace, trace->node->name, name);
+    return name_text(arena, name);
+}
+
+static void explain_pool(struct work *work, const struct trace *trace, uint32_t number)
 {
     const struct view *view = &work->core->view;
-    const struct pool *pool = &view->model->pools[rrset->pool];
-    const struct selection *selection = &view->pools[rrset->pool].selection;
+    const struct pool *pool = &view->model->pools[number];
+    const struct selection *selection = &view->pools[number].selection;
     struct engine_explanation *out = work->out;
     out->pool = arena_strdup(out->arena, pool->name);
     out->ttl_s = selection->ttl_s;
@@ -60,7 +77,7 @@ static void explain_pool(struct work *work, const struct rrset *rrset)
         const struct member *member = &pool->members[i];
         struct engine_record *record = &out->records[i];
         *record = (struct engine_record){
-            .text = rdata_text(out->arena, pool->rrtype, &member->record),
+            .text = record_text(work, trace, pool->rrtype, &member->record),
             .state = selection->members[i],
             .host = member->host == MODEL_NONE
                         ? NULL
@@ -71,15 +88,16 @@ static void explain_pool(struct work *work, const struct rrset *rrset)
     }
 }
 
-static void explain_plain(struct work *work, const struct rrset *rrset)
+static void explain_plain(struct work *work, const struct trace *trace)
 {
     struct engine_explanation *out = work->out;
+    const struct rrset *rrset = trace->rrset;
     out->ttl_s = rrset->ttl_s;
     out->nrecords = rrset->count;
     out->records = ARENA_ARRAY(out->arena, struct engine_record, rrset->count);
     for (size_t i = 0; i < rrset->count; i++)
         out->records[i] = (struct engine_record){
-            .text = rdata_text(out->arena, rrset->rrtype, &rrset->records[i]),
+            .text = record_text(work, trace, rrset->rrtype, &rrset->records[i]),
             .state = MEMBER_SERVED,
             .weight = 1,
         };
@@ -91,20 +109,22 @@ static const char *end_text(struct work *work, const struct trace *trace)
     switch (trace->end) {
     case TRACE_RRSET:
         if (!out->pool)
-            return "as it stands in the zone file";
+            return trace->zone->domains ? "as it stands in the template"
+                                        : "as it stands in the zone file";
         return arena_printf(out->arena, "steered by pool %s%s", out->pool,
                             out->servfail    ? ": nothing is up, SERVFAIL as the policy says"
                             : out->fail_open ? ": nothing is up, fail open"
                                              : "");
     case TRACE_ANY:
         return "ANY: one HINFO record (RFC 8482)";
+    case TRACE_MADE:
+        return "that CNAME, which a DNAME makes, is the answer";
     case TRACE_NODATA:
         return "no such type (NODATA)";
     case TRACE_NXDOMAIN:
         return "no such name (NXDOMAIN)";
     case TRACE_REFERRAL:
-        return arena_printf(out->arena, "referral: %s is delegated",
-                            name_text(out->arena, trace->node->name));
+        return arena_printf(out->arena, "referral: %s is delegated", owner_text(out->arena, trace));
     case TRACE_FAILED:
         return "the zone's file is bad (SERVFAIL)";
     case TRACE_OUTSIDE:
@@ -125,9 +145,19 @@ static const char *way_text(struct arena *arena, const struct trace *trace)
         way = arena_printf(arena, "by CNAME to %s; ", name_text(arena, trace->name));
     bool answers = trace->end == TRACE_RRSET || trace->end == TRACE_NODATA;
     if (answers && trace->wildcard)
-        way =
-            arena_printf(arena, "%sby the wildcard %s; ", way, name_text(arena, trace->node->name));
+        way = arena_printf(arena, "%sby the wildcard %s; ", way, owner_text(arena, trace));
     return way;
+}
+
+/* A template is the zone of the domain that was asked for. */
+static const char *zone_text(struct arena *arena, const struct zone *zone, const uint8_t *name)
+{
+    size_t prefix;
+    if (!zone || name_is_in_template(name, &prefix))
+        return NULL;
+    if (!zone->domains)
+        return arena_strdup(arena, zone->name);
+    return name_text(arena, name + name_size(name) - zone_apex_size(zone, name));
 }
 
 void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype, int64_t now_ms,
@@ -140,14 +170,15 @@ void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype,
     work.numbers = memory_array(core->slots.count, sizeof *work.numbers);
     memset(work.numbers, 0xff, core->slots.count * sizeof *work.numbers);
     model_trace(model, name, rrtype, &trace);
-    const struct zone *zone = trace.zone ? trace.zone : model_zone(model, name);
     explanation->now_ms = now_ms;
-    explanation->zone = zone ? arena_strdup(arena, zone->name) : NULL;
-    explanation->owner = trace.node ? name_text(arena, trace.node->name) : NULL;
-    if (trace.end == TRACE_RRSET && trace.rrset->pool != MODEL_NONE)
-        explain_pool(&work, trace.rrset);
+    explanation->zone = trace.zone ? zone_text(arena, trace.zone, trace.name)
+                                   : zone_text(arena, model_zone(model, name), name);
+    explanation->owner = trace.node ? owner_text(arena, &trace) : NULL;
+    uint32_t pool = trace.end == TRACE_RRSET ? zone_pool(trace.zone, trace.rrset) : MODEL_NONE;
+    if (pool != MODEL_NONE)
+        explain_pool(&work, &trace, pool);
     else if (trace.end == TRACE_RRSET)
-        explain_plain(&work, trace.rrset);
+        explain_plain(&work, &trace);
     const char *how = end_text(&work, &trace);
     explanation->how = arena_printf(arena, "%s%s", way_text(arena, &trace), how);
     free(work.numbers);

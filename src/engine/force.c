@@ -8,6 +8,7 @@
 #include "engine/state.h"
 #include "wire/name.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,17 +182,31 @@ static void set_force(struct core *core, const char *name, enum verdict_forced f
     core->forces[core->nforces++] = (struct force){memory_strdup(name), forced};
 }
 
+/* The host that the operator means: by the name that status shows, which for hosts of templates is
+ * no domain name, or by another way to write the same. */
+static uint32_t find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE])
+{
+    uint8_t wire[NAME_MAX_SIZE], lower[NAME_MAX_SIZE];
+    size_t length = 0;
+    for (; asked[length] && length < NAME_TEXT_SIZE - 1; length++)
+        name[length] = (char)tolower((unsigned char)asked[length]);
+    name[length] = '\0';
+    uint32_t host = core_find_host(core, name);
+    if (host != MODEL_NONE || strchr(asked, '@') || !name_from_text(asked, wire))
+        return host;
+    name_lower(wire, lower);
+    return core_find_host(core, name_to_text(lower, name));
+}
+
 bool core_force(struct core *core, const char *asked, enum verdict_forced forced, size_t *count,
                 struct error *error)
 {
     const struct model *model = core->view.model;
-    uint8_t wire[NAME_MAX_SIZE], lower[NAME_MAX_SIZE];
+    uint8_t wire[NAME_MAX_SIZE];
     char name[NAME_TEXT_SIZE];
-    if (!name_from_text(asked, wire))
+    uint32_t host = find_asked(core, asked, name);
+    if (host == MODEL_NONE && !name_from_text(asked, wire))
         return error_set(error, "'%.100s' is no host's name", asked);
-    name_lower(wire, lower);
-    name_to_text(lower, name);
-    uint32_t host = core_find_host(core, name);
     if (host == MODEL_NONE)
         return error_no_host(core, name, error);
     *count = count_targets(core, host);

@@ -57,6 +57,7 @@ struct core {
     struct force *forces;
     size_t nforces, forces_capacity;
     uint64_t images;
+    int64_t published_ms; /* the last time */
 };
 
 static inline struct slot *core_slot(const struct core *core, uint32_t id)

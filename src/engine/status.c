@@ -53,12 +53,27 @@ static void fill_pool(struct arena *arena, const struct pool *pool,
     }
 }
 
+static void fill_zone(struct arena *arena, const struct zone *zone, struct engine_zone *out)
+{
+    *out = (struct engine_zone){
+        .name = arena_strdup(arena, zone->name),
+        .file = zone->file ? arena_strdup(arena, zone->file) : NULL,
+        .names = zone->names ? arena_strdup(arena, zone->names) : NULL,
+        .ndomains = zone->domains ? domains_count(zone->domains) : 0,
+        .failed = zone->failed,
+        .serial = zone->serial,
+    };
+}
+
 void core_status(const struct core *core, int64_t now_ms, struct engine_status *status)
 {
     const struct model *model = core->view.model;
     struct arena *arena = status->arena;
     status->now_ms = now_ms;
     status->serial = publisher_serial(core->publisher);
+    status->published_ms = core->published_ms;
+    status->model_bytes = model_bytes(model);
+    status->catalog_bytes = catalog_bytes(publisher_current(core->publisher)->catalog);
     fill_targets(core, status);
     status->npools = model->npools;
     status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);
@@ -67,10 +82,5 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     status->nzones = model->nzones;
     status->zones = ARENA_ARRAY(arena, struct engine_zone, model->nzones);
     for (size_t i = 0; i < model->nzones; i++)
-        status->zones[i] = (struct engine_zone){
-            .name = arena_strdup(arena, model->zones[i].name),
-            .file = model->zones[i].file ? arena_strdup(arena, model->zones[i].file) : NULL,
-            .failed = model->zones[i].failed,
-            .serial = model->zones[i].serial,
-        };
+        fill_zone(arena, &model->zones[i], &status->zones[i]);
 }

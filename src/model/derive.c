@@ -6,6 +6,7 @@
 #include "wire/rrtype.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,21 +28,54 @@ void derive_dangling(struct derivation *derivation, struct config_place place, c
     free(text);
 }
 
+/* Zones whose negative TTL is above that of their steered records, by the same figures: told
+ * once. */
+struct negative {
+    uint32_t zone; /* the first */
+    size_t more;
+};
+
+static void tell_negative(const struct derivation *derivation, const struct negative *negative)
+{
+    const struct zone *zone = &derivation->model->zones[negative->zone];
+    const struct rrset *soa = node_rrset(zone->nodes[0], RRTYPE_SOA);
+    char more[64] = "";
+    if (negative->more > 0)
+        snprintf(more, sizeof more, ", and %zu more zone%s", negative->more,
+                 negative->more == 1 ? "" : "s");
+    diagnostics_warning(derivation->diagnostics, soa->file, soa->line, 0,
+                        "the negative TTL of %u s (the smaller of the SOA's TTL and minimum) is "
+                        "above the TTL of %u s of steered records in %s%s",
+                        zone->negative_ttl_s, derivation->ttls_s[negative->zone], zone->name, more);
+}
+
 /* A resolver that once got "no such name" keeps it for the negative TTL, which should not outlive
  * what health decides on (RFC 2308). */
 static void report_negative_ttls(const struct derivation *derivation)
 {
-    for (size_t i = 0; i < derivation->model->nzones; i++) {
-        const struct zone *zone = &derivation->model->zones[i];
-        if (zone->failed || zone->negative_ttl_s <= derivation->ttls_s[i])
+    const struct model *model = derivation->model;
+    struct table *seen = table_new(0);
+    struct arena *keys = arena_new();
+    struct negative *list = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint32_t i = 0; i < model->nzones; i++) {
+        const uint32_t figures[] = {model->zones[i].negative_ttl_s, derivation->ttls_s[i]};
+        uint32_t number;
+        if (model->zones[i].failed || figures[0] <= figures[1])
             continue;
-        const struct rrset *soa = node_rrset(zone->nodes[0], RRTYPE_SOA);
-        diagnostics_warning(
-            derivation->diagnostics, soa->file, soa->line, 0,
-            "the negative TTL of %u s (the smaller of the SOA's TTL and minimum) is "
-            "above the TTL of %u s of steered records in %s",
-            zone->negative_ttl_s, derivation->ttls_s[i], zone->name);
+        if (table_get(seen, figures, sizeof figures, &number)) {
+            list[number].more++;
+            continue;
+        }
+        table_put(seen, arena_dup(keys, figures, sizeof figures), sizeof figures, (uint32_t)count);
+        list = memory_grow(list, count, &capacity, sizeof *list);
+        list[count++] = (struct negative){.zone = i};
     }
+    for (size_t i = 0; i < count; i++)
+        tell_negative(derivation, &list[i]);
+    free(list);
+    table_free(seen);
+    arena_free(keys);
 }
 
 static void derivation_init(struct derivation *derivation)

@@ -43,7 +43,7 @@ struct host_state {
 struct site {
     uint32_t zone;
     const struct node *node;
-    struct rrset *rrset;
+    const struct rrset *rrset;
     enum check_kind kind;      /* MX, SRV: of the check that its members need */
     uint32_t hosts, last_host; /* A, AAAA: ends of the chain of hosts that have these addresses */
 };

@@ -3,6 +3,7 @@
  * derive.h. */
 #include "base/memory.h"
 #include "model/derive.h"
+#include "model/text.h"
 #include "wire/rrtype.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ uint32_t host_get(struct derivation *derivation, const uint8_t *name)
 {
     struct model *model = derivation->model;
     uint8_t lower[NAME_MAX_SIZE];
-    char text[NAME_TEXT_SIZE];
+    char text[ZONE_TEXT_SIZE];
     uint32_t number;
     size_t size = name_lower(name, lower);
     if (table_get(derivation->host_table, lower, size, &number))
@@ -22,7 +23,7 @@ uint32_t host_get(struct derivation *derivation, const uint8_t *name)
     derivation->states = memory_grow(derivation->states, number, &derivation->states_capacity,
                                      sizeof *derivation->states);
     model->hosts[number] = (struct host){
-        .name = arena_strdup(model->arena, name_to_text(lower, text)),
+        .name = arena_strdup(model->arena, model_name_text(model, lower, text)),
         .wire = arena_pack(model->arena, lower, size),
         .weight = 1,
     };
@@ -194,8 +195,17 @@ void hosts_report_dangling(struct derivation *derivation)
 {
     for (uint32_t i = 0; i < derivation->model->nhosts; i++) {
         const struct host_state *state = &derivation->states[i];
-        if (state->config == NULL || state->is_exchange || state->is_target ||
-            derivation->model->hosts[i].naddresses > 0)
+        if (state->config == NULL || state->is_exchange || state->is_target)
+            continue;
+        const struct zone *zone = model_zone(derivation->model, derivation->model->hosts[i].wire);
+        if (zone != NULL && zone->names != NULL) {
+            derive_dangling(derivation, state->config->place,
+                            "hosts: %s is of the template %s, whose hosts are the same for all of "
+                            "its domains: it has no settings of its own",
+                            state->config->name, zone->file);
+            continue;
+        }
+        if (derivation->model->hosts[i].naddresses > 0)
             continue;
         derive_dangling(derivation, state->config->place,
                         "hosts: no zone has addresses for %s, and no MX or SRV record names it",

@@ -3,60 +3,105 @@
 #include "model/lookup.h"
 
 #include "base/table.h"
-#include "model/rdata.h"
+#include "model/content.h"
+#include "model/domains.h"
+#include "model/template.h"
 #include "wire/rrtype.h"
 
 #include <string.h>
 
 enum { CNAME_STEPS_MAX = 16 };
 
-void node_key_set(struct node_key *key, const uint8_t *name, uint32_t zone)
+static const struct zone *zone_of(const struct model *model, const uint8_t *lower, size_t size)
 {
-    size_t size = name_lower(name, key->bytes);
-    memcpy(key->bytes + size, &zone, sizeof zone);
-    key->size = size + sizeof zone;
+    uint32_t number;
+    if (table_get(model->zone_table, lower, size, &number))
+        return &model->zones[number];
+    for (size_t i = 0; i < model->ntemplates; i++) {
+        const struct zone *zone = &model->zones[model->templates[i]];
+        if (domains_has(zone->domains, lower, size))
+            return zone;
+    }
+    return NULL;
 }
 
 const struct zone *model_zone(const struct model *model, const uint8_t *name)
 {
     uint8_t lower[NAME_MAX_SIZE];
     size_t size = name_lower(name, lower);
-    for (const uint8_t *at = lower; at != NULL; at = name_parent(at)) {
-        uint32_t number;
-        if (table_get(model->zone_table, at, size - (size_t)(at - lower), &number))
-            return &model->zones[number];
-    }
-    return NULL;
+    const struct zone *zone = NULL;
+    for (const uint8_t *at = lower; zone == NULL && at != NULL; at = name_parent(at))
+        zone = zone_of(model, at, size - (size_t)(at - lower));
+    return zone;
 }
 
-static const struct node *node_find(const struct model *model, const struct zone *zone,
-                                    const struct node_key *key, const uint8_t *at)
+size_t zone_apex_size(const struct zone *zone, const uint8_t *name)
 {
-    uint32_t number;
-    size_t size = key->size - (size_t)(at - key->bytes);
-    return table_get(model->node_table, at, size, &number) ? zone->nodes[number] : NULL;
+    uint8_t lower[NAME_MAX_SIZE];
+    size_t size = name_lower(name, lower), prefix;
+    if (zone->domains == NULL || name_is_in_template(lower, &prefix))
+        return name_size(zone->apex);
+    for (const uint8_t *at = lower; *at != 0; at = name_parent(at)) {
+        size_t left = size - (size_t)(at - lower);
+        if (domains_has(zone->domains, at, left))
+            return left;
+    }
+    return 0;
+}
+
+/* The name as the zone's nodes have it, in lower case: in a template with the marker in place of
+ * the domain. A domain may be shorter than the marker: the labels at the front of a name that gets
+ * too long that way are left out, as no node has them; *cut tells. Returns the size; 0: the name is
+ * not of the zone. */
+static size_t zone_form(const struct zone *zone, const uint8_t *name, uint8_t lower[NAME_MAX_SIZE],
+                        bool *cut)
+{
+    size_t size = name_lower(name, lower), apex_size, prefix;
+    *cut = false;
+    if (zone->names == NULL || name_is_in_template(lower, &prefix))
+        return size;
+    apex_size = zone_apex_size(zone, lower);
+    if (apex_size == 0)
+        return 0;
+    prefix = size - apex_size;
+    const uint8_t *from = lower;
+    while (prefix + TEMPLATE_APEX_SIZE > NAME_MAX_SIZE) {
+        prefix -= 1u + *from;
+        from += 1u + *from;
+        *cut = true;
+    }
+    memmove(lower, from, prefix);
+    memcpy(lower + prefix, zone->apex, TEMPLATE_APEX_SIZE);
+    return prefix + TEMPLATE_APEX_SIZE;
+}
+
+static const struct node *node_find(const struct zone *zone, const uint8_t *lower, size_t size)
+{
+    const struct content *content = zone->content;
+    uint32_t number = index_find(content->index, content->mask, content->nodes, lower, size);
+    return number != MODEL_NONE ? zone->nodes[number] : NULL;
 }
 
 const struct node *zone_node(const struct model *model, const struct zone *zone,
                              const uint8_t *name)
 {
-    if (zone->failed)
-        return NULL;
-    struct node_key key;
-    node_key_set(&key, name, (uint32_t)(zone - model->zones));
-    return node_find(model, zone, &key, key.bytes);
+    bool exact;
+    (void)model; /* a zone finds its nodes by itself */
+    const struct node *node = zone_encloser(zone, name, &exact);
+    return exact ? node : NULL;
 }
 
-const struct node *zone_encloser(const struct model *model, const struct zone *zone,
-                                 const uint8_t *name, bool *exact)
+const struct node *zone_encloser(const struct zone *zone, const uint8_t *name, bool *exact)
 {
-    if (zone->failed)
+    uint8_t lower[NAME_MAX_SIZE];
+    bool cut;
+    size_t size = zone->failed ? 0 : zone_form(zone, name, lower, &cut);
+    *exact = false;
+    if (size == 0)
         return NULL;
-    struct node_key key;
-    node_key_set(&key, name, (uint32_t)(zone - model->zones));
-    for (const uint8_t *at = key.bytes; at != NULL; at = name_parent(at)) {
-        const struct node *node = node_find(model, zone, &key, at);
-        *exact = at == key.bytes;
+    for (const uint8_t *at = lower; at != NULL; at = name_parent(at)) {
+        const struct node *node = node_find(zone, at, size - (size_t)(at - lower));
+        *exact = at == lower && !cut;
         if (node != NULL)
             return node;
     }
@@ -67,7 +112,8 @@ const struct node *zone_lookup(const struct model *model, const struct zone *zon
                                const uint8_t *name)
 {
     bool exact;
-    const struct node *node = zone_encloser(model, zone, name, &exact);
+    (void)model;
+    const struct node *node = zone_encloser(zone, name, &exact);
     if (node == NULL || !node_is_authoritative(node))
         return NULL;
     if (exact)
@@ -86,18 +132,34 @@ const struct rrset *node_rrset(const struct node *node, uint16_t rrtype)
     return NULL;
 }
 
-/* The name that a DNAME makes of one below it (RFC 6672 section 2.2). False when it gets too long.
- */
-static bool dname_substitute(const struct node *owner, const uint8_t *name,
-                             uint8_t result[NAME_MAX_SIZE])
+size_t zone_target(const struct zone *zone, const uint8_t *name, const uint8_t *target,
+                   uint8_t result[NAME_MAX_SIZE])
 {
-    const uint8_t *target = node_rrset(owner, RRTYPE_DNAME)->records[0].bytes;
-    size_t prefix = name_size(name) - name_size(owner->name);
-    if (prefix + name_size(target) > NAME_MAX_SIZE)
-        return false;
+    size_t prefix, apex_size = zone_apex_size(zone, name), size = name_size(name);
+    if (!name_is_in_template(target, &prefix)) {
+        memcpy(result, target, name_size(target));
+        return name_size(target);
+    }
+    if (apex_size == 0 || prefix + apex_size > NAME_MAX_SIZE)
+        return 0;
+    memmove(result + prefix, name + size - apex_size, apex_size); /* result may be name */
+    memcpy(result, target, prefix);
+    return prefix + apex_size;
+}
+
+size_t zone_substitute(const struct zone *zone, const struct node *owner, const uint8_t *name,
+                       uint8_t result[NAME_MAX_SIZE])
+{
+    uint8_t target[NAME_MAX_SIZE], above[NAME_MAX_SIZE];
+    size_t above_size = zone_target(zone, name, owner->name, above);
+    size_t size =
+        zone_target(zone, name, node_rrset(owner, RRTYPE_DNAME)->records[0].bytes, target);
+    size_t prefix = name_size(name) - above_size;
+    if (size == 0 || above_size == 0 || prefix + size > NAME_MAX_SIZE)
+        return 0;
     memmove(result, name, prefix); /* result may be name */
-    memcpy(result + prefix, target, name_size(target));
-    return true;
+    memcpy(result + prefix, target, size);
+    return prefix + size;
 }
 
 /* The DNAME that a name stands below, given the nearest node; NULL if none. */
@@ -120,12 +182,12 @@ static enum resolution resolve_step(const struct model *model, uint8_t name[NAME
         return RESOLVED_EXTERNAL;
     if (zone->failed)
         return RESOLVED_FAILED;
-    const struct node *encloser = zone_encloser(model, zone, name, &exact);
+    const struct node *encloser = zone_encloser(zone, name, &exact);
     if (encloser->cut != NULL)
         return RESOLVED_EXTERNAL;
     const struct node *dname = dname_above(encloser, exact);
     if (dname != NULL) {
-        *again = dname_substitute(dname, name, name);
+        *again = zone_substitute(zone, dname, name, name) > 0;
         return RESOLVED_NOWHERE;
     }
     *node = zone_lookup(model, zone, name);
@@ -134,8 +196,7 @@ static enum resolution resolve_step(const struct model *model, uint8_t name[NAME
     const struct rrset *cname = node_rrset(*node, RRTYPE_CNAME);
     if (cname == NULL)
         return RESOLVED_HERE;
-    memcpy(name, cname->records[0].bytes, name_size(cname->records[0].bytes));
-    *again = true;
+    *again = zone_target(zone, name, cname->records[0].bytes, name) > 0;
     return RESOLVED_NOWHERE;
 }
 

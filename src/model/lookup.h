@@ -10,19 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The key of a node: its name in lower case, and behind it the zone's number. The key of its parent
- * is the tail of its own. */
-struct node_key {
-    size_t size;
-    uint8_t bytes[NAME_MAX_SIZE + sizeof(uint32_t)];
-};
-
-void node_key_set(struct node_key *key, const uint8_t *name, uint32_t zone);
-
 /* The node of that name, or the nearest ancestor that there is (RFC 4592 section 3.3.1). NULL in a
  * failed zone. */
-const struct node *zone_encloser(const struct model *model, const struct zone *zone,
-                                 const uint8_t *name, bool *exact);
+const struct node *zone_encloser(const struct zone *zone, const uint8_t *name, bool *exact);
+
+/* A name that the zone holds, which in a template ends in the marker, as it is for who asked for
+ * name: in name's domain. Returns the size; 0: it is too long. result may be name. */
+size_t zone_target(const struct zone *zone, const uint8_t *name, const uint8_t *target,
+                   uint8_t result[NAME_MAX_SIZE]);
+
+/* What the owner's DNAME makes of a name below it (RFC 6672 section 2.2). Returns as above. */
+size_t zone_substitute(const struct zone *zone, const struct node *owner, const uint8_t *name,
+                       uint8_t result[NAME_MAX_SIZE]);
 
 /* Where the addresses of a name are. */
 enum resolution {

@@ -110,10 +110,18 @@ static const char *include_path(struct parser *parser, const struct level *level
     return arena_printf(parser->arena, "%.*s/%s", (int)(slash - level->path), level->path, name);
 }
 
+static void master_add_file(struct master *master, const struct level *level)
+{
+    master->files =
+        memory_grow(master->files, master->nfiles, &master->files_capacity, sizeof *master->files);
+    master->files[master->nfiles++] = (struct master_file){level->path, level->source.identity};
+}
+
 static bool include_is_circle(const struct level *level, const struct source *source)
 {
     for (; level != NULL; level = level->parent)
-        if (level->source.device == source->device && level->source.inode == source->inode)
+        if (level->source.identity.device == source->identity.device &&
+            level->source.identity.inode == source->identity.inode)
             return true;
     return false;
 }
@@ -129,8 +137,10 @@ static bool include_open(struct parser *parser, struct level *level, struct erro
                          INCLUDE_FILES_MAX);
     if (!source_open(&level->source, level->path, &reason))
         return error_set(error, "$INCLUDE %s: %s", level->path, reason.text);
-    if (!include_is_circle(level->parent, &level->source))
+    if (!include_is_circle(level->parent, &level->source)) {
+        master_add_file(parser->master, level);
         return true;
+    }
     source_close(&level->source);
     return error_set(error, "$INCLUDE %s: the file includes itself", level->path);
 }
@@ -282,6 +292,18 @@ static size_t master_put_owner(struct master *master, const uint8_t *owner)
     return master->names_size - size;
 }
 
+static size_t master_put_data(struct master *master, size_t size)
+{
+    if (master->data_size + size > master->data_capacity) {
+        master->data_capacity = (master->data_capacity + size) * 2;
+        master->data = memory_resize(master->data, master->data_capacity, 1);
+    }
+    if (size > 0)
+        memcpy(master->data + master->data_size, master->rdata, size);
+    master->data_size += size;
+    return master->data_size - size;
+}
+
 static bool parse_record(struct parser *parser, const struct level *level, struct entry *entry,
                          struct error *error)
 {
@@ -304,7 +326,7 @@ static bool parse_record(struct parser *parser, const struct level *level, struc
                                   sizeof *master->records);
     master->records[master->nrecords++] = (struct record){
         .owner = owner,
-        .bytes = arena_pack(parser->arena, master->rdata, (size_t)size),
+        .data = master_put_data(master, (size_t)size),
         .file = level->path,
         .line = entry->line,
         .ttl_s = ttl_s,
@@ -341,22 +363,27 @@ void master_init(struct master *master)
 
 void master_free(struct master *master)
 {
+    free(master->files);
     free(master->records);
     free(master->names);
+    free(master->data);
     free(master->rdata);
 }
 
-bool master_read(struct master *master, const char *file, struct arena *arena,
-                 struct diagnostics *diagnostics)
+bool master_read(struct master *master, const char *file, const uint8_t *origin,
+                 struct arena *arena, struct diagnostics *diagnostics)
 {
     struct parser parser = {.master = master, .arena = arena, .diagnostics = diagnostics};
     struct level level = {.path = arena_strdup(arena, file)};
     struct error error;
-    master->nrecords = master->names_size = 0;
+    master->nfiles = master->nrecords = master->names_size = master->data_size = 0;
     master->origin[0] = 0;
     /* Other servers name a zone beside its file's name; here the file's name must do. */
-    parser.origin_known = master_name_from_file(file, parser.origin);
+    parser.origin_known = origin != NULL || master_name_from_file(file, parser.origin);
+    if (origin != NULL)
+        memcpy(parser.origin, origin, name_size(origin));
     bool good = source_open(&level.source, file, &error);
+    master_add_file(master, &level);
     if (!good)
         diagnostics_error(diagnostics, file, 0, 0, "%s", error.text);
     else if (level.source.size == level.source.at)

@@ -33,7 +33,7 @@ struct rrset {
     uint32_t ttl_s; /* the smallest of its records' (RFC 2181 section 5.2) */
     uint32_t count;
     struct rdata *records; /* in the order of the file, without duplicates */
-    uint32_t pool;         /* steered by it; MODEL_NONE: answered as it stands */
+    uint32_t number;       /* of the zone's RRsets, from 0: for zone_pool() */
     const char *file;      /* of its first record: the zone's, or one that it includes */
     int line;
 };
@@ -48,16 +48,35 @@ struct node {
     struct rrset *rrsets;  /* none: an empty non-terminal (RFC 8499) */
 };
 
+/* What was read from a file is shared by models that follow each other, as long as the file stays
+ * as it is: their zones then have the same `nodes`. The struct itself and `pools` are a model's
+ * own.
+ *
+ * A template is a zone, too, with a marker for its apex (see template.h): all names in it that are
+ * relative, owners and names in rdata, end in the marker. It answers for each of its domains, which
+ * then stand in the marker's place. */
 struct zone {
     const uint8_t *apex; /* wire format, lower case */
-    const char *name;    /* text, without the last dot; "." for the root */
+    const char *name;    /* text, without the last dot; "." for the root; "@customer.zone" for a
+                            template */
     const char *file;
-    bool failed; /* the file is bad: answer SERVFAIL. No nodes then */
+    const char *names; /* the file of a template's domains; NULL: no template */
+    bool failed;       /* the file is bad: answer SERVFAIL. No nodes then */
     uint32_t serial;
     uint32_t negative_ttl_s; /* min(TTL of the SOA record, its minimum): RFC 2308 section 5 */
     struct node **nodes;     /* the apex first; a parent before its children */
     size_t nnodes;
+    size_t nrrsets;
+    uint32_t *pools;               /* of the model's pools, by rrset->number: see zone_pool() */
+    struct domains *domains;       /* of a template: the names it stands for; NULL: no template */
+    const struct content *content; /* for the model's own files; NULL: failed */
 };
+
+/* What steers an RRset of the zone; MODEL_NONE: it is answered as it stands. */
+static inline uint32_t zone_pool(const struct zone *zone, const struct rrset *rrset)
+{
+    return zone->pools[rrset->number];
+}
 
 /* ---- what is probed ---- */
 
@@ -132,14 +151,21 @@ struct pool {
     size_t nowners; /* RRsets that it stands behind */
 };
 
+struct domains;
+struct content;
+struct store;
 struct table;
 
 struct model {
     struct arena *arena;
+    struct store **stores; /* what its zones were read into, by this load or by those before */
+    size_t nstores;
     struct table *zone_table; /* for the functions below: zones by apex */
-    struct table *node_table; /* nodes by name and zone */
     struct zone *zones;
     size_t nzones;
+    uint32_t *templates; /* those of the zones that are templates */
+    size_t ntemplates;
+    size_t nread; /* zone files, by this load; the others' zones are of the model before */
     struct host *hosts;
     size_t nhosts;
     struct check *checks;
@@ -154,15 +180,27 @@ struct model {
 
 /* Whether a bad zone file ends the build: at a reload and for -t it does (true), at start its zone
  * is marked as failed (false). Configuration errors always do. NULL when built nothing; diagnostics
- * tell all errors and warnings in either case. */
-struct model *model_build(const struct config *config, bool strict,
+ * tell all errors and warnings in either case.
+ *
+ * Files that have not changed since `previous` (NULL: there is none) was built are not read again.
+ * Models that share zones are freed in any order, by any thread. */
+struct model *model_build(const struct config *config, const struct model *previous, bool strict,
                           struct diagnostics *diagnostics);
 void model_free(struct model *model);
 
-/* The zone that answers for a name (the longest match), and there the node itself; NULL if none. */
+/* Memory of all that it holds, with the zones that it shares with other models. */
+size_t model_bytes(const struct model *model);
+
+/* The zone that answers for a name (the longest match; a template for its domains and all below
+ * them), and there the node itself; NULL if none. In a template, names may end in a domain or in
+ * the marker. */
 const struct zone *model_zone(const struct model *model, const uint8_t *name);
 const struct node *zone_node(const struct model *model, const struct zone *zone,
                              const uint8_t *name);
+
+/* Octets of the zone's apex, or in a template of the domain, at the end of a name that the zone
+ * answers for; 0: it does not. */
+size_t zone_apex_size(const struct zone *zone, const uint8_t *name);
 
 /* What a question for name is answered from, without CNAME and DNAME: the node, or the wildcard
  * that covers it (RFC 4592), or NULL. At and below a delegation: NULL. */

@@ -106,9 +106,9 @@ static uint32_t chain_find(const struct policies *policies, uint32_t number, uin
 uint32_t policy_find(struct policies *policies, const uint8_t *owner, uint16_t rrtype)
 {
     uint8_t lower[NAME_MAX_SIZE];
-    size_t size = name_lower(owner, lower);
     uint32_t named, any = chain_find(policies, policies->any, rrtype);
-    if (!table_get(policies->owners, lower, size, &named))
+    if (table_count(policies->owners) == 0 ||
+        !table_get(policies->owners, lower, name_lower(owner, lower), &named))
         named = MODEL_NONE;
     named = chain_find(policies, named, rrtype);
     uint32_t first = named < any ? named : any; /* MODEL_NONE is the largest number */
@@ -134,11 +134,27 @@ unsigned policy_tier(struct policies *policies, uint32_t policy, const struct me
     return TIER_OUTSIDE;
 }
 
+/* A template has one pool for all of its domains. */
+static bool report_domain(struct derivation *derivation, const struct policy_state *state)
+{
+    bool any = strcmp(state->config->owner, "*") == 0;
+    const struct zone *zone = any ? NULL : model_zone(derivation->model, state->owner);
+    if (zone == NULL || zone->names == NULL)
+        return false;
+    derive_dangling(
+        derivation, state->config->place,
+        "policies: %s is of the template %s: for templates, policies match by \"*\" only",
+        state->config->owner, zone->file);
+    return true;
+}
+
 void policies_report_dangling(struct derivation *derivation)
 {
     const struct policies *policies = derivation->policies;
     for (size_t i = 0; i < policies->count; i++) {
         const struct policy_state *state = &policies->list[i];
+        if (!state->used && report_domain(derivation, state))
+            continue;
         if (!state->used) {
             derive_dangling(derivation, state->config->place,
                             "policies: no MX, SRV, A or AAAA records of mail hosts match %s, or a "

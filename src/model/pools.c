@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/derive.h"
 #include "model/rdata.h"
+#include "model/text.h"
 #include "wire/rrtype.h"
 
 #include <stdlib.h>
@@ -275,9 +276,10 @@ static uint32_t pool_add(struct derivation *derivation, const struct draft *draf
 {
     struct model *model = derivation->model;
     uint32_t number = (uint32_t)model->npools;
-    char owner[NAME_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
+    char owner[ZONE_TEXT_SIZE], type[RRTYPE_TEXT_SIZE];
     struct pool pool = {
-        .name = arena_printf(model->arena, "%s %s", name_to_text(draft->site->node->name, owner),
+        .name = arena_printf(model->arena, "%s %s",
+                             model_name_text(model, draft->site->node->name, owner),
                              rrtype_to_text(draft->site->rrset->rrtype, type)),
         .rrtype = draft->site->rrset->rrtype,
         .policy = draft->policy,
@@ -299,19 +301,62 @@ static uint32_t pool_add(struct derivation *derivation, const struct draft *draf
     return number;
 }
 
+/* What decides on the pool of an MX or SRV RRset; each of the size of a pointer, so that there are
+ * no gaps. */
+struct shortcut {
+    const struct rdata *records; /* often shared by many RRsets */
+    uintptr_t rrtype, kind, policy, ttl_s;
+};
+
+static uint32_t site_pool(struct derivation *derivation, struct draft *draft,
+                          const struct site *site)
+{
+    uint32_t pool;
+    draft_fill(derivation, draft, site);
+    return table_get(derivation->pool_table, draft->key, draft->key_size, &pool)
+               ? pool
+               : pool_add(derivation, draft);
+}
+
+static uint32_t site_pool_by_shortcut(struct derivation *derivation, struct draft *draft,
+                                      struct table *shortcuts, struct arena *arena,
+                                      const struct site *site)
+{
+    const struct rrset *rrset = site->rrset;
+    const struct shortcut key = {
+        .records = rrset->records,
+        .rrtype = rrset->rrtype,
+        .kind = site->kind,
+        .policy = policy_find(derivation->policies, site->node->name, rrset->rrtype),
+        .ttl_s = rrset->ttl_s,
+    };
+    uint32_t pool;
+    if (table_get(shortcuts, &key, sizeof key, &pool))
+        return pool;
+    pool = site_pool(derivation, draft, site);
+    table_put(shortcuts, arena_dup(arena, &key, sizeof key), sizeof key, pool);
+    return pool;
+}
+
 void pools_build(struct derivation *derivation)
 {
     struct draft draft = {0};
+    struct table *shortcuts = table_new(0);
+    struct arena *arena = arena_new();
     for (size_t i = 0; i < derivation->nsites; i++) {
         const struct site *site = &derivation->sites[i];
-        draft_fill(derivation, &draft, site);
-        uint32_t *pool = &site->rrset->pool;
-        if (!table_get(derivation->pool_table, draft.key, draft.key_size, pool))
-            *pool = pool_add(derivation, &draft);
-        derivation->model->pools[*pool].nowners++;
-        if (draft.policy.ttl_s < derivation->ttls_s[site->zone])
-            derivation->ttls_s[site->zone] = draft.policy.ttl_s;
+        bool is_address = site->rrset->rrtype == RRTYPE_A || site->rrset->rrtype == RRTYPE_AAAA;
+        uint32_t number = is_address
+                              ? site_pool(derivation, &draft, site)
+                              : site_pool_by_shortcut(derivation, &draft, shortcuts, arena, site);
+        struct pool *pool = &derivation->model->pools[number];
+        derivation->model->zones[site->zone].pools[site->rrset->number] = number;
+        pool->nowners++;
+        if (pool->policy.ttl_s < derivation->ttls_s[site->zone])
+            derivation->ttls_s[site->zone] = pool->policy.ttl_s;
     }
+    table_free(shortcuts);
+    arena_free(arena);
     free(draft.members);
     free(draft.services);
     free(draft.order);

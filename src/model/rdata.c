@@ -3,6 +3,7 @@
 #include "model/rdata.h"
 
 #include "base/memory.h"
+#include "model/model.h"
 #include "wire/rrtype.h"
 
 #include <ctype.h>
@@ -439,6 +440,34 @@ int rdata_from_text(uint16_t rrtype, char *text, const uint8_t *origin,
         reader.text += mark + 2;
     bool good = generic ? put_generic(&reader, type) : put_fields(&reader, type);
     return good ? (int)reader.size : -1;
+}
+
+/* Where the name of a gateway or relay stands that such a field ends with (RFC 4025 section 2.1,
+ * RFC 8777 section 4.2); 0: it has none. */
+static size_t gateway_offset(ldns_rdf_type field, const uint8_t *bytes, size_t left)
+{
+    if (field == LDNS_RDF_TYPE_IPSECKEY)
+        return left > 3 && bytes[1] == 3 ? 3 : 0;
+    if (field == LDNS_RDF_TYPE_AMTRELAY)
+        return left > 2 && (bytes[1] & 0x7f) == 3 ? 2 : 0;
+    return 0;
+}
+
+unsigned rdata_names(uint16_t rrtype, const struct rdata *record, uint16_t offsets[RDATA_NAMES_MAX])
+{
+    const ldns_rr_descriptor *type = ldns_rr_descript(rrtype);
+    size_t most = ldns_rr_descriptor_maximum(type), at = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < most && at < record->size; i++) {
+        ldns_rdf_type field = ldns_rr_descriptor_field_type(type, i);
+        size_t left = record->size - at, gateway = gateway_offset(field, record->bytes + at, left);
+        bool is_name = field == LDNS_RDF_TYPE_DNAME || gateway > 0;
+        if (is_name && count < RDATA_NAMES_MAX)
+            offsets[count] = (uint16_t)(at + gateway);
+        count += is_name;
+        at += field_octets(field, record->bytes + at, left);
+    }
+    return count;
 }
 
 const uint8_t *rdata_target(uint16_t rrtype, const uint8_t *bytes)

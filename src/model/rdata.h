@@ -27,6 +27,13 @@ bool period_from_text(const char *text, uint32_t *seconds);
 size_t master_name_from_text(const struct token *token, const uint8_t *origin,
                              uint8_t name[NAME_MAX_SIZE], struct error *error);
 
+/* Where names stand in a record's data, by ldns's descriptions of all types. Returns how many there
+ * are; the offsets of the first RDATA_NAMES_MAX are filled in. */
+enum { RDATA_NAMES_MAX = 4 };
+struct rdata;
+unsigned rdata_names(uint16_t rrtype, const struct rdata *record,
+                     uint16_t offsets[RDATA_NAMES_MAX]);
+
 /* The name in the rdata of types that point somewhere (NS, CNAME, DNAME, MX, SRV). */
 const uint8_t *rdata_target(uint16_t rrtype, const uint8_t *bytes);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sites: the RRsets that are steered. See derive.h. */
 #include "base/memory.h"
+#include "model/content.h"
 #include "model/derive.h"
 #include "model/rdata.h"
 #include "wire/rrtype.h"
@@ -70,37 +71,58 @@ static void site_require(struct derivation *derivation, const struct site *site)
     }
 }
 
-void sites_collect(struct derivation *derivation)
+/* Records that many RRsets share: what they require, they require once. */
+struct seen {
+    const struct rdata *records;
+    uintptr_t kind;
+};
+
+static bool is_seen(struct table *table, struct arena *arena, const struct site *site)
 {
-    for (uint32_t i = 0; i < derivation->model->nzones; i++) {
-        const struct zone *zone = &derivation->model->zones[i];
-        for (size_t j = 0; j < zone->nnodes; j++) {
-            const struct node *node = zone->nodes[j];
-            for (struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
-                struct site site = {.zone = i, .node = node, .rrset = rrset, .hosts = MODEL_NONE};
-                if (!node_is_authoritative(node) || !rrset_is_steered(node, rrset, &site.kind))
-                    continue;
-                site_add(derivation, site);
-                site_require(derivation, &site);
-            }
-        }
-    }
+    const struct seen key = {site->rrset->records, site->kind};
+    uint32_t ignored;
+    if (table_get(table, &key, sizeof key, &ignored))
+        return true;
+    table_put(table, arena_dup(arena, &key, sizeof key), sizeof key, 0);
+    return false;
 }
 
-/* Until the pool is known, rrset->pool holds the site of an A or AAAA RRset, as several hosts may
- * lead to it by CNAMEs and wildcards. */
-static void site_link(struct derivation *derivation, uint32_t host, struct rrset *rrset)
+void sites_collect(struct derivation *derivation)
+{
+    struct table *seen = table_new(0);
+    struct arena *arena = arena_new();
+    for (uint32_t i = 0; i < derivation->model->nzones; i++) {
+        const struct content *content = derivation->model->zones[i].content;
+        for (size_t j = 0; content != NULL && j < content->nlinks; j++) {
+            const struct link *link = &content->links[j];
+            struct site site = {
+                .zone = i, .node = link->node, .rrset = link->rrset, .hosts = MODEL_NONE};
+            if (!node_is_authoritative(link->node) ||
+                !rrset_is_steered(link->node, link->rrset, &site.kind))
+                continue;
+            site_add(derivation, site);
+            if (!is_seen(seen, arena, &site))
+                site_require(derivation, &site);
+        }
+    }
+    table_free(seen);
+    arena_free(arena);
+}
+
+/* Until the pool is known, the zone's number for it is that of the site of an A or AAAA RRset, as
+ * several hosts may lead to it by CNAMEs and wildcards. */
+static void site_link(struct derivation *derivation, uint32_t host, const struct rrset *rrset)
 {
     const struct node *node = derivation->states[host].node;
-    if (rrset->pool == MODEL_NONE) {
-        const struct zone *zone = model_zone(derivation->model, node->name);
-        rrset->pool =
+    const struct zone *zone = model_zone(derivation->model, node->name);
+    uint32_t *known = &zone->pools[rrset->number];
+    if (*known == MODEL_NONE)
+        *known =
             site_add(derivation, (struct site){.zone = (uint32_t)(zone - derivation->model->zones),
                                                .node = node,
                                                .rrset = rrset,
                                                .hosts = MODEL_NONE});
-    }
-    struct site *site = &derivation->sites[rrset->pool];
+    struct site *site = &derivation->sites[*known];
     uint32_t number = (uint32_t)derivation->nlinks;
     if (site->hosts == MODEL_NONE)
         site->hosts = number;
@@ -117,7 +139,7 @@ void sites_collect_addresses(struct derivation *derivation)
     for (uint32_t i = 0; i < derivation->model->nhosts; i++) {
         if (!host_is_steered(derivation, i))
             continue;
-        struct rrset *rrset = derivation->states[i].node->rrsets;
+        const struct rrset *rrset = derivation->states[i].node->rrsets;
         for (; rrset != NULL; rrset = rrset->next)
             if (rrset->rrtype == RRTYPE_A || rrset->rrtype == RRTYPE_AAAA)
                 site_link(derivation, i, rrset);

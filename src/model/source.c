@@ -35,6 +35,7 @@ static bool source_read(struct source *source, int descriptor, size_t expected, 
 bool source_open(struct source *source, const char *path, struct error *error)
 {
     *source = (struct source){.line = 1};
+    int64_t now_ns = file_clock_ns();
     /* Not to wait for the writer of a pipe. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
@@ -56,8 +57,7 @@ bool source_open(struct source *source, const char *path, struct error *error)
         source_close(source);
         return false;
     }
-    source->device = status.st_dev;
-    source->inode = status.st_ino;
+    source->identity = file_identity(&status, now_ns);
     if (source->size >= 3 && memcmp(source->text, "\xEF\xBB\xBF", 3) == 0)
         source->at = 3; /* the byte order mark that some editors write */
     return true;

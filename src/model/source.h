@@ -5,17 +5,16 @@
 #define EVERMX_MODEL_SOURCE_H
 
 #include "base/error.h"
+#include "base/file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 struct source {
     char *text; /* entries are cleaned in place; a NUL stands behind the last octet */
     size_t size, at;
     int line;
-    dev_t device; /* with inode: which file it is, to find circles of $INCLUDE */
-    ino_t inode;
+    struct file_identity identity;
 };
 
 /* False and *error when the file cannot be read. Directories, pipes and devices are refused. */

@@ -2,7 +2,7 @@
 #include "model/text.h"
 
 #include "base/memory.h"
-#include "wire/name.h"
+#include "model/template.h"
 
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -12,6 +12,26 @@ const char *name_text(struct arena *arena, const uint8_t *name)
 {
     char text[NAME_TEXT_SIZE];
     return arena_strdup(arena, name_to_text(name, text));
+}
+
+char *zone_name_text(const struct zone *zone, const uint8_t *name, char text[ZONE_TEXT_SIZE])
+{
+    uint8_t prefix[NAME_MAX_SIZE];
+    size_t size;
+    if (zone == NULL || !name_is_in_template(name, &size))
+        return name_to_text(name, text);
+    memcpy(prefix, name, size);
+    prefix[size] = 0;
+    size_t length = size > 0 ? strlen(name_to_text(prefix, text)) : 0;
+    snprintf(text + length, ZONE_TEXT_SIZE - length, "%s%s", length > 0 ? "." : "", zone->name);
+    return text;
+}
+
+char *model_name_text(const struct model *model, const uint8_t *name, char text[ZONE_TEXT_SIZE])
+{
+    size_t size;
+    bool relative = name_is_in_template(name, &size);
+    return zone_name_text(relative ? model_zone(model, name + size) : NULL, name, text);
 }
 
 /* \# SIZE HEX (RFC 3597 section 5). */

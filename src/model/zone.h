@@ -15,24 +15,45 @@
 /* What is needed while zones are read, one after the other. */
 struct zone_reader {
     struct model *model; /* its zones have room for every file */
+    struct store *store; /* what is read goes there */
     struct diagnostics *diagnostics;
     struct master master;
     struct rrset **rrsets; /* of each record of master; NULL: it has no place in the zone */
     size_t rrsets_capacity;
     struct node **nodes; /* of the zone in the making */
     size_t nnodes, nodes_capacity;
-    bool *guessed;  /* by zone: no SOA could be read, the name is taken from elsewhere */
+    uint32_t nrrsets;
+    struct rdata *room; /* for the records of the zone in the making */
+    size_t room_capacity;
+    struct rdata_sets *sets;
+    uint32_t *index; /* of its names, as in struct content */
+    uint32_t mask;
+    struct table *templates; /* their texts, of this model and the one before */
+    bool *guessed;           /* by zone: no SOA could be read, the name is taken from elsewhere */
     bool ambiguous; /* two files hold one zone: an error of the configuration, not of a file */
 };
 
 void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
-                      struct diagnostics *diagnostics);
+                      const struct model *previous, struct diagnostics *diagnostics);
 void zone_reader_free(struct zone_reader *reader);
 
-/* Adds the file's zone to the model; as failed, and false, when the file is wrong. */
-bool zone_read(struct zone_reader *reader, const char *file);
+/* What is to become a zone of the model. */
+struct zone_source {
+    const char *file, *names;      /* names: NULL: no template */
+    uint32_t number;               /* of the template */
+    const struct zone *before;     /* made of the same files in the model before; NULL: none */
+    const struct content *content; /* of it, if it still holds; NULL: to be read */
+};
 
-/* Tells what is wrong in a zone whose nodes stand (zone_check.c). */
-void zone_check(const struct zone *zone, struct diagnostics *diagnostics);
+/* Adds the zone to the model; as failed, and false, when its file is wrong. */
+bool zone_read(struct zone_reader *reader, const struct zone_source *source);
+
+/* Tells what is wrong with the nodes of a zone (zone_check.c). */
+void zone_check(const struct zone *zone, struct node *const *nodes, size_t nnodes,
+                struct diagnostics *diagnostics);
+
+/* And what a template must not hold. Returns the longest prefix before the marker, in octets. */
+size_t template_check(const struct zone *zone, struct node *const *nodes, size_t nnodes,
+                      struct diagnostics *diagnostics);
 
 #endif

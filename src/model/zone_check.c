@@ -3,6 +3,7 @@
  * references.c. Pure but for the diagnostics. */
 #include "model/lookup.h"
 #include "model/rdata.h"
+#include "model/text.h"
 #include "model/zone.h"
 #include "wire/rrtype.h"
 
@@ -16,23 +17,23 @@ static bool is_dnssec(uint16_t rrtype)
 }
 
 /* An RRset that no message can hold cannot be answered. */
-static void check_size(const struct node *node, const struct rrset *rrset,
+static void check_size(const struct zone *zone, const struct node *node, const struct rrset *rrset,
                        struct diagnostics *diagnostics)
 {
-    char type[RRTYPE_TEXT_SIZE], name[NAME_TEXT_SIZE];
+    char type[RRTYPE_TEXT_SIZE], name[ZONE_TEXT_SIZE];
     size_t size = HEADER + name_size(node->name) + QUESTION + OPT;
     for (uint32_t i = 0; i < rrset->count; i++)
         size += (size_t)RECORD + rrset->records[i].size;
     if (size > MESSAGE_MAX)
         diagnostics_error(diagnostics, rrset->file, rrset->line, 0,
                           "%s %s: an answer would have %zu octets, a DNS message holds %d",
-                          name_to_text(node->name, name), rrtype_to_text(rrset->rrtype, type), size,
-                          MESSAGE_MAX);
+                          zone_name_text(zone, node->name, name),
+                          rrtype_to_text(rrset->rrtype, type), size, MESSAGE_MAX);
 }
 
 /* RFC 1034 section 3.6.2; RFC 4035 section 2.5 for what DNSSEC adds. Told where the later of the
  * two stands: RRsets of a node are in the order of their first records. */
-static void check_cname(const struct node *node, const struct rrset *rrset,
+static void check_cname(const struct zone *zone, const struct node *node, const struct rrset *rrset,
                         struct diagnostics *diagnostics)
 {
     const struct rrset *cname = node_rrset(node, RRTYPE_CNAME), *earlier = cname, *later = rrset;
@@ -44,18 +45,18 @@ static void check_cname(const struct node *node, const struct rrset *rrset,
             later = cname;
         }
     }
-    char type[RRTYPE_TEXT_SIZE], name[NAME_TEXT_SIZE];
+    char type[RRTYPE_TEXT_SIZE], name[ZONE_TEXT_SIZE];
     diagnostics_error(diagnostics, later->file, later->line, 0,
                       "%s has a CNAME and other data (%s in %s, line %d)",
-                      name_to_text(node->name, name), rrtype_to_text(earlier->rrtype, type),
+                      zone_name_text(zone, node->name, name), rrtype_to_text(earlier->rrtype, type),
                       earlier->file, earlier->line);
 }
 
 /* RFC 7505 section 3. */
-static void check_null_mx(const struct node *node, const struct rrset *rrset,
-                          struct diagnostics *diagnostics)
+static void check_null_mx(const struct zone *zone, const struct node *node,
+                          const struct rrset *rrset, struct diagnostics *diagnostics)
 {
-    char name[NAME_TEXT_SIZE];
+    char name[ZONE_TEXT_SIZE];
     if (rrset->rrtype != RRTYPE_MX || rrset->count < 2)
         return;
     for (uint32_t i = 0; i < rrset->count; i++) {
@@ -63,39 +64,41 @@ static void check_null_mx(const struct node *node, const struct rrset *rrset,
             continue;
         diagnostics_error(diagnostics, rrset->file, rrset->line, 0,
                           "%s has a null MX (\".\") beside other MX records",
-                          name_to_text(node->name, name));
+                          zone_name_text(zone, node->name, name));
         return;
     }
 }
 
 /* Data that is never answered, as a delegation or a DNAME stands above it. */
-static void check_hidden(const struct node *node, const struct rrset *rrset,
-                         struct diagnostics *diagnostics)
+static void check_hidden(const struct zone *zone, const struct node *node,
+                         const struct rrset *rrset, struct diagnostics *diagnostics)
 {
     bool glue = rrset->rrtype == RRTYPE_A || rrset->rrtype == RRTYPE_AAAA;
     bool at_cut = node->cut == node && (rrset->rrtype == RRTYPE_NS || rrset->rrtype == RRTYPE_DS);
     const struct node *above = node->dname != NULL ? node->dname : node->cut;
     if (above == NULL || is_dnssec(rrset->rrtype) || at_cut || (glue && node->dname == NULL))
         return;
-    char type[RRTYPE_TEXT_SIZE], name[NAME_TEXT_SIZE], above_name[NAME_TEXT_SIZE];
+    char type[RRTYPE_TEXT_SIZE], name[ZONE_TEXT_SIZE], above_name[ZONE_TEXT_SIZE];
     diagnostics_warning(diagnostics, rrset->file, rrset->line, 0,
-                        "%s %s is never answered: %s is %s", name_to_text(node->name, name),
-                        rrtype_to_text(rrset->rrtype, type), name_to_text(above->name, above_name),
+                        "%s %s is never answered: %s is %s", zone_name_text(zone, node->name, name),
+                        rrtype_to_text(rrset->rrtype, type),
+                        zone_name_text(zone, above->name, above_name),
                         node->dname != NULL ? "a DNAME" : "delegated");
 }
 
-void zone_check(const struct zone *zone, struct diagnostics *diagnostics)
+void zone_check(const struct zone *zone, struct node *const *nodes, size_t nnodes,
+                struct diagnostics *diagnostics)
 {
-    for (size_t i = 0; i < zone->nnodes; i++) {
-        const struct node *node = zone->nodes[i];
+    for (size_t i = 0; i < nnodes; i++) {
+        const struct node *node = nodes[i];
         for (const struct rrset *rrset = node->rrsets; rrset != NULL; rrset = rrset->next) {
-            check_size(node, rrset, diagnostics);
-            check_cname(node, rrset, diagnostics);
-            check_null_mx(node, rrset, diagnostics);
-            check_hidden(node, rrset, diagnostics);
+            check_size(zone, node, rrset, diagnostics);
+            check_cname(zone, node, rrset, diagnostics);
+            check_null_mx(zone, node, rrset, diagnostics);
+            check_hidden(zone, node, rrset, diagnostics);
         }
     }
-    if (node_rrset(zone->nodes[0], RRTYPE_NS) == NULL)
+    if (node_rrset(nodes[0], RRTYPE_NS) == NULL)
         diagnostics_warning(diagnostics, zone->file, 0, 0, "the zone %s has no NS record",
                             zone->name);
 }

@@ -244,7 +244,8 @@ void channel_start_tls(struct channel *channel, const struct tls_client *client,
     BIO_set_init(bio, 1);
     SSL_set_bio(channel->ssl, bio, bio);
     SSL_set_connect_state(channel->ssl);
-    SSL_set_tlsext_host_name(channel->ssl, host); /* a name too long for SNI goes without */
+    if (!strchr(host, '@'))                           /* of a template: the name of no domain */
+        SSL_set_tlsext_host_name(channel->ssl, host); /* a name too long for SNI goes without */
 }
 
 /* What a TLS call that did not succeed comes to. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An answer in the making: shared by the short way (respond.c) and the long way (resolve.c) through
- * a query. Private to this layer. */
+/* A query and its answer in the making, on their way through the three stages of respond.h: the
+ * short way (respond.c), the long way (resolve.c) and EDNS (edns.c). Private to this layer. */
 #ifndef EVERMX_SERVE_MESSAGE_H
 #define EVERMX_SERVE_MESSAGE_H
 
 #include "answer/snapshot.h"
+#include "serve/cookie.h"
+#include "serve/respond.h"
 #include "wire/message.h"
 #include "wire/query.h"
 
@@ -12,15 +14,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bits of message->wanted: EDNS options that the answer is to carry. */
+enum message_option {
+    WANTED_NSID = 1,
+    WANTED_COOKIE = 2,
+    WANTED_KEEPALIVE = 4,
+    WANTED_PADDING = 8,
+};
+
+/* Why an answer is not what the client hoped for, told to clients with EDNS (RFC 8914). */
+enum explanation {
+    EXPLAIN_NOTHING,
+    EXPLAIN_STARTING,
+    EXPLAIN_BAD_ZONE,
+    EXPLAIN_ALL_DOWN,
+    EXPLAIN_FAIL_OPEN,
+    EXPLAIN_TOO_LARGE,
+    EXPLAIN_NOT_OURS,
+    EXPLAIN_NO_TRANSFER,
+    EXPLAIN_NO_TYPE,
+    EXPLAIN_NO_CLASS,
+    EXPLAIN_NO_OPCODE,
+    EXPLANATIONS
+};
+
 struct message {
     const struct snapshot *snapshot;
-    const struct query *query;
+    const struct settings *settings;
+    const struct dns_client *client;
     uint64_t *random;
     struct writer writer; /* behind header and question; its end leaves room for OPT */
     uint16_t answers, authorities, additionals;
-    enum rcode rcode;
+    uint16_t rcode; /* enum rcode */
     bool authoritative;
+    uint16_t covered;    /* offset of the name whose wildcard answers the question; 0: none does */
+    bool settled;        /* by parsing alone: there is nothing to look up */
+    uint8_t explanation; /* enum explanation */
+    uint8_t wanted;      /* enum message_option */
+    uint8_t cookie;      /* enum cookie_status */
+    uint8_t cookie_answer[COOKIE_SIZE];
+    struct query query;
 };
+
+/* How large the whole answer may be. */
+static inline size_t message_limit(const struct message *message)
+{
+    if (message->client->transport == TRANSPORT_TCP)
+        return MESSAGE_MAX_SIZE;
+    size_t taken = message->query.udp_size ? message->query.udp_size : UDP_CLASSIC_MAX;
+    return taken < message->settings->udp_size ? taken : message->settings->udp_size;
+}
 
 /* One of the image's variants, at random where there are several. */
 static inline const struct image_variant *image_pick(const struct image *image, uint64_t *random)
@@ -36,8 +79,9 @@ static inline const struct image_variant *image_pick(const struct image *image, 
 static inline const struct image *entry_image(const struct snapshot *snapshot,
                                               const struct catalog_entry *entry)
 {
-    return entry->steered ? snapshot->images[entry->ref]
-                          : catalog_image_at(snapshot->catalog, entry->ref);
+    const struct catalog *catalog = snapshot->catalog;
+    return entry->steered ? snapshot->images[catalog->pools[entry->ref]]
+                          : catalog_image_at(catalog, entry->ref);
 }
 
 /* Fills the sections for a question of class IN in full: RFC 1034 section 4.3.2 with RFC 4592 and

@@ -20,6 +20,8 @@ struct walk {
     uint16_t rrtype;
     size_t name_size;
     size_t offset; /* of the name in the message, uncompressed */
+    size_t extra;  /* octets that names of the nodes in hand lack: see struct catalog_place */
+    size_t rdata;  /* offset in the message of the record written last */
     uint8_t name[NAME_MAX_SIZE];
     bool ended; /* in a loop */
     unsigned nvisited;
@@ -29,6 +31,12 @@ struct walk {
 static void fail(struct walk *walk, enum rcode rcode)
 {
     walk->message->rcode = rcode;
+}
+
+static void explain(struct walk *walk, enum rcode rcode, enum explanation explanation)
+{
+    fail(walk, rcode);
+    walk->message->explanation = (uint8_t)explanation;
 }
 
 /* The owner of a record: the last `size` octets of the name asked for now, as a pointer where it
@@ -46,27 +54,84 @@ static void write_owner(struct walk *walk, size_t size)
         write_u16(room, (uint16_t)(POINTER_BITS << 8 | offset));
 }
 
+/* The splices of an image from an offset on. */
+struct splices {
+    const uint32_t *at, *end;
+};
+
+static struct splices splices_from(const struct image *image, size_t offset)
+{
+    const struct image_splices *all = image_splices(image);
+    struct splices splices = {0};
+    if (!all)
+        return splices;
+    splices.at = all->offsets;
+    splices.end = all->offsets + all->count;
+    size_t count = all->count;
+    while (count) { /* the first that is not before the offset */
+        size_t half = count / 2;
+        if (splices.at[half] < offset) {
+            splices.at += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return splices;
+}
+
+/* Copies octets of an image, with the domain's name in place of the template's marker. */
+static void write_spliced(struct walk *walk, const struct image *image, struct splices *splices,
+                          size_t from, size_t to)
+{
+    const uint8_t *bytes = (const uint8_t *)image;
+    const uint8_t *domain = walk->name + walk->name_size - walk->extra - 1;
+    for (; splices->at < splices->end && *splices->at < to; splices->at++) {
+        writer_bytes(&walk->message->writer, bytes + from, *splices->at - from);
+        writer_bytes(&walk->message->writer, domain, walk->extra + 1);
+        from = *splices->at + IMAGE_SPLICE_SIZE;
+    }
+    writer_bytes(&walk->message->writer, bytes + from, to - from);
+}
+
+/* What stands behind the owner of a record: from an offset of the image on. */
+static void write_rest(struct walk *walk, const struct image *image, struct splices *splices,
+                       size_t from, size_t to)
+{
+    struct writer *writer = &walk->message->writer;
+    uint8_t *fixed = writer_take(writer, RR_FIXED_SIZE);
+    if (!fixed)
+        return;
+    memcpy(fixed, (const uint8_t *)image + from, RR_FIXED_SIZE);
+    walk->rdata = writer_offset(writer);
+    write_spliced(walk, image, splices, from + RR_FIXED_SIZE, to);
+    if (image->splices)
+        write_u16(fixed + 8, (uint16_t)(writer_offset(writer) - walk->rdata));
+}
+
 /* Copies the records of a variant, each with the given owner in place of the image's. */
 static uint16_t write_variant(struct walk *walk, const struct image *image, size_t owner_size)
 {
     const struct image_variant *variant = image_pick(image, walk->message->random);
-    const uint8_t *at = image_bytes(image, variant);
+    const uint8_t *bytes = (const uint8_t *)image;
+    size_t at = variant->offset;
+    struct splices splices = splices_from(image, at);
     for (uint32_t i = 0; i < variant->count && !walk->message->writer.full; i++) {
-        size_t rest = RR_FIXED_SIZE + (size_t)read_u16(at + 2 + 8);
+        size_t rest = at + 2, end = rest + RR_FIXED_SIZE + read_u16(bytes + rest + 8);
         write_owner(walk, owner_size);
-        writer_bytes(&walk->message->writer, at + 2, rest);
-        at += 2 + rest;
+        write_rest(walk, image, &splices, rest, end);
+        at = end;
     }
     return (uint16_t)variant->count;
 }
 
 /* NODATA and NXDOMAIN carry the zone's SOA (RFC 2308 section 3). */
-static void write_negative(struct walk *walk, uint32_t zone, enum rcode rcode)
+static void write_negative(struct walk *walk, catalog_ref zone, enum rcode rcode)
 {
-    const struct catalog_zone *of = &walk->catalog->zones[zone];
+    const struct catalog_zone *of = catalog_zone_at(walk->catalog, zone);
     fail(walk, rcode);
     walk->message->authorities +=
-        write_variant(walk, catalog_image_at(walk->catalog, of->soa), of->apex_size);
+        write_variant(walk, catalog_image_at(walk->catalog, of->soa), of->apex_size + walk->extra);
 }
 
 static void write_referral(struct walk *walk, const struct catalog_node *cut)
@@ -78,12 +143,14 @@ static void write_referral(struct walk *walk, const struct catalog_node *cut)
     if (!servers)
         return;
     message->authorities +=
-        write_variant(walk, entry_image(message->snapshot, servers), cut->name_size);
+        write_variant(walk, entry_image(message->snapshot, servers), cut->name_size + walk->extra);
     if (!cut->glue)
         return;
     const struct image *glue = catalog_image_at(walk->catalog, cut->glue);
-    writer_bytes(&message->writer, image_bytes(glue, glue->variants), glue->variants[0].size);
-    message->additionals += (uint16_t)glue->variants[0].count;
+    const struct image_variant *variant = glue->variants;
+    struct splices splices = splices_from(glue, variant->offset);
+    write_spliced(walk, glue, &splices, variant->offset, variant->offset + variant->size);
+    message->additionals += (uint16_t)variant->count;
 }
 
 /* Goes on with a name that stands in the message at an offset, unless it was walked before. */
@@ -101,41 +168,41 @@ static void walk_to(struct walk *walk, size_t offset)
 /* A CNAME's one record: the walk goes on at its target. */
 static void follow_cname(struct walk *walk, const struct image *image)
 {
-    struct message *message = walk->message;
-    message->answers += write_variant(walk, image, walk->name_size);
-    if (message->writer.full)
-        return;
-    uint16_t rdata_size = read_u16(image_bytes(image, image->variants) + 2 + 8);
-    walk_to(walk, writer_offset(&message->writer) - rdata_size);
+    walk->message->answers += write_variant(walk, image, walk->name_size);
+    if (!walk->message->writer.full)
+        walk_to(walk, walk->rdata);
 }
 
 /* RFC 6672 section 3.2: the DNAME itself, and a CNAME made from it with the DNAME's TTL. */
 static void follow_dname(struct walk *walk, const struct catalog_node *owner)
 {
     struct message *message = walk->message;
+    struct writer *writer = &message->writer;
     const struct image *image =
         entry_image(message->snapshot, catalog_entry_of(owner, RRTYPE_DNAME));
-    message->answers += write_variant(walk, image, owner->name_size);
-    const uint8_t *record = image_bytes(image, image->variants);
-    const uint8_t *target = record + 2 + RR_FIXED_SIZE;
-    size_t target_size = read_u16(record + 2 + 8);
-    size_t prefix_size = walk->name_size - owner->name_size, size = prefix_size + target_size;
+    size_t owner_size = owner->name_size + walk->extra;
+    message->answers += write_variant(walk, image, owner_size);
+    if (writer->full)
+        return;
+    const uint8_t *target = writer->start + walk->rdata;
+    size_t target_size = writer_offset(writer) - walk->rdata;
+    size_t prefix_size = walk->name_size - owner_size, size = prefix_size + target_size;
     if (size > NAME_MAX_SIZE) {
         fail(walk, RCODE_YXDOMAIN);
         return;
     }
     write_owner(walk, walk->name_size);
-    uint8_t *room = writer_take(&message->writer, RR_FIXED_SIZE + size);
+    uint8_t *room = writer_take(writer, RR_FIXED_SIZE + size);
     if (!room)
         return;
     room = write_u16(room, RRTYPE_CNAME);
     room = write_u16(room, RRCLASS_IN);
-    memcpy(room, record + 2 + 4, 4);
+    memcpy(room, target - 6, 4);
     room = write_u16(room + 4, (uint16_t)size);
-    memcpy(room, message->writer.start + walk->offset, prefix_size);
+    memcpy(room, writer->start + walk->offset, prefix_size);
     memcpy(room + prefix_size, target, target_size);
     message->answers++;
-    walk_to(walk, (size_t)(room - message->writer.start));
+    walk_to(walk, (size_t)(room - writer->start));
 }
 
 static void write_any(struct walk *walk)
@@ -160,8 +227,10 @@ static bool answer_from(struct walk *walk, const struct catalog_node *node)
     const struct catalog_entry *entry = catalog_entry_of(node, walk->rrtype);
     if (entry) {
         const struct image *image = entry_image(message->snapshot, entry);
+        if (image->fail_open)
+            message->explanation = EXPLAIN_FAIL_OPEN;
         if (image->servfail)
-            fail(walk, RCODE_SERVFAIL);
+            explain(walk, RCODE_SERVFAIL, EXPLAIN_ALL_DOWN);
         else
             message->answers += write_variant(walk, image, walk->name_size);
         return false;
@@ -178,33 +247,13 @@ static bool answer_from(struct walk *walk, const struct catalog_node *node)
     return false;
 }
 
-/* The closest encloser (RFC 4592 section 3.3.1) of a name that does not exist; NULL: not in our
- * zones. */
-static const struct catalog_node *find_encloser(const struct walk *walk)
-{
-    const uint8_t *name = walk->name;
-    size_t size = walk->name_size;
-    while (size > 1) {
-        size -= (size_t)*name + 1;
-        name += (size_t)*name + 1;
-        const struct catalog_node *node = catalog_find(walk->catalog, name, size);
-        if (node)
-            return node;
-    }
-    return NULL;
-}
-
 /* A name that exists. Returns whether the walk goes on. */
 static bool step_existing(struct walk *walk, const struct catalog_node *node)
 {
-    if (walk->rrtype == RRTYPE_DS) {
-        if (node->parent_side)
-            node = catalog_node_at(walk->catalog, node->parent_side);
-        if (node->flags & NODE_CUT)
-            return answer_from(walk, node);
-    }
     if (node->flags & NODE_FAILED)
-        fail(walk, RCODE_SERVFAIL);
+        explain(walk, RCODE_SERVFAIL, EXPLAIN_BAD_ZONE);
+    else if (walk->rrtype == RRTYPE_DS && node->flags & NODE_CUT)
+        return answer_from(walk, node);
     else if (node->cut)
         write_referral(walk, catalog_node_at(walk->catalog, node->cut));
     else if (node->dname)
@@ -214,18 +263,24 @@ static bool step_existing(struct walk *walk, const struct catalog_node *node)
     return node->dname && walk->rrtype != RRTYPE_CNAME && walk->rrtype != RRTYPE_ANY;
 }
 
-/* A name that does not exist, below one that does. Returns whether the walk goes on. */
-static bool step_missing(struct walk *walk, const struct catalog_node *encloser)
+/* A name that does not exist, below one that does. `known`: it is the apex of a zone of ours, and
+ * so exists even where the zone above does not say so. Returns whether the walk goes on. */
+static bool step_missing(struct walk *walk, const struct catalog_node *encloser, bool known)
 {
     if (encloser->flags & NODE_FAILED) {
-        fail(walk, RCODE_SERVFAIL);
+        explain(walk, RCODE_SERVFAIL, EXPLAIN_BAD_ZONE);
     } else if (encloser->cut) {
         write_referral(walk, catalog_node_at(walk->catalog, encloser->cut));
     } else if (encloser->dname || encloser->flags & NODE_DNAME) {
         follow_dname(walk,
                      encloser->dname ? catalog_node_at(walk->catalog, encloser->dname) : encloser);
         return walk->rrtype != RRTYPE_CNAME && walk->rrtype != RRTYPE_ANY;
+    } else if (known) {
+        write_negative(walk, encloser->zone, RCODE_NOERROR);
     } else if (encloser->wildcard) {
+        if (walk->offset == QUESTION_OFFSET)
+            walk->message->covered =
+                (uint16_t)(QUESTION_OFFSET + walk->name_size - encloser->name_size - walk->extra);
         return answer_from(walk, catalog_node_at(walk->catalog, encloser->wildcard));
     } else {
         write_negative(walk, encloser->zone, RCODE_NXDOMAIN);
@@ -236,22 +291,32 @@ static bool step_missing(struct walk *walk, const struct catalog_node *encloser)
 /* One name. Returns whether the walk goes on at another. */
 static bool step(struct walk *walk)
 {
-    const struct catalog_node *node = catalog_find(walk->catalog, walk->name, walk->name_size);
-    if (node)
-        return step_existing(walk, node);
-    const struct catalog_node *encloser = find_encloser(walk);
-    if (encloser)
-        return step_missing(walk, encloser);
+    struct catalog_place place;
+    bool exact,
+        found = catalog_find_encloser(walk->catalog, walk->name, walk->name_size, &place, &exact);
+    bool apex = found && exact && place.node->flags & NODE_APEX;
+    if (apex && walk->rrtype == RRTYPE_DS) {
+        struct catalog_place above;
+        bool exact_above;
+        if (catalog_find_above(walk->catalog, walk->name, walk->name_size, &above, &exact_above)) {
+            place = above;
+            exact = exact_above;
+        }
+    }
+    if (found) {
+        walk->extra = place.extra;
+        return exact ? step_existing(walk, place.node) : step_missing(walk, place.node, apex);
+    }
     if (!walk->message->answers) { /* the end of a chain may well be elsewhere */
         walk->message->authoritative = false;
-        fail(walk, RCODE_REFUSED);
+        explain(walk, RCODE_REFUSED, EXPLAIN_NOT_OURS);
     }
     return false;
 }
 
 void message_resolve(struct message *message)
 {
-    const struct query *query = message->query;
+    const struct query *query = &message->query;
     struct walk walk = {
         .message = message,
         .catalog = message->snapshot->catalog,

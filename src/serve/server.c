@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "serve/server.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "serve/worker.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,13 +19,23 @@ enum {
     RECEIVE_BUFFER =
         4 << 20, /* half a second of queries at full speed; the kernel may grant less */
     TCP_BACKLOG = 1024,
+    TCP_CONNECTIONS = 1024,
+    TCP_PER_CLIENT = 128,
+    TCP_IDLE_MS = 10000,        /* RFC 7766 section 6.2.3: a few seconds */
+    DESCRIPTORS_RESERVED = 512, /* for probes, the control socket, listening sockets, files */
+    /* What the kernel keeps for each connection; it may double both. Without a limit it would be
+     * megabytes for whoever does not read. */
+    TCP_SEND_BUFFER = 64 << 10,
+    TCP_RECEIVE_BUFFER = 32 << 10,
 };
 
 struct server {
     struct udp_worker **udp;
     size_t nudp;
     struct tcp_worker *tcp;
-    char identity[256];
+    struct settings *settings; /* all responders' */
+    char host_name[UINT8_MAX + 1];
+    uint8_t secret[1][SIPHASH_KEY_SIZE]; /* where the configuration has none */
 };
 
 static bool set_option(int socket, int level, int option, int value)
@@ -66,6 +80,15 @@ static int fail_socket(int socket, const struct server_endpoint *endpoint, int t
     return -1;
 }
 
+/* The connections inherit all of these. */
+static bool prepare_tcp(int socket)
+{
+    set_option(socket, SOL_SOCKET, SO_SNDBUF, TCP_SEND_BUFFER);
+    set_option(socket, SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BUFFER);
+    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    return set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
 /* With SO_REUSEPORT a second evermxd would get half of the queries rather than an error: so the
  * first socket of an address is bound without it, as a probe, and closed again. */
 static int open_socket(const struct server_endpoint *endpoint, int type, bool shared,
@@ -78,55 +101,113 @@ static int open_socket(const struct server_endpoint *endpoint, int type, bool sh
     if (made < 0)
         return fail_socket(made, endpoint, type, error);
     bool good = endpoint->address.family == 4 || set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    good = good && (type == SOCK_DGRAM ? prepare_udp(made, &endpoint->address)
-                                       : set_option(made, SOL_SOCKET, SO_REUSEADDR, 1));
+    good = good && (type == SOCK_DGRAM ? prepare_udp(made, &endpoint->address) : prepare_tcp(made));
     good = good && (!shared || set_option(made, SOL_SOCKET, SO_REUSEPORT, 1));
     good = good && bind(made, (struct sockaddr *)&name, size) == 0;
     good = good && (type == SOCK_DGRAM || listen(made, TCP_BACKLOG) == 0);
     return good ? made : fail_socket(made, endpoint, type, error);
 }
 
-static bool add_udp(struct server *server, const struct server_endpoint *endpoint, unsigned workers,
-                    struct publisher *publisher, struct error *error)
+static bool add_udp(struct server *server, const struct server_endpoint *endpoint,
+                    const struct server_options *options, struct publisher *publisher,
+                    struct error *error)
 {
     int alone = open_socket(endpoint, SOCK_DGRAM, false, error);
     if (alone < 0)
         return false;
     close(alone);
-    for (unsigned i = 0; i < workers; i++) {
+    for (unsigned i = 0; i < options->workers; i++) {
         int socket = open_socket(endpoint, SOCK_DGRAM, true, error);
         if (socket < 0)
             return false;
-        server->udp[server->nudp++] =
-            udp_worker_new(socket, is_wildcard(&endpoint->address), publisher, server->identity);
+        struct rate *rate =
+            options->rate ? rate_new(options->rate, options->workers, worker_seed()) : NULL;
+        server->udp[server->nudp++] = udp_worker_new(socket, is_wildcard(&endpoint->address),
+                                                     publisher, server->settings, rate);
     }
     return true;
 }
 
-static bool add_tcp(struct server *server, const struct server_endpoint *endpoint,
+/* A peer that has gone without a word, or that keeps its window shut although we have closed, is
+ * forgotten by the kernel as early as by us. */
+static bool add_tcp(struct server *server, const struct server_endpoint *endpoint, unsigned idle_ms,
                     struct error *error)
 {
     int socket = open_socket(endpoint, SOCK_STREAM, false, error);
     if (socket < 0)
         return false;
+    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)idle_ms);
     return tcp_worker_listen(server->tcp, socket) ||
            error_set(error, "watching a TCP socket: %s", strerror(errno));
+}
+
+/* Connections may not take the descriptors that the prober and the control socket live by: the soft
+ * limit is raised as far as it may be, and what is short of it is short for connections. */
+static unsigned connections_limit(unsigned wanted)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)wanted + DESCRIPTORS_RESERVED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return wanted;
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = before;
+    if (limit.rlim_cur >= needed)
+        return wanted;
+    unsigned possible =
+        (unsigned)(limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED
+                                                             : limit.rlim_cur / 2);
+    log_warning("tcp-connections: %u instead of %u, as this process may have only %llu files open",
+                possible, wanted, (unsigned long long)limit.rlim_cur);
+    return possible;
+}
+
+static struct tcp_options tcp_options(const struct server *server,
+                                      const struct server_options *options)
+{
+    unsigned wanted = options->tcp_connections ? options->tcp_connections : TCP_CONNECTIONS;
+    return (struct tcp_options){
+        .settings = server->settings,
+        .idle_ms = options->tcp_idle_ms ? options->tcp_idle_ms : TCP_IDLE_MS,
+        .connections = connections_limit(wanted),
+        .per_client = options->tcp_per_client ? options->tcp_per_client : TCP_PER_CLIENT,
+    };
+}
+
+static struct settings *settings_of(const struct server *server,
+                                    const struct settings_options *answers)
+{
+    struct settings *settings = memory_alloc(sizeof *settings);
+    struct settings_options options = *answers;
+    if (!options.identity)
+        options.identity = server->host_name;
+    if (!options.nsecrets) {
+        options.secrets = server->secret;
+        options.nsecrets = 1;
+    }
+    settings_init(settings, &options);
+    return settings;
 }
 
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error)
 {
     struct server *server = memory_alloc(sizeof *server);
-    if (options->identity)
-        strncpy(server->identity, options->identity, sizeof server->identity - 1);
-    else
-        gethostname(server->identity, sizeof server->identity - 1);
+    gethostname(server->host_name, sizeof server->host_name - 1);
+    if (getrandom(server->secret, sizeof server->secret, 0) != sizeof server->secret) {
+        error_set(error, "drawing a secret for cookies: %s", strerror(errno));
+        free(server);
+        return NULL;
+    }
+    server->settings = settings_of(server, &options->answers);
+    struct tcp_options tcp = tcp_options(server, options);
     server->udp = memory_array(options->nlisten * options->workers, sizeof *server->udp);
-    server->tcp = tcp_worker_new(publisher, server->identity, options->tcp_idle_ms, error);
+    server->tcp = tcp_worker_new(publisher, &tcp, error);
     bool good = server->tcp != NULL;
     for (size_t i = 0; good && i < options->nlisten; i++)
-        good = add_udp(server, &options->listen[i], options->workers, publisher, error) &&
-               add_tcp(server, &options->listen[i], error);
+        good = add_udp(server, &options->listen[i], options, publisher, error) &&
+               add_tcp(server, &options->listen[i], tcp.idle_ms, error);
     if (good)
         return server;
     server_free(server);
@@ -148,29 +229,39 @@ void server_free(struct server *server)
     for (size_t i = 0; i < server->nudp; i++)
         udp_worker_free(server->udp[i]);
     tcp_worker_free(server->tcp);
+    free(server->settings);
     free(server->udp);
     free(server);
 }
 
-static void add_numbers(const struct responder *responder, struct server_numbers *numbers)
+void server_configure(struct server *server, const struct settings_options *answers)
 {
-    numbers->answers += counter_read(&responder->answers);
-    numbers->truncated += counter_read(&responder->truncated);
-    numbers->dropped += counter_read(&responder->dropped);
-    for (unsigned i = 0; i < 16; i++)
-        numbers->rcodes[i] += counter_read(&responder->rcodes[i]);
+    struct settings *before = server->settings;
+    server->settings = settings_of(server, answers);
+    for (size_t i = 0; i < server->nudp; i++)
+        atomic_store_explicit(&udp_worker_responder(server->udp[i])->settings, server->settings,
+                              memory_order_release);
+    atomic_store_explicit(&tcp_worker_responder(server->tcp)->settings, server->settings,
+                          memory_order_release);
+    reader_free_later(before);
 }
 
 void server_numbers(const struct server *server, struct server_numbers *numbers)
 {
     memset(numbers, 0, sizeof *numbers);
     for (size_t i = 0; i < server->nudp; i++) {
-        const struct responder *responder = udp_worker_responder(server->udp[i]);
-        numbers->udp_queries += counter_read(&responder->queries);
-        add_numbers(responder, numbers);
+        uint64_t slipped, dropped;
+        udp_worker_limited(server->udp[i], &slipped, &dropped);
+        numbers->rate_slipped += slipped;
+        numbers->rate_dropped += dropped;
+        numbers_add(&numbers->udp, udp_worker_responder(server->udp[i]));
     }
-    const struct responder *responder = tcp_worker_responder(server->tcp);
-    numbers->tcp_queries = counter_read(&responder->queries);
-    add_numbers(responder, numbers);
-    numbers->tcp_connections = tcp_worker_connections(server->tcp);
+    numbers_add(&numbers->tcp, tcp_worker_responder(server->tcp));
+    struct tcp_numbers tcp;
+    tcp_worker_numbers(server->tcp, &tcp);
+    numbers->tcp_connections = tcp.connections;
+    numbers->tcp_accepted = tcp.accepted;
+    numbers->tcp_refused = tcp.refused;
+    numbers->tcp_displaced = tcp.displaced;
+    numbers->tcp_expired = tcp.expired;
 }

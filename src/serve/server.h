@@ -7,6 +7,9 @@
 #include "answer/snapshot.h"
 #include "base/address.h"
 #include "base/error.h"
+#include "serve/numbers.h"
+#include "serve/rate.h"
+#include "serve/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,12 +22,17 @@ struct server_endpoint {
     uint16_t port;
 };
 
+/* In `answers` an identity of NULL is the host's name; without secrets cookies are made by one that
+ * the server has drawn at its start. */
 struct server_options {
     const struct server_endpoint *listen; /* each for UDP and TCP */
     size_t nlisten;
     unsigned workers;
-    const char *identity; /* of id.server CH TXT; NULL: the host's name */
-    unsigned tcp_idle_ms; /* without a whole query for so long, a connection is closed; 0: 10 s */
+    struct settings_options answers;
+    const struct rate_options *rate; /* by UDP; NULL: no limits */
+    unsigned tcp_idle_ms;     /* how long a connection may rest, or keep us waiting; 0: 10 s */
+    unsigned tcp_connections; /* at once; fewer where descriptors are short; 0: 1024 */
+    unsigned tcp_per_client;  /* of them, from an IPv4 address or an IPv6 /64; 0: 128 */
 };
 
 /* Binds all sockets (before privileges are dropped). NULL with the error of the first that fails.
@@ -32,13 +40,19 @@ struct server_options {
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error);
 bool server_start(struct server *server, struct error *error);
+/* Other settings from now on; main's thread. */
+void server_configure(struct server *server, const struct settings_options *answers);
 /* Ends and joins the threads (queries already read are answered), closes the sockets. */
 void server_free(struct server *server);
 
 struct server_numbers {
-    uint64_t udp_queries, tcp_queries, answers, truncated, dropped;
-    uint64_t rcodes[16];
-    unsigned tcp_connections;
+    struct responder_numbers udp, tcp;
+    uint64_t rate_slipped, rate_dropped; /* too many for their client: sent empty with TC, or not */
+    unsigned tcp_connections;            /* now */
+    uint64_t tcp_accepted;
+    uint64_t tcp_refused;   /* the client had too many, all of them at work */
+    uint64_t tcp_displaced; /* closed to make room for others */
+    uint64_t tcp_expired;   /* closed as they kept us waiting */
 };
 /* Sums the threads' counters. Any thread. */
 void server_numbers(const struct server *server, struct server_numbers *numbers);

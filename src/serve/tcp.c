@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The TCP responder (RFC 7766): queries may be pipelined and are answered in order; a connection
- * that brings no whole query for a while, or does not read its answers, is closed. */
+/* The TCP responder (RFC 7766): queries may be pipelined; answers come in the order of the queries,
+ * each with the id of its own. What a connection may cost is bounded in time (crowd.h), in memory
+ * and in work: each turn of the loop reads one piece from each, so that whoever asks most waits
+ * with all the others. */
+#include "base/clock.h"
 #include "base/memory.h"
+#include "serve/crowd.h"
 #include "serve/worker.h"
 #include "wire/message.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,29 +19,36 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    CONNECTIONS_MAX = 1024, /* beyond, the one that has been idle longest makes room */
-    IDLE_MS = 10000,        /* RFC 7766 section 6.2.3: a few seconds; from the last whole query */
     LENGTH_SIZE = 2,
-    READ_SIZE = LENGTH_SIZE + MESSAGE_MAX_SIZE,
-    QUERY_ROOM = 512, /* what a connection keeps of a query that is not whole, at first */
+    QUERY_SIZE = LENGTH_SIZE + MESSAGE_MAX_SIZE, /* the largest, with its length */
+    PIECE_SIZE = 4096, /* read in one turn: some hundred microseconds of answers */
     WRITE_SIZE = 2 * (LENGTH_SIZE + MESSAGE_MAX_SIZE),
+    HELD_MAX = 16 << 20, /* octets of queries begun and answers not taken, of all connections */
+    ACCEPTS = 64,        /* in one turn */
+    PAUSE_MS = 100,      /* without a descriptor nothing can be accepted for a while */
+    TICK_LEAST_MS = 10,  /* how often the time limits are looked at: a fraction of them */
+    TICK_MOST_MS = 250,
+    TICKS = 40,
 };
 
 struct connection {
+    struct guest guest; /* the first, so that a guest is its connection */
     struct tcp_worker *worker;
-    struct event *readable, *writable;
-    struct event *idle; /* single octets do not prolong it, only whole queries and answers do */
-    TAILQ_ENTRY(connection) by_use;
-    uint8_t *partial; /* the beginning of a query */
+    struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
+    struct event readable, writable;
+    /* The beginning of a query; or, while answers are not taken, whatever was read behind theirs.
+     */
+    uint8_t *partial;
     size_t partial_size, partial_room;
-    uint8_t
-        *unsent; /* answers that the peer has not taken yet; while there are any, nothing is read */
+    uint8_t *unsent; /* answers that the peer has not taken yet; while there are any, nothing is
+                        read */
     size_t unsent_size, unsent_at;
+    bool ending; /* after nonsense: nothing is answered any more */
 };
 
 struct listener {
@@ -47,44 +59,73 @@ struct listener {
 struct tcp_worker {
     struct responder responder;
     struct publisher *publisher;
+    struct crowd *crowd;
     struct event_base *base;
     struct event *end; /* its pipe becomes readable when the worker is to end */
     int end_pipe[2];
-    struct timeval idle_time;
+    struct event *tick, *resume; /* timers */
+    struct timeval tick_time;
+    unsigned idle_ms;
     struct listener *listeners;
     size_t nlisteners, listeners_capacity;
-    TAILQ_HEAD(connections, connection) connections; /* the longest idle first */
     _Atomic unsigned nconnections;
+    counter accepted, refused, displaced, expired;
     bool started;
     pthread_t thread;
-    uint8_t in[READ_SIZE];
+    uint8_t in[PIECE_SIZE];
     uint8_t out[WRITE_SIZE];
     size_t out_size;
 };
 
+/* ---- a connection's end ---- */
+
 static void connection_close(struct connection *connection)
 {
     struct tcp_worker *worker = connection->worker;
-    evutil_socket_t socket = event_get_fd(connection->readable);
-    TAILQ_REMOVE(&worker->connections, connection, by_use);
-    atomic_fetch_sub(&worker->nconnections, 1);
-    event_free(connection->readable);
-    event_free(connection->writable);
-    event_free(connection->idle);
-    close(socket);
+    crowd_leave(worker->crowd, &connection->guest);
+    atomic_store(&worker->nconnections, crowd_count(worker->crowd));
+    event_del(&connection->readable);
+    event_del(&connection->writable);
+    close(event_get_fd(&connection->readable));
     free(connection->partial);
     free(connection->unsent);
     free(connection);
 }
 
-/* The time that a connection may stay idle starts anew. */
-static void connection_used(struct connection *connection)
+/* Who does not read is not waited for: what the kernel still holds for him goes at once, by RST. */
+static void connection_drop(struct connection *connection)
 {
-    struct tcp_worker *worker = connection->worker;
-    TAILQ_REMOVE(&worker->connections, connection, by_use);
-    TAILQ_INSERT_TAIL(&worker->connections, connection, by_use);
-    event_add(connection->idle, &worker->idle_time);
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    if (connection->unsent)
+        setsockopt(event_get_fd(&connection->readable), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    connection_close(connection);
 }
+
+static void guest_drop(struct guest *guest)
+{
+    connection_drop((struct connection *)guest);
+}
+
+static void turn(struct connection *connection, enum guest_state state)
+{
+    crowd_turn(connection->worker->crowd, &connection->guest, state, clock_coarse_ms());
+}
+
+static void hold(struct connection *connection)
+{
+    crowd_hold(connection->worker->crowd, &connection->guest,
+               connection->partial_room + connection->unsent_size);
+}
+
+/* After nonsense nothing good can follow. Our side is closed, and what still comes is thrown away
+ * for a moment: to close at once would destroy, by RST, the answers on their way. */
+static void connection_end(struct connection *connection)
+{
+    shutdown(event_get_fd(&connection->readable), SHUT_WR);
+    turn(connection, GUEST_ENDING);
+}
+
+/* ---- answers ---- */
 
 /* Sends what is in worker->out. What the peer does not take now is kept until it does; false: it is
  * gone. */
@@ -95,7 +136,7 @@ static bool flush(struct connection *connection)
     worker->out_size = 0;
     if (!size)
         return true;
-    ssize_t sent = send(event_get_fd(connection->readable), worker->out, size, MSG_NOSIGNAL);
+    ssize_t sent = send(event_get_fd(&connection->readable), worker->out, size, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR)
         return false;
     if (sent < 0)
@@ -106,86 +147,162 @@ static bool flush(struct connection *connection)
     connection->unsent_at = 0;
     connection->unsent = memory_array(connection->unsent_size, 1);
     memcpy(connection->unsent, worker->out + sent, connection->unsent_size);
-    event_del(connection->readable);
-    event_add(connection->writable, NULL);
+    event_del(&connection->readable);
+    event_add(&connection->writable, NULL);
+    hold(connection);
+    turn(connection, GUEST_BLOCKED);
     return true;
 }
 
-/* Answers the whole queries among size octets at bytes, as long as there is room for answers and
- * the peer takes them. Returns how many octets were used up, -1 when the connection is to be
- * closed. */
+/* Answers the whole queries among size octets at bytes, as long as the peer takes the answers.
+ * Returns how many octets were used up, -1 when the peer is gone. */
 static ssize_t answer_queries(struct connection *connection, const uint8_t *bytes, size_t size)
 {
     struct tcp_worker *worker = connection->worker;
     size_t at = 0;
-    bool used = false;
-    while (size - at >= LENGTH_SIZE && !connection->unsent) {
+    while (size - at >= LENGTH_SIZE && !connection->unsent && !connection->ending) {
         size_t length = read_u16(bytes + at);
         if (size - at < LENGTH_SIZE + length)
             break;
         uint8_t *answer = worker->out + worker->out_size;
         size_t answer_size =
-            respond(&worker->responder, publisher_current(worker->publisher), TRANSPORT_TCP,
+            respond(&worker->responder, publisher_current(worker->publisher), &connection->client,
                     bytes + at + LENGTH_SIZE, length, answer + LENGTH_SIZE);
-        if (!answer_size) { /* no query at all: nothing good can follow */
-            flush(connection);
-            return -1;
-        }
+        at += LENGTH_SIZE + length;
+        connection->ending = answer_size == 0;
+        if (connection->ending)
+            break;
         write_u16(answer, (uint16_t)answer_size);
         worker->out_size += LENGTH_SIZE + answer_size;
-        at += LENGTH_SIZE + length;
-        used = true;
-        if (WRITE_SIZE - worker->out_size < READ_SIZE && !flush(connection))
+        if (WRITE_SIZE - worker->out_size < QUERY_SIZE && !flush(connection))
             return -1;
     }
-    if (!flush(connection))
-        return -1;
-    if (used && !connection->unsent)
-        connection_used(connection);
-    return (ssize_t)at;
+    return flush(connection) ? (ssize_t)at : -1;
 }
 
-static void keep_partial(struct connection *connection, const uint8_t *bytes, size_t size)
+/* ---- queries ---- */
+
+/* Room for size octets of a query; it grows with what comes, not with what a length promises. */
+static void make_room(struct connection *connection, size_t size)
 {
-    if (size > connection->partial_room) {
-        size_t room = size > QUERY_ROOM ? READ_SIZE : QUERY_ROOM;
-        connection->partial = memory_resize(connection->partial, room, 1);
-        connection->partial_room = room;
-    }
-    if (size)
-        memcpy(connection->partial, bytes, size);
-    connection->partial_size = size;
+    if (size <= connection->partial_room)
+        return;
+    size_t room = connection->partial_room ? connection->partial_room : 256;
+    while (room < size)
+        room *= 4;
+    connection->partial_room = room < QUERY_SIZE ? room : QUERY_SIZE;
+    connection->partial = memory_resize(connection->partial, connection->partial_room, 1);
+    hold(connection);
 }
 
-/* Answers what stands in worker->in, keeps the rest. */
-static void take_input(struct connection *connection, size_t size)
+/* Keeps what was not used up. Bytes may lie in what is kept already. */
+static void keep_rest(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    connection->partial_size = size;
+    if (size) {
+        if (size > connection->partial_room)
+            make_room(connection, size); /* then bytes lie elsewhere */
+        memmove(connection->partial, bytes, size);
+    } else if (connection->partial) {
+        free(connection->partial);
+        connection->partial = NULL;
+        connection->partial_room = 0;
+        hold(connection);
+    }
+}
+
+/* Answers what has come, keeps the rest. */
+static void take_queries(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    connection->worker->responder.now_s = clock_unix_s();
+    reader_online();
+    ssize_t used = answer_queries(connection, bytes, size);
+    reader_offline();
+    if (used < 0) {
+        connection_close(connection);
+        return;
+    }
+    size_t rest = connection->ending ? 0 : size - (size_t)used;
+    keep_rest(connection, bytes + used, rest);
+    if (connection->unsent)
+        return;
+    if (connection->ending)
+        connection_end(connection);
+    else if (used)
+        turn(connection, rest ? GUEST_PARTIAL : GUEST_IDLE);
+    else if (connection->guest.state == GUEST_IDLE)
+        turn(connection, GUEST_PARTIAL);
+}
+
+/* How many octets are still to come of the query that has begun, as far as can be told yet. */
+static size_t missing(const struct connection *connection)
+{
+    if (connection->partial_size < LENGTH_SIZE)
+        return LENGTH_SIZE - connection->partial_size;
+    return LENGTH_SIZE + (size_t)read_u16(connection->partial) - connection->partial_size;
+}
+
+/* Into the place of the query that has begun, nothing behind it; otherwise whatever there is. So an
+ * octet at a time costs no copying of those before. */
+static ssize_t read_piece(struct connection *connection, uint8_t **bytes, size_t *size)
 {
     struct tcp_worker *worker = connection->worker;
-    reader_online();
-    ssize_t used = answer_queries(connection, worker->in, size);
-    reader_offline();
-    if (used < 0)
-        connection_close(connection);
-    else
-        keep_partial(connection, worker->in + used, size - (size_t)used);
+    evutil_socket_t socket = event_get_fd(&connection->readable);
+    size_t kept = connection->partial_size;
+    if (!kept) {
+        *bytes = worker->in;
+        ssize_t got = recv(socket, worker->in, PIECE_SIZE, 0);
+        *size = got > 0 ? (size_t)got : 0;
+        return got;
+    }
+    size_t more = missing(connection);
+    if (more > PIECE_SIZE)
+        more = PIECE_SIZE;
+    make_room(connection, kept + more);
+    ssize_t got = recv(socket, connection->partial + kept, more, 0);
+    if (got > 0)
+        connection->partial_size += (size_t)got;
+    *bytes = connection->partial;
+    *size = connection->partial_size;
+    return got;
+}
+
+static void displace(struct tcp_worker *worker, struct guest *guest)
+{
+    counter_add(&worker->displaced, 1);
+    guest_drop(guest);
+}
+
+/* All together hold too much: those go who have kept it longest. */
+static void lose_weight(struct tcp_worker *worker)
+{
+    struct guest *guest;
+    while ((guest = crowd_overweight(worker->crowd)))
+        displace(worker, guest);
 }
 
 static void on_readable(evutil_socket_t socket, short what, void *context)
 {
+    (void)socket;
     (void)what;
     struct connection *connection = context;
     struct tcp_worker *worker = connection->worker;
-    size_t kept = connection->partial_size;
-    ssize_t got = recv(socket, worker->in + kept, READ_SIZE - kept, 0);
+    uint8_t *bytes;
+    size_t size;
+    ssize_t got = read_piece(connection, &bytes, &size);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    /* At the end of a half-closed peer's queries: nothing is read while answers wait, so all of
+     * them are with the kernel, which delivers them. */
     if (got <= 0) {
         connection_close(connection);
         return;
     }
-    if (kept)
-        memcpy(worker->in, connection->partial, kept);
-    take_input(connection, kept + (size_t)got);
+    if (connection->ending)
+        connection->partial_size = 0;
+    else
+        take_queries(connection, bytes, size);
+    lose_weight(worker);
 }
 
 /* The peer reads again: the rest of the answers, then the queries that wait. */
@@ -207,58 +324,116 @@ static void on_writable(evutil_socket_t socket, short what, void *context)
         return;
     free(connection->unsent);
     connection->unsent = NULL;
-    event_del(connection->writable);
-    event_add(connection->readable, NULL);
-    connection_used(connection);
-    size_t kept = connection->partial_size;
-    if (kept) {
-        memcpy(worker->in, connection->partial, kept);
-        take_input(connection, kept);
-    }
+    connection->unsent_size = 0;
+    hold(connection);
+    event_del(&connection->writable);
+    event_add(&connection->readable, NULL);
+    turn(connection, GUEST_IDLE);
+    if (connection->ending)
+        connection_end(connection);
+    else if (connection->partial_size)
+        take_queries(connection, connection->partial, connection->partial_size);
+    lose_weight(worker);
 }
 
-static void on_idle(evutil_socket_t socket, short what, void *context)
+/* ---- time ---- */
+
+static void on_tick(evutil_socket_t socket, short what, void *context)
 {
     (void)socket;
     (void)what;
-    connection_close(context);
+    struct tcp_worker *worker = context;
+    int64_t now_ms = clock_coarse_ms();
+    struct guest *guest;
+    while ((guest = crowd_expired(worker->crowd, now_ms))) {
+        counter_add(&worker->expired, guest->state != GUEST_ENDING);
+        guest_drop(guest);
+    }
+    if (crowd_count(worker->crowd))
+        event_add(worker->tick, &worker->tick_time);
 }
 
-static void connection_new(struct tcp_worker *worker, int socket)
+/* ---- new connections ---- */
+
+static void connection_new(struct tcp_worker *worker, int socket,
+                           const struct sockaddr_storage *peer)
 {
-    if (atomic_load(&worker->nconnections) >= CONNECTIONS_MAX)
-        connection_close(TAILQ_FIRST(&worker->connections));
-    int on = 1;
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct connection *connection = memory_alloc(sizeof *connection);
     connection->worker = worker;
-    connection->readable =
-        event_new(worker->base, socket, EV_READ | EV_PERSIST, on_readable, connection);
-    connection->writable =
-        event_new(worker->base, socket, EV_WRITE | EV_PERSIST, on_writable, connection);
-    connection->idle = evtimer_new(worker->base, on_idle, connection);
-    if (!connection->readable || !connection->writable || !connection->idle)
-        memory_exhausted(sizeof *connection);
-    TAILQ_INSERT_TAIL(&worker->connections, connection, by_use);
-    atomic_fetch_add(&worker->nconnections, 1);
-    event_add(connection->readable, NULL);
-    connection_used(connection);
+    connection->peer = *peer;
+    connection->client =
+        (struct dns_client){.transport = TRANSPORT_TCP, .tcp_idle_ms = worker->idle_ms};
+    worker_client_locate(&connection->client, peer->ss_family, &connection->peer);
+    event_assign(&connection->readable, worker->base, socket, EV_READ | EV_PERSIST, on_readable,
+                 connection);
+    event_assign(&connection->writable, worker->base, socket, EV_WRITE | EV_PERSIST, on_writable,
+                 connection);
+    if (!crowd_count(worker->crowd))
+        event_add(worker->tick, &worker->tick_time);
+    crowd_join(worker->crowd, &connection->guest, (const struct sockaddr *)peer, clock_coarse_ms());
+    atomic_store(&worker->nconnections, crowd_count(worker->crowd));
+    counter_add(&worker->accepted, 1);
+    event_add(&connection->readable, NULL);
 }
 
-/* Out of descriptors, the longest idle connection makes room: otherwise the socket would stay
- * readable and the loop would spin. */
+static void admit(struct tcp_worker *worker, int socket, const struct sockaddr_storage *peer)
+{
+    struct guest *leaves;
+    if (!crowd_admit(worker->crowd, (const struct sockaddr *)peer, &leaves)) {
+        counter_add(&worker->refused, 1);
+        close(socket);
+        return;
+    }
+    if (leaves)
+        displace(worker, leaves);
+    connection_new(worker, socket, peer);
+}
+
+/* A listening socket whose connection cannot be accepted stays readable: the loop would spin. */
+static void pause_listeners(struct tcp_worker *worker)
+{
+    const struct timeval pause = {PAUSE_MS / 1000, PAUSE_MS % 1000 * 1000};
+    for (size_t i = 0; i < worker->nlisteners; i++)
+        event_del(worker->listeners[i].event);
+    event_add(worker->resume, &pause);
+}
+
+static void on_resume(evutil_socket_t socket, short what, void *context)
+{
+    (void)socket;
+    (void)what;
+    struct tcp_worker *worker = context;
+    for (size_t i = 0; i < worker->nlisteners; i++)
+        event_add(worker->listeners[i].event, NULL);
+}
+
+static bool is_exhaustion(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
+/* Out of descriptors, one connection makes room for the next turn, if there is one. */
 static void on_connect(evutil_socket_t socket, short what, void *context)
 {
     (void)what;
     struct tcp_worker *worker = context;
-    for (unsigned i = 0; i < 64; i++) { /* then others have their turn */
-        int accepted = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted >= 0)
-            connection_new(worker, accepted);
-        else if ((errno == EMFILE || errno == ENFILE) && !TAILQ_EMPTY(&worker->connections))
-            connection_close(TAILQ_FIRST(&worker->connections));
-        else if (errno != EINTR && errno != ECONNABORTED)
+    for (unsigned i = 0; i < ACCEPTS; i++) { /* then others have their turn */
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof peer;
+        int accepted =
+            accept4(socket, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0) {
+            admit(worker, accepted, &peer);
+        } else if (is_exhaustion(errno)) {
+            struct guest *leaves = crowd_dispensable(worker->crowd);
+            if (!leaves) {
+                pause_listeners(worker);
+                return;
+            }
+            displace(worker, leaves);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
             return;
+        }
     }
 }
 
@@ -270,22 +445,43 @@ static void on_end(evutil_socket_t socket, short what, void *context)
     event_base_loopbreak(worker->base);
 }
 
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
-                                  unsigned idle_ms, struct error *error)
+static struct timeval tick_time(unsigned idle_ms)
+{
+    unsigned ms = idle_ms / TICKS;
+    ms = ms < TICK_LEAST_MS ? TICK_LEAST_MS : ms > TICK_MOST_MS ? TICK_MOST_MS : ms;
+    return (struct timeval){0, (suseconds_t)ms * 1000};
+}
+
+static bool make_events(struct tcp_worker *worker)
+{
+    if (pipe2(worker->end_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    worker->base = event_base_new();
+    if (!worker->base)
+        return false;
+    worker->end = event_new(worker->base, worker->end_pipe[0], EV_READ, on_end, worker);
+    worker->tick = evtimer_new(worker->base, on_tick, worker);
+    worker->resume = evtimer_new(worker->base, on_resume, worker);
+    return worker->end && worker->tick && worker->resume && event_add(worker->end, NULL) == 0;
+}
+
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
+                                  struct error *error)
 {
     struct tcp_worker *worker = memory_alloc(sizeof *worker);
-    worker_responder_init(&worker->responder, identity);
+    struct crowd_limits limits = {
+        .guests = options->connections,
+        .per_client = options->per_client,
+        .held = HELD_MAX,
+        .idle_ms = options->idle_ms,
+    };
+    worker_responder_init(&worker->responder, options->settings);
     worker->publisher = publisher;
-    idle_ms = idle_ms ? idle_ms : IDLE_MS;
-    worker->idle_time.tv_sec = idle_ms / 1000;
-    worker->idle_time.tv_usec = (int)(idle_ms % 1000) * 1000;
+    worker->crowd = crowd_new(&limits, worker_seed());
+    worker->idle_ms = options->idle_ms;
+    worker->tick_time = tick_time(options->idle_ms);
     worker->end_pipe[0] = worker->end_pipe[1] = -1;
-    TAILQ_INIT(&worker->connections);
-    if (pipe2(worker->end_pipe, O_CLOEXEC | O_NONBLOCK) == 0)
-        worker->base = event_base_new();
-    if (worker->base)
-        worker->end = event_new(worker->base, worker->end_pipe[0], EV_READ, on_end, worker);
-    if (worker->end && event_add(worker->end, NULL) == 0)
+    if (make_events(worker))
         return worker;
     error_set(error, "making the TCP responder: %s", strerror(errno));
     tcp_worker_free(worker);
@@ -312,7 +508,7 @@ static void *run(void *context)
 
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error)
 {
-    worker->started = worker_thread_start(&worker->thread, run, worker, "the TCP responder", error);
+    worker->started = worker_thread_start(&worker->thread, run, worker, "evermxd tcp", error);
     return worker->started;
 }
 
@@ -325,15 +521,18 @@ void tcp_worker_free(struct tcp_worker *worker)
         (void)written; /* the pipe is empty: it takes one octet */
         pthread_join(worker->thread, NULL);
     }
-    while (!TAILQ_EMPTY(&worker->connections))
-        connection_close(TAILQ_FIRST(&worker->connections));
+    while (crowd_count(worker->crowd))
+        connection_close((struct connection *)crowd_dispensable(worker->crowd));
+    crowd_free(worker->crowd);
     for (size_t i = 0; i < worker->nlisteners; i++) {
         if (worker->listeners[i].event)
             event_free(worker->listeners[i].event);
         close(worker->listeners[i].socket);
     }
-    if (worker->end)
-        event_free(worker->end);
+    struct event *events[] = {worker->end, worker->tick, worker->resume};
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i])
+            event_free(events[i]);
     if (worker->base)
         event_base_free(worker->base);
     for (unsigned i = 0; i < 2; i++)
@@ -343,12 +542,16 @@ void tcp_worker_free(struct tcp_worker *worker)
     free(worker);
 }
 
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker)
+struct responder *tcp_worker_responder(struct tcp_worker *worker)
 {
     return &worker->responder;
 }
 
-unsigned tcp_worker_connections(const struct tcp_worker *worker)
+void tcp_worker_numbers(const struct tcp_worker *worker, struct tcp_numbers *numbers)
 {
-    return atomic_load(&((struct tcp_worker *)worker)->nconnections);
+    numbers->connections = atomic_load(&((struct tcp_worker *)worker)->nconnections);
+    numbers->accepted = counter_read(&worker->accepted);
+    numbers->refused = counter_read(&worker->refused);
+    numbers->displaced = counter_read(&worker->displaced);
+    numbers->expired = counter_read(&worker->expired);
 }

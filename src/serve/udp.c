@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP responders: a batch of queries in by recvmmsg, their answers out by sendmmsg. */
+#include "base/clock.h"
 #include "base/memory.h"
+#include "serve/message.h"
+#include "serve/rate.h"
 #include "serve/worker.h"
 
 #include <errno.h>
@@ -22,6 +25,7 @@ enum {
  * said and what we say. */
 struct slot {
     struct sockaddr_storage peer;
+    struct dns_client client; /* the same, pointing into it */
     uint8_t control[CONTROL_SIZE] __attribute__((aligned(8)));
     uint8_t query[QUERY_MAX];
     uint8_t answer[UDP_ANSWER_MAX];
@@ -31,6 +35,8 @@ struct slot {
 struct udp_worker {
     struct responder responder;
     struct publisher *publisher;
+    struct rate *rate; /* NULL: no limits */
+    counter slipped, limited;
     int socket;
     bool wildcard; /* the address asked is passed on, so that the answer comes from it */
     bool started;
@@ -41,15 +47,21 @@ struct udp_worker {
 };
 
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity)
+                                  const struct settings *settings, struct rate *rate)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
-    worker_responder_init(&worker->responder, identity);
+    worker->rate = rate;
+    worker_responder_init(&worker->responder, settings);
     worker->publisher = publisher;
     worker->socket = socket;
+    int family = AF_INET;
+    socklen_t size = sizeof family;
+    getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
     worker->wildcard = wildcard;
     for (unsigned i = 0; i < BATCH; i++) {
         struct slot *slot = &worker->slots[i];
+        slot->client.transport = TRANSPORT_UDP;
+        worker_client_locate(&slot->client, family, &slot->peer);
         slot->query_room = (struct iovec){slot->query, sizeof slot->query};
         slot->answer_room = (struct iovec){slot->answer, 0};
     }
@@ -87,18 +99,65 @@ static void free_interface(struct msghdr *query)
     }
 }
 
+/* Whether an answer is one too many for its client. One that shows a good cookie is where it says
+ * it is, so that no third party is hit (RFC 7873 section 5.2.5). */
+static enum rate_verdict judge(const struct udp_worker *worker, const struct dns_client *client,
+                               const struct message *message)
+{
+    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
+    if (!rate_count(worker->rate, network) || message->cookie == COOKIE_GOOD ||
+        rate_is_exempt(worker->rate, client->address, client->address_size))
+        return RATE_PASS;
+    const struct rate_subject subject = {
+        .rcode = message->rcode,
+        .answers = message->answers,
+        .authorities = message->authorities,
+        .truncated = message->writer.full,
+        .message = message->writer.start,
+        .question_end = message->query.question_end,
+        .size = writer_offset(&message->writer),
+        .covered = message->covered,
+    };
+    return rate_judge(worker->rate, network, &subject);
+}
+
+/* What respond() does, within limits. */
+static size_t respond_limited(struct udp_worker *worker, struct slot *slot, size_t query_size)
+{
+    struct message message;
+    if (!respond_parse(&worker->responder, &message, &slot->client, slot->query, query_size,
+                       slot->answer))
+        return 0;
+    respond_find(&message, publisher_current(worker->publisher));
+    switch (judge(worker, &slot->client, &message)) {
+    case RATE_PASS:
+        return respond_build(&worker->responder, &message);
+    case RATE_SLIP:
+        counter_add(&worker->slipped, 1);
+        return respond_slip(&worker->responder, &message);
+    default:
+        counter_add(&worker->limited, 1);
+        return 0;
+    }
+}
+
 /* Answers a batch; returns how many answers there are. */
 static unsigned answer_batch(struct udp_worker *worker, unsigned count)
 {
     unsigned answers = 0;
+    worker->responder.now_s = clock_unix_s();
+    if (worker->rate)
+        rate_set_time(worker->rate, clock_coarse_ms());
     reader_online();
     for (unsigned i = 0; i < count; i++) {
         const struct mmsghdr *query = &worker->queries[i];
         struct slot *slot = &worker->slots[i];
         if (query->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
-        size_t size = respond(&worker->responder, publisher_current(worker->publisher),
-                              TRANSPORT_UDP, slot->query, query->msg_len, slot->answer);
+        size_t size = worker->rate
+                          ? respond_limited(worker, slot, query->msg_len)
+                          : respond(&worker->responder, publisher_current(worker->publisher),
+                                    &slot->client, slot->query, query->msg_len, slot->answer);
         if (!size)
             continue;
         slot->answer_room.iov_len = size;
@@ -146,7 +205,7 @@ static void *run(void *context)
 
 bool udp_worker_start(struct udp_worker *worker, struct error *error)
 {
-    worker->started = worker_thread_start(&worker->thread, run, worker, "a UDP responder", error);
+    worker->started = worker_thread_start(&worker->thread, run, worker, "evermxd udp", error);
     return worker->started;
 }
 
@@ -161,10 +220,17 @@ void udp_worker_free(struct udp_worker *worker)
     if (worker->started)
         pthread_join(worker->thread, NULL);
     close(worker->socket);
+    rate_free(worker->rate);
     free(worker);
 }
 
-const struct responder *udp_worker_responder(const struct udp_worker *worker)
+struct responder *udp_worker_responder(struct udp_worker *worker)
 {
     return &worker->responder;
+}
+
+void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint64_t *dropped)
+{
+    *slipped = counter_read(&worker->slipped);
+    *dropped = counter_read(&worker->limited);
 }

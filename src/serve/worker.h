@@ -4,37 +4,62 @@
 #define EVERMX_SERVE_WORKER_H
 
 #include "base/error.h"
+#include "serve/rate.h"
 #include "serve/respond.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 
 /* What both kinds of workers begin with. */
-void worker_responder_init(struct responder *responder, const char *identity);
-bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *what,
+uint64_t worker_seed(void); /* that nobody outside can guess */
+void worker_responder_init(struct responder *responder, const struct settings *settings);
+/* Points the client to the address in a socket's name, where that may still be filled in. */
+void worker_client_locate(struct dns_client *client, int family,
+                          const struct sockaddr_storage *name);
+/* The name is what `top -H` shows. */
+bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, const char *name,
                          struct error *error);
 
 /* A UDP responder: one socket, one thread. */
 struct udp_worker;
 
-/* Owns the socket from then on. */
+/* Owns the socket and the rate (NULL: no limits) from then on. */
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const char *identity);
+                                  const struct settings *settings, struct rate *rate);
 bool udp_worker_start(struct udp_worker *worker, struct error *error);
 void udp_worker_free(struct udp_worker *worker); /* ends and joins */
-const struct responder *udp_worker_responder(const struct udp_worker *worker);
+struct responder *udp_worker_responder(struct udp_worker *worker);
+/* How many answers were too many for their client: sent empty with TC, or not at all. */
+void udp_worker_limited(const struct udp_worker *worker, uint64_t *slipped, uint64_t *dropped);
 
 /* The TCP responder: all listening sockets, all connections, one thread. */
 struct tcp_worker;
 
+struct tcp_options {
+    const struct settings *settings;
+    unsigned idle_ms;     /* how long a connection may rest, or keep us waiting */
+    unsigned connections; /* in all */
+    unsigned per_client;
+};
+
+struct tcp_numbers {
+    unsigned connections; /* now */
+    uint64_t accepted;
+    uint64_t refused;   /* the client had too many, all of them at work */
+    uint64_t displaced; /* closed to make room for others */
+    uint64_t expired;   /* closed as their time was over */
+};
+
 /* NULL with the error. */
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const char *identity,
-                                  unsigned idle_ms, struct error *error);
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
+                                  struct error *error);
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);
-const struct responder *tcp_worker_responder(const struct tcp_worker *worker);
-unsigned tcp_worker_connections(const struct tcp_worker *worker);
+struct responder *tcp_worker_responder(struct tcp_worker *worker);
+void tcp_worker_numbers(const struct tcp_worker *worker, struct tcp_numbers *numbers);
 
 #endif

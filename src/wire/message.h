@@ -38,7 +38,9 @@ enum rcode {
     RCODE_NOTIMP = 4,
     RCODE_REFUSED = 5,
     RCODE_YXDOMAIN = 6,
-    RCODE_BADVERS = 16, /* the upper eight bits go into the OPT record (RFC 6891) */
+    RCODE_BADVERS = 16, /* from here on the upper eight bits go into the OPT record (RFC 6891) */
+    RCODE_BADCOOKIE = 23,
+    RCODES
 };
 
 enum {
@@ -58,6 +60,11 @@ static inline uint32_t read_u32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static inline uint64_t read_u64(const uint8_t *at)
+{
+    return (uint64_t)read_u32(at) << 32 | read_u32(at + 4);
+}
+
 static inline uint8_t *write_u16(uint8_t *at, uint16_t number)
 {
     at[0] = (uint8_t)(number >> 8);
@@ -72,6 +79,11 @@ static inline uint8_t *write_u32(uint8_t *at, uint32_t number)
     at[2] = (uint8_t)(number >> 8);
     at[3] = (uint8_t)number;
     return at + 4;
+}
+
+static inline uint8_t *write_u64(uint8_t *at, uint64_t number)
+{
+    return write_u32(write_u32(at, (uint32_t)(number >> 32)), (uint32_t)number);
 }
 
 /* Appends or fails: what does not fit sets `full`, and nothing more is written. */

@@ -40,7 +40,7 @@ static void *read_on(void *context)
 {
     struct reader *reader = context;
     struct responder responder;
-    responder_init(&responder, "here", 7);
+    responder_init(&responder, NULL, 7);
     uint8_t query[512], answer[UDP_ANSWER_MAX];
     size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
     uint64_t serial = 0;
@@ -51,7 +51,8 @@ static void *read_on(void *context)
             const struct snapshot *snapshot = publisher_current(reader->publisher);
             reader->backwards += snapshot->serial < serial;
             serial = snapshot->serial;
-            size_t answered = respond(&responder, snapshot, TRANSPORT_UDP, query, size, answer);
+            size_t answered =
+                respond(&responder, snapshot, test_client(TRANSPORT_UDP), query, size, answer);
             unsigned count = read_u16(answer + HEADER_ANCOUNT);
             size_t record = 2 + RR_FIXED_SIZE + 2 + sizeof "\3mx1\7example\4test";
             reader->wrong += count < 1 || count > 3 || answered != size + count * record;

@@ -53,9 +53,10 @@ static void test_manual_has_every_option(void **state)
     static const struct {
         const char *heading;
         const struct option_section *section;
-    } parts[] = {{".Sh SERVER", &section_server},   {".Sh ZONES", &section_zone},
-                 {".Sh CHECKS", &section_settings}, {".Sh CHECKS", &section_check},
-                 {".Sh HOSTS", &section_host},      {".Sh POLICIES", &section_policy}};
+    } parts[] = {{".Sh SERVER", &section_server},  {".Sh SERVER", &section_rate},
+                 {".Sh ZONES", &section_zone},     {".Sh CHECKS", &section_settings},
+                 {".Sh CHECKS", &section_check},   {".Sh HOSTS", &section_host},
+                 {".Sh POLICIES", &section_policy}};
     (void)state;
     size_t size;
     char *page = file_read_all(MANUAL_PAGE, &size);

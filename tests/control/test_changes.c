@@ -49,7 +49,7 @@ static struct model *model_of(const char *file, ...)
     }
     va_end(files);
     diagnostics_init(&diagnostics);
-    struct model *model = model_build(config, false, &diagnostics);
+    struct model *model = model_build(config, NULL, false, &diagnostics);
     assert_non_null(model);
     diagnostics_free(&diagnostics);
     config_free(config);

@@ -401,6 +401,37 @@ test_configuration_file() {
     is "stopped" 3 "$status"
 }
 
+# A reload brings new secrets and a new identity; one with a bad file of secrets changes nothing.
+test_cookie_secrets() {
+    local port
+    port=$(free_port)
+    mkdir -p etc
+    write_zone etc/one.zone one.test 1
+    (umask 077 && echo e5e973e5a6b2a43f48e7dc849e37bfcf >etc/secrets)
+    printf 'server: {listen: ["127.0.0.1@%s"], control: %s/secrets.sock, probing: off, identity: one, cookie-secrets: secrets}\nzones: [one.zone]\n' \
+        "$port" "$work" >etc/evermx.yaml
+    start secrets -c etc/evermx.yaml || return
+    lacks "private secrets" "warning" "$(<"$log")"
+    has "identity" '"one"' "$(identity_of "$port")"
+    sed -i 's/identity: one/identity: two/' etc/evermx.yaml
+    echo nonsense >etc/secrets
+    run "$evermxctl" -s secrets.sock reload
+    is "reload of bad secrets" 1 "$status"
+    has "reload of bad secrets" "secrets, line 1: not 32 hexadecimal digits" "$err"
+    lacks "reload of bad secrets" "nonsense" "$err"
+    has "it goes on as before" '"one"' "$(identity_of "$port")"
+    echo 445536bcd2513298075a5d379663c962 >etc/secrets
+    run "$evermxctl" -s secrets.sock reload
+    is "reload of good secrets" 0 "$status"
+    has "reload changes the identity" '"two"' "$(identity_of "$port")"
+    run "$evermxctl" -s secrets.sock stop
+    await_end "$pid"
+}
+
+identity_of() {
+    kdig -p "$1" @127.0.0.1 +timeout=2 +retry=1 +nsid one.test SOA 2>&1 | sed -n 's/.*NSID: [0-9A-F]* //p'
+}
+
 test_bad_zone_at_start() {
     local port
     port=$(free_port)
@@ -607,7 +638,7 @@ frozen_or_not() {
 }
 
 for test in test_usage test_check test_check_tells_all test_answers test_configuration_file \
-        test_bad_zone_at_start test_user test_no_permission test_no_descriptors test_full_disk \
+        test_cookie_secrets test_bad_zone_at_start test_user test_no_permission test_no_descriptors test_full_disk \
         test_default_control_socket test_watchdog; do
     $test
 done

@@ -286,6 +286,67 @@ static void explains_how(void **state)
     stage_free(&stage);
 }
 
+/* Names are those of the domain that was asked for; hosts are the template's, by the names that
+ * status shows. */
+static void explains_templates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t rrtype;
+        const char *zone, *owner, *how, *record, *host;
+    } rows[] = {
+        {"shop1.test", RRTYPE_MX, "shop1.test", "shop1.test", "steered by pool @customer.zone MX",
+         "10 mail.shop1.test.", "mail.@customer.zone"},
+        {"a.wild.Shop2.test", RRTYPE_MX, "shop2.test", "*.wild.shop2.test",
+         "by the wildcard *.wild.shop2.test; steered by pool @customer.zone MX",
+         "10 mail.shop2.test.", "mail.@customer.zone"},
+        {"mail.shop2.test", RRTYPE_A, "shop2.test", "mail.shop2.test",
+         "steered by pool mail.@customer.zone A", "127.0.0.11", "mail.@customer.zone"},
+        {"www.shop1.test", RRTYPE_TXT, "shop1.test", "web.shop1.test",
+         "by CNAME to web.shop1.test; as it stands in the template", "\"text\"", NULL},
+        {"nosuch.shop1.test", RRTYPE_A, "shop1.test", NULL, "no such name (NXDOMAIN)", NULL, NULL},
+        {"shop3.test", RRTYPE_A, NULL, NULL, "not our zone (REFUSED)", NULL, NULL},
+        {"\\000\\000\\000", RRTYPE_MX, NULL, NULL, "not our zone (REFUSED)", NULL, NULL},
+    };
+    struct stage stage;
+    stage_init(&stage, true);
+    folder_write(stage.folder, "customer.zone",
+                 "$TTL 300\n@ SOA a.example. b.example. 1 2 3 4 5\n@ NS a.example.\n"
+                 "@ MX 10 mail\n*.wild MX 10 mail\nmail A 127.0.0.11\nwww CNAME web\n"
+                 "web TXT text\n");
+    folder_write(stage.folder, "names", "shop1.test\nshop2.test\n");
+    stage_config(&stage, "zones: [{file: customer.zone, names: names}]\n");
+    stage_load(&stage);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct engine_explanation got;
+        explain(&stage, rows[i].name, rows[i].rrtype, &got);
+        print_message("%s: %s\n", rows[i].name, got.how);
+        assert_string_equal(got.how, rows[i].how);
+        assert_string_equal(got.zone ? got.zone : "", rows[i].zone ? rows[i].zone : "");
+        assert_string_equal(got.owner ? got.owner : "", rows[i].owner ? rows[i].owner : "");
+        assert_int_equal(got.nrecords, rows[i].record != NULL);
+        if (rows[i].record)
+            assert_string_equal(got.records[0].text, rows[i].record);
+        if (rows[i].host)
+            assert_string_equal(got.records[0].host, rows[i].host);
+        arena_free(got.arena);
+    }
+    struct engine_status status = {.arena = arena_new()};
+    struct error error;
+    size_t count;
+    core_status(stage.core, stage.now_ms, &status);
+    assert_int_equal(status.zones[0].ndomains, 2);
+    assert_string_equal(status.targets[0].host, "mail.@customer.zone");
+    assert_true(core_force(stage.core, status.targets[0].host, FORCED_DRAIN, &count, &error));
+    assert_true(core_force(stage.core, "MAIL.@Customer.zone", FORCED_NOT, &count, &error));
+    assert_int_equal(count, 1);
+    assert_false(core_force(stage.core, "mail.@other.zone", FORCED_NOT, &count, &error));
+    assert_string_equal(error.text, "mail.@other.zone: no such host");
+    arena_free(status.arena);
+    stage_free(&stage);
+}
+
 static void explains_names_that_grow(void **state)
 {
     (void)state;
@@ -520,6 +581,7 @@ int main(void)
         cmocka_unit_test(reload_of_the_same_changes_nothing),
         cmocka_unit_test(status_tells_all),
         cmocka_unit_test(explains_how),
+        cmocka_unit_test(explains_templates),
         cmocka_unit_test(explains_names_that_grow),
         cmocka_unit_test(explains_by_which_target),
         cmocka_unit_test(force_errors_name_near_hosts),

@@ -82,7 +82,7 @@ static void build(struct config *config)
     diagnostics_init(&diagnostics);
     scratch_path("example.test.zone", path);
     config_add_zone(config, path);
-    struct model *model = model_build(config, false, &diagnostics);
+    struct model *model = model_build(config, NULL, false, &diagnostics);
     told_check(&diagnostics);
     FUZZ_CHECK(model || diagnostics.errors);
     for (unsigned salt = 0; model && salt < SALTS; salt++)

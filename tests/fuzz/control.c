@@ -22,6 +22,7 @@ bool __wrap_engine_explain(struct engine *unused, const uint8_t *name, uint16_t 
                            struct engine_explanation *explanation, struct error *error);
 bool __wrap_engine_force(struct engine *unused, const char *host, enum verdict_forced forced,
                          size_t *count, struct error *error);
+int64_t __wrap_engine_heartbeat_ms(const struct engine *unused);
 void __wrap_server_numbers(const struct server *unused, struct server_numbers *numbers);
 
 bool __wrap_engine_status(struct engine *unused, struct engine_status *status, struct error *error)
@@ -48,6 +49,12 @@ bool __wrap_engine_force(struct engine *unused, const char *host, enum verdict_f
     bool done = core_force(engine.core, host, forced, count, error);
     core_publish(engine.core, NOW_MS);
     return done;
+}
+
+int64_t __wrap_engine_heartbeat_ms(const struct engine *unused)
+{
+    (void)unused;
+    return NOW_MS;
 }
 
 void __wrap_server_numbers(const struct server *unused, struct server_numbers *numbers)

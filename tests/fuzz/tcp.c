@@ -81,7 +81,7 @@ static void start(void)
     world_snapshot();
     reader_register();
     reader_offline();
-    server.worker = tcp_worker_new(world_publisher(), "here", NEVER_MS, &error);
+    server.worker = tcp_worker_new(world_publisher(), settings_plain(), NEVER_MS, &error);
     server.listener = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     FUZZ_CHECK(server.worker && tcp_worker_listen(server.worker, server.listener));
     server.output = malloc(OUTPUT_MAX);

@@ -141,7 +141,7 @@ struct model *world_model(const struct config *config)
 {
     struct diagnostics diagnostics;
     diagnostics_init(&diagnostics);
-    struct model *model = model_build(config, false, &diagnostics);
+    struct model *model = model_build(config, NULL, false, &diagnostics);
     if (!model || diagnostics.errors != 1)
         diagnostics_print(&diagnostics, stderr);
     FUZZ_CHECK(model && diagnostics.errors == 1);
@@ -201,6 +201,11 @@ size_t world_respond(const struct snapshot *snapshot, enum transport transport, 
                      const uint8_t *query, size_t size, uint8_t *answer)
 {
     struct responder responder;
-    responder_init(&responder, "here", seed);
-    return respond(&responder, snapshot, transport, query, size, answer);
+    static const uint8_t address[] = {198, 51, 100, 100};
+    const struct dns_client client = {.transport = transport,
+                                      .tcp_idle_ms = 10000,
+                                      .address_size = sizeof address,
+                                      .address = address};
+    responder_init(&responder, NULL, seed);
+    return respond(&responder, snapshot, &client, query, size, answer);
 }

@@ -75,7 +75,7 @@ static struct model *build(const struct config *config, bool strict)
 {
     struct diagnostics diagnostics;
     diagnostics_init(&diagnostics);
-    struct model *model = model_build(config, strict, &diagnostics);
+    struct model *model = model_build(config, NULL, strict, &diagnostics);
     FUZZ_CHECK(!strict || (model == NULL) == (diagnostics.errors > 0));
     told_check(&diagnostics);
     diagnostics_free(&diagnostics);

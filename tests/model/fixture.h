@@ -98,7 +98,7 @@ static inline void fixture_add(struct fixture *fixture, const char *name)
 
 static inline bool fixture_build(struct fixture *fixture, bool strict)
 {
-    fixture->model = model_build(fixture->config, strict, &fixture->diagnostics);
+    fixture->model = model_build(fixture->config, NULL, strict, &fixture->diagnostics);
     return fixture->model != NULL;
 }
 
@@ -167,6 +167,17 @@ static inline const struct rrset *fixture_rrset(const struct fixture *fixture, c
     const struct node *node = fixture_node(fixture, name);
     assert_true(rrtype_from_text(type, &rrtype));
     return node != NULL ? node_rrset(node, rrtype) : NULL;
+}
+
+/* The number of the pool that steers an RRset, or MODEL_NONE. */
+static inline uint32_t fixture_pool(const struct fixture *fixture, const char *name,
+                                    const char *type)
+{
+    uint8_t wire[NAME_MAX_SIZE];
+    const struct rrset *rrset = fixture_rrset(fixture, name, type);
+    assert_non_null(rrset);
+    name_from_text(name, wire);
+    return zone_pool(model_zone(fixture->model, wire), rrset);
 }
 
 #endif

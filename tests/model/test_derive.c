@@ -112,7 +112,8 @@ static void test_mx(void **state)
                    "smtp 192.0.2.1@25 [2001:db8::1]@25");
     check_services(fixture, "example.test MX", "mx2.example.test", "smtp 192.0.2.2@25");
     const struct rrset *rrset = fixture_rrset(fixture, "example.test", "MX");
-    assert_ptr_equal(&fixture->model->pools[rrset->pool], pool);
+    assert_int_equal(rrset->rrtype, RRTYPE_MX);
+    assert_ptr_equal(&fixture->model->pools[fixture_pool(fixture, "example.test", "MX")], pool);
     const struct host *host = find_host(fixture, "mx1.example.test");
     assert_false(host->external);
     assert_int_equal(host->naddresses, 2);
@@ -148,7 +149,7 @@ static void test_srv(void **state)
     check_services(fixture, "_pop3._tcp.sub.example.test SRV", "h.example.test",
                    "pop3 192.0.2.1@1110");
     assert_int_equal(fixture->model->npools, 7); /* these, and h's A */
-    assert_int_equal(fixture_rrset(fixture, "_sip._tcp.example.test", "SRV")->pool, MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "_sip._tcp.example.test", "SRV"), MODEL_NONE);
     /* The address must give all that is asked of its name. */
     check_services(fixture, "h.example.test A", "192.0.2.1",
                    "imaps 192.0.2.1@1993; imap 192.0.2.1@1143; submission 192.0.2.1@1587; "
@@ -166,9 +167,9 @@ static void test_addresses(void **state)
     check_services(fixture, "imap.example.test A", "192.0.2.2", "imap 192.0.2.2@143");
     check_services(fixture, "_imap._tcp.example.test SRV", "imap.example.test",
                    "imap 192.0.2.1@143 192.0.2.2@143");
-    assert_int_equal(fixture_rrset(fixture, "other.example.test", "A")->pool, MODEL_NONE);
-    assert_int_equal(fixture_rrset(fixture, "example.test", "A")->pool, MODEL_NONE);
-    assert_int_equal(fixture_rrset(fixture, "example.test", "NS")->pool, MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "other.example.test", "A"), MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "example.test", "A"), MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "example.test", "NS"), MODEL_NONE);
     /* smtp on three addresses, imap on two: each probed once. */
     assert_int_equal(fixture->model->ntargets, 5);
     assert_int_equal(fixture->model->nchecks, 2);
@@ -220,8 +221,8 @@ static void test_at_and_below_cuts(void **state)
     check_services(fixture, "example.test MX", "mx.sub.example.test",
                    "smtp mx.sub.example.test?25");
     assert_int_equal(fixture->model->npools, 1);
-    assert_int_equal(fixture_rrset(fixture, "mx.sub.example.test", "A")->pool, MODEL_NONE);
-    assert_int_equal(fixture_rrset(fixture, "sub.example.test", "MX")->pool, MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "mx.sub.example.test", "A"), MODEL_NONE);
+    assert_int_equal(fixture_pool(fixture, "sub.example.test", "MX"), MODEL_NONE);
 }
 
 static void test_external(void **state)
@@ -648,10 +649,8 @@ static void test_shared_pools(void **state)
     fixture_expect_none(fixture);
     assert_int_equal(fixture->model->npools, 5 + 2);
     assert_int_equal(find_pool(fixture, "a.test MX")->nowners, 3);
-    assert_int_equal(fixture_rrset(fixture, "g.test", "MX")->pool,
-                     fixture_rrset(fixture, "a.test", "MX")->pool);
-    assert_int_equal(fixture_rrset(fixture, "b.test", "MX")->pool,
-                     fixture_rrset(fixture, "a.test", "MX")->pool);
+    assert_int_equal(fixture_pool(fixture, "g.test", "MX"), fixture_pool(fixture, "a.test", "MX"));
+    assert_int_equal(fixture_pool(fixture, "b.test", "MX"), fixture_pool(fixture, "a.test", "MX"));
     for (const char *other = "cdef"; *other != '\0'; other++) {
         snprintf(text, sizeof text, "%c.test MX", *other);
         assert_int_equal(find_pool(fixture, text)->nowners, 1);

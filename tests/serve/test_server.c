@@ -1,123 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The sockets around respond(): what a client on the network sees. Loopback only, bounded. */
+/* The sockets around respond(): what a client on the network sees by UDP. Loopback only, bounded.
+ */
 #include "base/clock.h"
-#include "base/memory.h"
-#include "serve/server.h"
-#include "support/fixture.h"
 #include "support/place.h"
+#include "support/running.h"
 #include "wire/message.h"
 #include "wire/rrtype.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum { PATIENCE_MS = 5000, IDLE_MS = 300 };
-
-static const char *const zones[] = {"$ORIGIN example.test.\n$TTL 300\n"
-                                    "@ SOA ns1 h 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\n"
-                                    "@ MX 10 mx1\nmx1 A 192.0.2.1\n",
-                                    NULL};
-
-struct running {
-    struct fixture fixture;
-    struct server *server;
-    uint16_t port;
-};
-
-static bool start(struct running *running, const char *const *addresses, unsigned workers,
-                  struct error *error)
-{
-    struct server_endpoint listen[4];
-    struct server_options options = {
-        .listen = listen, .workers = workers, .identity = "here", .tcp_idle_ms = IDLE_MS};
-    for (; addresses[options.nlisten]; options.nlisten++) {
-        assert_true(address_parse(addresses[options.nlisten], &listen[options.nlisten].address));
-        listen[options.nlisten].port = running->port;
-    }
-    running->server = server_new(&options, running->fixture.publisher, error);
-    return running->server && server_start(running->server, error);
-}
-
-static int setup(void **state)
-{
-    struct running *running = memory_alloc(sizeof *running);
-    struct error error;
-    fixture_init(&running->fixture, false, zones);
-    running->port = free_port();
-    if (!start(running, (const char *const[]){"127.0.0.1", "::1", NULL}, 2, &error))
-        fail_msg("%s", error.text);
-    *state = running;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct running *running = *state;
-    server_free(running->server);
-    fixture_free(&running->fixture);
-    free(running);
-    return 0;
-}
-
-static int connect_to(const struct running *running, int type, const char *text)
-{
-    struct address address;
-    struct sockaddr_storage name;
-    assert_true(address_parse(text, &address));
-    socklen_t size = address_to_sockaddr(&address, running->port, &name);
-    int made = socket(name.ss_family, type, 0);
-    assert_true(made >= 0);
-    assert_int_equal(connect(made, (struct sockaddr *)&name, size), 0);
-    return made;
-}
-
-/* Waits until something can be read; then reads. 0: end of file or reset. */
-static size_t receive(int socket, uint8_t *bytes, size_t room)
-{
-    struct pollfd poll_of = {.fd = socket, .events = POLLIN};
-    assert_int_equal(poll(&poll_of, 1, PATIENCE_MS), 1);
-    ssize_t got = recv(socket, bytes, room, 0);
-    assert_true(got >= 0 || errno == ECONNRESET);
-    return got > 0 ? (size_t)got : 0;
-}
-
-static void receive_all(int socket, uint8_t *bytes, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        size_t got = receive(socket, bytes + at, size - at);
-        assert_true(got > 0);
-        at += got;
-    }
-}
-
-/* A query behind its length, with an id of its own. */
-static size_t tcp_query(uint8_t *bytes, uint16_t id)
-{
-    size_t size = make_query(bytes + 2, "example.test", RRTYPE_MX, 0);
-    write_u16(bytes, (uint16_t)size);
-    write_u16(bytes + 2, id);
-    return size + 2;
-}
-
-static void receive_answer(int socket, uint16_t id)
-{
-    uint8_t length[2], answer[512];
-    receive_all(socket, length, 2);
-    assert_in_range(read_u16(length), HEADER_SIZE, sizeof answer);
-    receive_all(socket, answer, read_u16(length));
-    assert_int_equal(read_u16(answer), id);
-    assert_int_equal(read_u16(answer + HEADER_ANCOUNT), 1);
-}
 
 static void udp(void **state)
 {
@@ -125,240 +24,284 @@ static void udp(void **state)
     static const char *const addresses[] = {"127.0.0.1", "::1"};
     uint8_t query[512], answer[512];
     for (unsigned i = 0; i < 100; i++) { /* each from another port: both workers get some */
-        int client = connect_to(running, SOCK_DGRAM, addresses[i % 2]);
+        int client = running_connect(running, SOCK_DGRAM, addresses[i % 2], NULL);
         size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
         assert_int_equal(send(client, query, size, 0), size);
         assert_true(receive(client, answer, sizeof answer) > size);
         assert_int_equal(read_u16(answer + HEADER_ANCOUNT), 1);
         close(client);
     }
-    struct server_numbers numbers;
-    server_numbers(running->server, &numbers);
-    assert_int_equal(numbers.udp_queries, 100);
-    assert_int_equal(numbers.rcodes[0], 100);
-}
-
-static void tcp_pipelined(void **state)
-{
-    struct running *running = *state;
-    enum { QUERIES = 3000 };
-    uint8_t query[128];
-    size_t size = tcp_query(query, 0);
-    uint8_t *all = memory_array(QUERIES, size);
-    for (uint16_t i = 0; i < QUERIES; i++)
-        tcp_query(all + i * size, i);
-    int client = connect_to(running, SOCK_STREAM, "::1");
-    assert_int_equal(send(client, all, QUERIES * size, 0), QUERIES * size);
-    for (uint16_t i = 0; i < QUERIES; i++)
-        receive_answer(client, i);
-    close(client);
-    free(all);
-}
-
-static void tcp_octet_by_octet(void **state)
-{
-    struct running *running = *state;
-    uint8_t query[128];
-    size_t size = tcp_query(query, 7);
-    int client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal(send(client, query + i, 1, 0), 1);
-    receive_answer(client, 7);
-    /* One and a half, then the other half: the connection goes on. */
-    uint8_t two[256];
-    size_t first = tcp_query(two, 8);
-    size_t both = first + tcp_query(two + first, 9);
-    assert_int_equal(send(client, two, first + 5, 0), first + 5);
-    receive_answer(client, 8);
-    assert_int_equal(send(client, two + first + 5, both - first - 5, 0), both - first - 5);
-    receive_answer(client, 9);
-    close(client);
-}
-
-static void tcp_half_closed(void **state)
-{
-    struct running *running = *state;
-    uint8_t query[128];
-    size_t size = tcp_query(query, 7);
-    int client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    assert_int_equal(send(client, query, size, 0), size);
-    shutdown(client, SHUT_WR);
-    receive_answer(client, 7);
-    assert_int_equal(receive(client, query, sizeof query), 0);
-    close(client);
-}
-
-static void tcp_nonsense_is_closed(void **state)
-{
-    struct running *running = *state;
-    uint8_t bytes[64] = {0, 0};
-    int client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    assert_int_equal(send(client, bytes, 2, 0), 2); /* length 0 */
-    assert_int_equal(receive(client, bytes, sizeof bytes), 0);
-    close(client);
-    client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    assert_int_equal(send(client, "\0\14\0\0\200\0\0\0\0\0\0\0\0\0", 14, 0), 14); /* an answer */
-    assert_int_equal(receive(client, bytes, sizeof bytes), 0);
-    close(client);
-}
-
-/* What was asked before nonsense is answered there, and nowhere else. */
-static void tcp_query_then_nonsense(void **state)
-{
-    struct running *running = *state;
-    uint8_t bytes[128];
-    size_t size = tcp_query(bytes, 7);
-    memset(bytes + size, 0, 2); /* length 0 */
-    int client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    assert_int_equal(send(client, bytes, size + 2, 0), size + 2);
-    receive_answer(client, 7);
-    assert_int_equal(receive(client, bytes, sizeof bytes), 0);
-    close(client);
-    client = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    size = tcp_query(bytes, 8);
-    assert_int_equal(send(client, bytes, size, 0), size);
-    receive_answer(client, 8);
-    close(client);
-}
-
-static unsigned connections(const struct running *running)
-{
-    struct server_numbers numbers;
-    server_numbers(running->server, &numbers);
-    return numbers.tcp_connections;
-}
-
-static void wait_for_connections(const struct running *running, unsigned expected)
-{
-    int64_t deadline_ms = clock_now_ms() + PATIENCE_MS;
-    while (connections(running) != expected && clock_now_ms() < deadline_ms)
-        poll(NULL, 0, 5);
-    assert_int_equal(connections(running), expected);
-}
-
-/* Single octets do not keep a connection open; whole queries do. */
-static void tcp_idle(void **state)
-{
-    struct running *running = *state;
-    uint8_t query[128], rest[16];
-    size_t size = tcp_query(query, 1);
-    int busy = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    int dripping = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    int64_t start_ms = clock_now_ms();
-    bool open = true;
-    for (size_t i = 0; open && clock_now_ms() - start_ms < PATIENCE_MS; i++) {
-        assert_int_equal(send(busy, query, size, 0), size);
-        receive_answer(busy, 1);
-        open = i >= size - 1 || send(dripping, query + i, 1, MSG_NOSIGNAL) == 1;
-        struct pollfd poll_of = {.fd = dripping, .events = POLLIN};
-        if (poll(&poll_of, 1, 50) == 1)
-            open = recv(dripping, rest, sizeof rest, 0) > 0;
-    }
-    assert_false(open);
-    assert_in_range(clock_now_ms() - start_ms, IDLE_MS - 50, PATIENCE_MS / 2);
-    assert_int_equal(send(busy, query, size, 0), size);
-    receive_answer(busy, 1);
-    close(dripping);
-    close(busy);
-}
-
-/* Who asks without end and never reads loses only his own connection. */
-static void tcp_never_reads(void **state)
-{
-    struct running *running = *state;
-    uint8_t query[128];
-    size_t size = tcp_query(query, 1);
-    int greedy = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    int64_t start_ms = clock_now_ms();
-    while (clock_now_ms() - start_ms < PATIENCE_MS) {
-        ssize_t sent = send(greedy, query, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN)
-            break;
-        if (sent < 0)
-            poll(NULL, 0, 5);
-        else if ((size_t)sent < size) /* the rest of it, or what follows is not to be understood */
-            while (sent >= 0 && (size_t)sent < size && clock_now_ms() - start_ms < PATIENCE_MS) {
-                ssize_t more =
-                    send(greedy, query + sent, size - (size_t)sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (more > 0)
-                    sent += more;
-                else if (errno != EAGAIN)
-                    break;
-            }
-    }
-    int other = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    assert_int_equal(send(other, query, size, 0), size);
-    receive_answer(other, 1);
-    close(other);
-    wait_for_connections(running, 0); /* the greedy one has been dropped, though it never closed */
-    close(greedy);
-}
-
-/* More connections than are kept: the one that has been idle longest goes, the newest is served. */
-static void tcp_many(void **state)
-{
-    struct running *running = *state;
-    enum { CLIENTS = 1100, KEPT = 1024 };
-    int *clients = memory_array(CLIENTS, sizeof *clients);
-    for (unsigned i = 0; i < CLIENTS; i++)
-        clients[i] = connect_to(running, SOCK_STREAM, "127.0.0.1");
-    uint8_t query[128];
-    size_t size = tcp_query(query, 3);
-    assert_int_equal(send(clients[CLIENTS - 1], query, size, 0), size);
-    receive_answer(clients[CLIENTS - 1], 3);
-    assert_true(connections(running) <= KEPT);
-    for (unsigned i = 0; i < CLIENTS; i++)
-        close(clients[i]);
-    free(clients);
-    wait_for_connections(running, 0);
+    struct server_numbers numbers = running_numbers(running);
+    assert_int_equal(numbers.udp.queries, 100);
+    assert_int_equal(numbers.udp.rcodes[0], 100);
 }
 
 static void second_server_fails(void **state)
 {
     struct running *running = *state;
     struct running second = {.fixture = running->fixture, .port = running->port};
+    const struct server_options plain = {0};
     struct error error;
-    assert_false(start(&second, (const char *const[]){"127.0.0.1", NULL}, 1, &error));
+    assert_false(running_start(&second, (const char *const[]){"127.0.0.1", NULL}, plain, &error));
     assert_non_null(strstr(error.text, "127.0.0.1@"));
     assert_non_null(strstr(error.text, "Address already in use"));
-    assert_false(start(&second, (const char *const[]){"192.0.2.1", NULL}, 1, &error));
+    assert_false(running_start(&second, (const char *const[]){"192.0.2.1", NULL}, plain, &error));
     assert_non_null(strstr(error.text, "192.0.2.1@"));
 }
 
-/* On a wildcard address the answer comes from the address that was asked. */
+static void ask_by_udp(const struct running *running, const char *to, const char *from)
+{
+    uint8_t query[512], answer[512];
+    int client = running_connect(running, SOCK_DGRAM, to, from); /* takes answers from there only */
+    size_t size = make_query(query, "example.test", RRTYPE_MX, 0);
+    assert_int_equal(send(client, query, size, 0), size);
+    assert_true(receive(client, answer, sizeof answer) > size);
+    close(client);
+}
+
+/* On a wildcard address the answer comes from the address that was asked, whichever responder gets
+ * the query and in whatever batch. */
 static void wildcard_socket(void **state)
 {
     struct running *running = *state;
     struct running any = {.fixture = running->fixture, .port = free_port()};
+    struct server_options options = {.workers = 3};
     struct error error;
-    if (!start(&any, (const char *const[]){"0.0.0.0", "::", NULL}, 1, &error))
+    if (!running_start(&any, (const char *const[]){"0.0.0.0", "::", NULL}, options, &error))
         fail_msg("%s", error.text);
-    static const char *const addresses[] = {"127.0.0.1", "127.0.0.77", "::1"};
-    for (size_t i = 0; i < 3; i++) {
-        uint8_t query[512], answer[512];
-        int client = connect_to(&any, SOCK_DGRAM, addresses[i]); /* takes answers from there only */
-        size_t size = make_query(query, "example.test", RRTYPE_MX, 0);
-        assert_int_equal(send(client, query, size, 0), size);
-        assert_true(receive(client, answer, sizeof answer) > size);
-        close(client);
+    for (unsigned i = 0; i < 60; i++) { /* each from another port: all responders get some */
+        char to[ADDRESS_TEXT_SIZE];
+        snprintf(to, sizeof to, "127.%u.0.%u", i % 7, i + 1);
+        ask_by_udp(&any, to, NULL);
+        ask_by_udp(&any, to, "127.0.0.1");
+        ask_by_udp(&any, "::1", NULL);
+    }
+    assert_int_equal(running_numbers(&any).udp.queries, 180);
+    server_free(any.server);
+}
+
+/* Many addresses at once, before the first answer is read: batches of them. */
+static void wildcard_socket_in_batches(void **state)
+{
+    struct running *running = *state;
+    struct running any = {.fixture = running->fixture, .port = free_port()};
+    struct server_options options = {.workers = 1};
+    struct error error;
+    enum { CLIENTS = 200 };
+    int clients[CLIENTS];
+    uint8_t query[512], answer[512];
+    size_t size = make_query(query, "example.test", RRTYPE_MX, 0);
+    if (!running_start(&any, (const char *const[]){"0.0.0.0", NULL}, options, &error))
+        fail_msg("%s", error.text);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char to[ADDRESS_TEXT_SIZE];
+        snprintf(to, sizeof to, "127.9.0.%u", i + 1);
+        clients[i] = running_connect(&any, SOCK_DGRAM, to, NULL);
+    }
+    for (unsigned i = 0; i < CLIENTS; i++)
+        assert_int_equal(send(clients[i], query, size, 0), size);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        assert_true(receive(clients[i], answer, sizeof answer) > size);
+        close(clients[i]);
     }
     server_free(any.server);
+}
+
+/* What leaves carries no DF (a router may do what it likes with it, and no forged news of a path's
+ * MTU makes us shrink), and is whole. */
+static void udp_is_not_fragmented(void **state)
+{
+    struct running *running = *state;
+    int raw = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+    if (raw < 0) {
+        print_message("not root: skipped\n");
+        skip();
+    }
+    uint8_t query[512], packet[2048];
+    size_t size = make_query(query, "whole.example.test", RRTYPE_TXT, 4096);
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(0x7F4D0001)}};
+    assert_int_equal(bind(raw, (struct sockaddr *)&own, sizeof own), 0); /* nobody else's packets */
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", "127.77.0.1");
+    assert_int_equal(send(client, query, size, 0), size);
+    unsigned answers = 0;
+    for (int64_t end_ms = clock_now_ms() + PATIENCE_MS; !answers && clock_now_ms() < end_ms;) {
+        size_t got = receive(raw, packet, sizeof packet); /* the IP header, the UDP header, ... */
+        size_t header = (packet[0] & 0x0F) * 4u;
+        if (got < header + 8 || read_u16(packet + header) != running->port)
+            continue;
+        assert_int_equal(read_u16(packet + 6), 0); /* neither DF nor MF, offset 0 */
+        assert_in_range(got - header - 8, UDP_ANSWER_DEFAULT - 120, UDP_ANSWER_DEFAULT);
+        answers++;
+    }
+    assert_int_equal(answers, 1);
+    close(client);
+    close(raw);
+}
+
+struct replies {
+    unsigned whole, truncated;
+};
+
+/* Takes what has come. */
+static void take_replies(int client, size_t query_size, struct replies *replies)
+{
+    uint8_t answer[2048];
+    ssize_t got;
+    while ((got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) >= 0) {
+        assert_true(got >= HEADER_SIZE);
+        bool truncated = answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC;
+        replies->truncated += truncated;
+        replies->whole += !truncated;
+        assert_true(!truncated || (size_t)got <= query_size); /* empty but for question and OPT */
+    }
+}
+
+static void wait_for_queries(const struct running *running, uint64_t number)
+{
+    int64_t deadline_ms = clock_now_ms() + PATIENCE_MS;
+    while (running_numbers(running).udp.queries < number && clock_now_ms() < deadline_ms)
+        poll(NULL, 0, 1);
+}
+
+/* Asks count times for names that do not exist, or example.test MX where suffix is NULL; counts
+ * what comes back. */
+static struct replies ask_often(const struct running *running, const char *from, const char *suffix,
+                                unsigned count)
+{
+    struct replies replies = {0};
+    uint8_t query[512];
+    size_t size = 0;
+    uint64_t before = running_numbers(running).udp.queries;
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", from);
+    for (unsigned i = 0; i < count; i++) {
+        char name[64] = "example.test";
+        if (suffix)
+            snprintf(name, sizeof name, "r%u.%s", i, suffix);
+        size = make_query(query, name, suffix ? RRTYPE_A : RRTYPE_MX, 1232);
+        assert_int_equal(send(client, query, size, 0), size);
+        if (i % 50 == 49) /* no more than the sockets hold */
+            wait_for_queries(running, before + i + 1);
+        take_replies(client, size, &replies);
+    }
+    wait_for_queries(running, before + count);
+    poll(NULL, 0, 50); /* for the last batch's answers */
+    take_replies(client, size, &replies);
+    close(client);
+    return replies;
+}
+
+/* Above the limit come slips, half of them, and nothing else; then TCP answers. The neighbour's
+ * network, who is exempt and other names are not touched. */
+static void rate_limited(void **state)
+{
+    struct running *running = *state;
+    struct rate_network exempt = {.bits = 32};
+    assert_true(address_parse("127.0.9.9", &exempt.address));
+    struct rate_options rate = {.limits = {20, 20, 10},
+                                .slip = 2,
+                                .ipv4_bits = 24,
+                                .ipv6_bits = 56,
+                                .exempt = &exempt,
+                                .nexempt = 1};
+    running_restart(running, (struct server_options){.workers = 1, .rate = &rate});
+    struct replies replies = ask_often(running, "127.0.1.1", NULL, 500);
+    assert_in_range(replies.whole, 20, 70);
+    assert_in_range(replies.truncated, (500 - replies.whole) / 2 - 5,
+                    (500 - replies.whole) / 2 + 5);
+    struct server_numbers numbers = running_numbers(running);
+    assert_int_equal(numbers.rate_slipped, replies.truncated);
+    assert_int_equal(numbers.rate_slipped + numbers.rate_dropped + replies.whole, 500);
+    replies = ask_often(running, "127.0.9.9", NULL, 500);
+    assert_int_equal(replies.whole, 500);
+    replies = ask_often(running, "127.0.2.1", NULL, 10);
+    assert_int_equal(replies.whole, 10);
+    /* Random names: of the zone, of a wildcard, below a delegation. */
+    static const char *const suffixes[] = {"example.test", "wild.example.test", "sub.example.test"};
+    for (unsigned i = 0; i < 3; i++) {
+        replies = ask_often(running, "127.0.1.1", suffixes[i], 500);
+        assert_in_range(replies.whole, 15, 70);
+    }
+    replies = ask_often(running, "127.0.1.1", "elsewhere.test", 500); /* REFUSED */
+    assert_in_range(replies.whole, 5, 50);
+    uint8_t query[512];
+    int client = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.1.1");
+    for (uint16_t id = 0; id < 200; id++) {
+        send_all(client, query, tcp_query(query, id));
+        receive_answer(client, id);
+    }
+    close(client);
+}
+
+enum { CLIENT_COOKIE = 8, WHOLE_COOKIE = 24 };
+
+/* example.test MX with a COOKIE option (RFC 7873 section 4). */
+static size_t cookie_query(uint8_t *query, const uint8_t *cookie, size_t size)
+{
+    uint8_t *at = query + make_query(query, "example.test", RRTYPE_MX, 1232);
+    at = write_u16(at - 2, (uint16_t)(4 + size));
+    at = write_u16(at, 10);
+    at = write_u16(at, (uint16_t)size);
+    memcpy(at, cookie, size);
+    return (size_t)(at + size - query);
+}
+
+/* Asks count times with a cookie; counts the answers and, as truncated, those that say BADCOOKIE
+ * (number 23, of which 7 stands in the header). Answers end with their cookie: the last is kept. */
+static struct replies ask_with_cookie(const struct running *running, uint8_t cookie[WHOLE_COOKIE],
+                                      size_t cookie_size, unsigned count)
+{
+    struct replies replies = {0};
+    uint8_t query[512], answer[2048];
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", "127.0.1.1");
+    uint64_t before = running_numbers(running).udp.queries;
+    size_t size = cookie_query(query, cookie, cookie_size);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(send(client, query, size, 0), size);
+        wait_for_queries(running, before + i + 1);
+    }
+    poll(NULL, 0, 50);
+    for (ssize_t got; (got = recv(client, answer, sizeof answer, MSG_DONTWAIT)) > 0;) {
+        unsigned rcode = answer[HEADER_FLAGS_LOW] & 0x0F;
+        assert_false(answer[HEADER_FLAGS_HIGH] & FLAG_HIGH_TC);
+        assert_true(rcode == 0 || (rcode == 7 && (size_t)got <= size + WHOLE_COOKIE));
+        replies.whole += rcode == 0;
+        replies.truncated += rcode == 7;
+        memcpy(cookie, answer + got - WHOLE_COOKIE, WHOLE_COOKIE);
+    }
+    close(client);
+    return replies;
+}
+
+/* Who speaks of cookies is told one instead of being sent to TCP; with it there is no limit. */
+static void rate_limit_spares_cookies(void **state)
+{
+    struct running *running = *state;
+    struct rate_options rate = {
+        .limits = {20, 20, 10}, .slip = 2, .ipv4_bits = 24, .ipv6_bits = 56};
+    running_restart(running, (struct server_options){.workers = 1, .rate = &rate});
+    uint8_t cookie[WHOLE_COOKIE] = "unheard";
+    struct replies replies = ask_with_cookie(running, cookie, CLIENT_COOKIE, 100);
+    assert_in_range(replies.whole, 15, 70);
+    assert_in_range(replies.truncated, 10, (100 - replies.whole) / 2 + 1);
+    replies = ask_with_cookie(running, cookie, WHOLE_COOKIE, 100);
+    assert_int_equal(replies.whole, 100);
+    cookie[WHOLE_COOKIE - 1] ^= 1; /* forged */
+    replies = ask_with_cookie(running, cookie, WHOLE_COOKIE, 100);
+    assert_true(replies.whole < 70 && replies.truncated >= 10);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(udp, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_pipelined, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_octet_by_octet, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_half_closed, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_nonsense_is_closed, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_query_then_nonsense, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_idle, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_never_reads, setup, teardown),
-        cmocka_unit_test_setup_teardown(tcp_many, setup, teardown),
-        cmocka_unit_test_setup_teardown(second_server_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(wildcard_socket, setup, teardown),
+        cmocka_unit_test_setup_teardown(udp, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(rate_limit_spares_cookies, running_set_up,
+                                        running_tear_down),
+        cmocka_unit_test_setup_teardown(wildcard_socket, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(wildcard_socket_in_batches, running_set_up,
+                                        running_tear_down),
+        cmocka_unit_test_setup_teardown(udp_is_not_fragmented, running_set_up, running_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

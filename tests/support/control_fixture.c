@@ -26,16 +26,16 @@ struct control_fixture fixture;
 static bool reload(void *context, struct diagnostics *diagnostics, struct changes *changes)
 {
     struct control_fixture *of = context;
-    struct config *config;
+    const struct loaded before = {.model = of->model};
+    struct loaded loaded;
     struct error error;
-    struct model *model = load_model(&of->source, true, &config, diagnostics);
-    if (!model)
+    if (!load(&of->source, &before, true, &loaded, diagnostics))
         return false;
-    config_free(config);
-    changes_between(of->model, model, changes);
-    if (!engine_load(of->engine, model, &error))
+    config_free(loaded.config);
+    changes_between(of->model, loaded.model, changes);
+    if (!engine_load(of->engine, loaded.model, &error))
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
-    of->model = model;
+    of->model = loaded.model;
     return true;
 }
 
@@ -110,7 +110,10 @@ static void start_engine_and_server(void)
     struct diagnostics diagnostics;
     struct error error = {""};
     diagnostics_init(&diagnostics);
-    struct model *model = load_model(&fixture.source, true, &fixture.config, &diagnostics);
+    struct loaded loaded;
+    load(&fixture.source, NULL, true, &loaded, &diagnostics);
+    struct model *model = loaded.model;
+    fixture.config = loaded.config;
     diagnostics_print(&diagnostics, stderr);
     diagnostics_free(&diagnostics);
     assert_non_null(model);

@@ -26,7 +26,7 @@ struct control_fixture {
     struct config_endpoint listen;
     struct load_source source;
     struct config *config;
-    const struct model *model;
+    struct model *model;
     struct publisher *publisher;
     struct engine *engine;
     struct server *server;

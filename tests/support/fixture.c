@@ -44,7 +44,7 @@ void fixture_init(struct fixture *fixture, bool lenient, const char *const *zone
     }
     struct diagnostics diagnostics;
     diagnostics_init(&diagnostics);
-    fixture->model = model_build(fixture->config, !lenient, &diagnostics);
+    fixture->model = model_build(fixture->config, NULL, !lenient, &diagnostics);
     if (!fixture->model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model");
@@ -55,7 +55,15 @@ void fixture_init(struct fixture *fixture, bool lenient, const char *const *zone
     publisher_replace(fixture->publisher, catalog_new(fixture->model), images,
                       fixture->model->npools);
     free(images);
-    responder_init(&fixture->responder, "here", 1);
+    static const uint8_t secrets[1][SIPHASH_KEY_SIZE] = {"a test's secret"};
+    const struct settings_options options = {.identity = "here",
+                                             .tells_version = true,
+                                             .cookies = true,
+                                             .secrets = secrets,
+                                             .nsecrets = 1};
+    settings_init(&fixture->settings, &options);
+    responder_init(&fixture->responder, &fixture->settings, 1);
+    fixture->responder.now_s = 1559731985;
 }
 
 void fixture_free(struct fixture *fixture)
@@ -64,6 +72,16 @@ void fixture_free(struct fixture *fixture)
     folder_remove(fixture->folder);
     model_free(fixture->model);
     config_free(fixture->config);
+}
+
+const struct dns_client *test_client(enum transport transport)
+{
+    static const uint8_t address[] = {198, 51, 100, 100};
+    static const struct dns_client clients[] = {
+        [TRANSPORT_UDP] = {TRANSPORT_UDP, 0, sizeof address, address},
+        [TRANSPORT_TCP] = {TRANSPORT_TCP, 10000, sizeof address, address},
+    };
+    return &clients[transport];
 }
 
 size_t make_query(uint8_t *query, const char *name, uint16_t rrtype, uint16_t edns_size)
@@ -91,8 +109,8 @@ ldns_pkt *fixture_ask(struct fixture *fixture, enum transport transport, const c
     uint8_t query[512];
     uint8_t *answer = memory_alloc(MESSAGE_MAX_SIZE);
     size_t size = make_query(query, name, rrtype, edns_size);
-    size = respond(&fixture->responder, publisher_current(fixture->publisher), transport, query,
-                   size, answer);
+    size = respond(&fixture->responder, publisher_current(fixture->publisher),
+                   test_client(transport), query, size, answer);
     ldns_pkt *packet = NULL;
     if (size)
         assert_int_equal(ldns_wire2pkt(&packet, answer, size), LDNS_STATUS_OK);

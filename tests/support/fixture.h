@@ -17,6 +17,7 @@ struct fixture {
     struct config *config;
     struct model *model;
     struct publisher *publisher;
+    struct settings settings; /* identity "here", a secret for cookies */
     struct responder responder;
 };
 
@@ -27,6 +28,9 @@ void fixture_free(struct fixture *fixture);
 
 /* Images of all pools with everything up. The caller frees the array, not the images. */
 struct image **fixture_images(const struct model *model);
+
+/* A client at 198.51.100.100, that of RFC 9018's examples. */
+const struct dns_client *test_client(enum transport transport);
 
 /* A query's octets; edns_size 0: without EDNS. Returns the size. */
 size_t make_query(uint8_t *query, const char *name, uint16_t rrtype, uint16_t edns_size);

@@ -48,7 +48,7 @@ void stage_init(struct stage *stage, bool probing)
     stage->start_ms = stage->now_ms = START_MS;
     stage->publisher = publisher_new();
     stage->core = core_new(stage->publisher, probing ? &probes : NULL);
-    responder_init(&stage->responder, "stage", 1);
+    responder_init(&stage->responder, NULL, 1);
 }
 
 void stage_free(struct stage *stage)
@@ -91,7 +91,7 @@ struct model *stage_build(struct stage *stage)
         config_add_zone(config, path);
     }
     if (config)
-        model = model_build(config, true, &diagnostics);
+        model = model_build(config, NULL, !stage->lenient, &diagnostics);
     if (!model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model could be built");
@@ -173,8 +173,8 @@ ldns_pkt *stage_ask(struct stage *stage, const char *name, uint16_t rrtype)
     size_t query_size = make_query(query, name, rrtype, 0);
     reader_register(); /* only now: the same thread publishes */
     reader_online();
-    size_t size = respond(&stage->responder, publisher_current(stage->publisher), TRANSPORT_TCP,
-                          query, query_size, answer);
+    size_t size = respond(&stage->responder, publisher_current(stage->publisher),
+                          test_client(TRANSPORT_TCP), query, query_size, answer);
     reader_offline();
     reader_unregister();
     ldns_pkt *packet = NULL;

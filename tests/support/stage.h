@@ -41,6 +41,7 @@ struct stage {
     char zones[16][32]; /* files in it */
     size_t nzones;
     bool has_config; /* config.yaml is there */
+    bool lenient;    /* bad zones are failed zones, as at a start */
     struct config *config;
     struct publisher *publisher;
     struct core *core;

@@ -149,16 +149,27 @@ static void print_zones(bool coloured, const json_t *zones)
     }
 }
 
+/* A template counts as each of its domains. */
+static long long count_zones(const json_t *zones)
+{
+    long long count = 0;
+    for (size_t i = 0; i < json_array_size(zones); i++) {
+        const json_t *zone = json_array_get(zones, i);
+        count += is_text(zone, "names") ? integer_of(zone, "domains") : 1;
+    }
+    return count;
+}
+
 static void print_status(bool coloured, const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
     const json_t *pools = json_object_get(answer, "pools");
     const json_t *queries = json_object_get(answer, "queries");
     char text[DURATION_SIZE];
-    size_t nzones = json_array_size(zones);
-    printf("evermxd %s, up %s, %zu zone%s, answers' serial %lld, queries: %lld UDP, %lld TCP\n",
+    long long nzones = count_zones(zones);
+    printf("evermxd %s, up %s, %lld zone%s, answers' serial %lld, queries: %lld UDP, %lld TCP\n",
            text_of(answer, "version"), duration_of(answer, "uptime_s", text), nzones,
-           text_plural((long long)nzones), integer_of(answer, "serial"), integer_of(queries, "udp"),
+           text_plural(nzones), integer_of(answer, "serial"), integer_of(queries, "udp"),
            integer_of(queries, "tcp"));
     print_zones(coloured, zones);
     putchar('\n');
@@ -259,16 +270,28 @@ static void print_diagnostics(const json_t *answer, FILE *out)
 static void print_reload(bool coloured, const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
+    const json_t *domains = json_object_get(answer, "domains");
     const json_t *targets = json_object_get(answer, "targets");
     const json_t *changes = json_object_get(answer, "changes");
     (void)coloured;
     print_diagnostics(answer, stderr);
     for (size_t i = 0; i < json_array_size(changes); i++)
         puts(json_string_value(json_array_get(changes, i)));
-    printf("reloaded; zones: %lld added, %lld removed, %lld changed; targets: %lld added, %lld "
-           "removed\n",
+    if (json_is_true(json_object_get(answer, "nothing"))) {
+        puts("nothing has changed");
+        return;
+    }
+    printf("reloaded; zones: %lld added, %lld removed, %lld changed; domains: %lld added, %lld "
+           "removed; targets: %lld added, %lld removed\n",
            integer_of(zones, "added"), integer_of(zones, "removed"), integer_of(zones, "changed"),
+           integer_of(domains, "added"), integer_of(domains, "removed"),
            integer_of(targets, "added"), integer_of(targets, "removed"));
+}
+
+static void print_metrics(bool coloured, const json_t *answer)
+{
+    (void)coloured;
+    fputs(text_of(answer, "text"), stdout);
 }
 
 static void print_stopping(bool coloured, const json_t *answer)
@@ -282,33 +305,42 @@ static const struct command {
     const char *word;
     size_t least, most; /* words behind it */
     void (*print)(bool coloured, const json_t *answer);
+    bool verbatim; /* of several lines, and printable already */
 } commands[] = {
-    {"status", 0, 0, print_status}, {"explain", 1, 2, print_explanation},
-    {"drain", 1, 1, print_forced},  {"undrain", 1, 1, print_forced},
-    {"force", 2, 2, print_forced},  {"reload", 0, 0, print_reload},
-    {"stop", 0, 0, print_stopping},
+    {"status", 0, 0, print_status, false},  {"explain", 1, 2, print_explanation, false},
+    {"drain", 1, 1, print_forced, false},   {"undrain", 1, 1, print_forced, false},
+    {"force", 2, 2, print_forced, false},   {"reload", 0, 0, print_reload, false},
+    {"metrics", 0, 0, print_metrics, true}, {"stop", 0, 0, print_stopping, false},
 };
 
-enum print_known print_knows(const char *word, size_t arguments)
+static const struct command *find_command(const char *word)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].word, word) == 0)
-            return arguments >= commands[i].least && arguments <= commands[i].most
-                       ? PRINT_KNOWN
-                       : PRINT_WRONG_COUNT;
-    return PRINT_UNKNOWN;
+            return &commands[i];
+    return NULL;
+}
+
+enum print_known print_knows(const char *word, size_t arguments)
+{
+    const struct command *command = find_command(word);
+    if (!command)
+        return PRINT_UNKNOWN;
+    return arguments >= command->least && arguments <= command->most ? PRINT_KNOWN
+                                                                     : PRINT_WRONG_COUNT;
 }
 
 bool print_answer(const char *word, bool coloured, json_t *answer)
 {
-    text_make_printable(answer);
-    if (is_text(answer, "error")) {
+    const struct command *command = find_command(word);
+    bool is_error = is_text(answer, "error");
+    if (is_error || !command->verbatim)
+        text_make_printable(answer);
+    if (is_error) {
         print_diagnostics(answer, stderr);
         fprintf(stderr, "evermxctl: %s\n", text_of(answer, "error"));
         return false;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(commands[i].word, word) == 0)
-            commands[i].print(coloured, answer);
+    command->print(coloured, answer);
     return true;
 }

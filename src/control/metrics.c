@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/metrics.h"
+
+#include "control/exposition.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* ---- the responders' counters, which name themselves ---- */
+
+struct responders {
+    struct exposition *out;
+    const char *transport;
+};
+
+static void add_number(void *context, const struct number_row *row)
+{
+    const struct responders *responders = context;
+    const struct exposition_label labels[] = {{"transport", responders->transport},
+                                              {row->label, row->value}};
+    exposition_add(responders->out, row->family, row->help, labels, row->label ? 2 : 1,
+                   (double)row->count);
+}
+
+static void add_numbers(struct exposition *out, const struct server_numbers *numbers)
+{
+    struct responders udp = {out, "udp"}, tcp = {out, "tcp"};
+    numbers_walk(&numbers->udp, add_number, &udp);
+    numbers_walk(&numbers->tcp, add_number, &tcp);
+    exposition_add(out, "evermx_dns_tcp_connections", "TCP connections that are open now.", NULL, 0,
+                   numbers->tcp_connections);
+}
+
+/* ---- single numbers of the engine: a row and a function each ---- */
+
+static double uptime_s(const struct engine_status *status)
+{
+    return (double)(status->now_ms - status->started_ms) / 1000;
+}
+
+static double generation(const struct engine_status *status)
+{
+    return (double)status->serial;
+}
+
+static double snapshot_age_s(const struct engine_status *status)
+{
+    return (double)(status->now_ms - status->published_ms) / 1000;
+}
+
+static double model_size(const struct engine_status *status)
+{
+    return (double)status->model_bytes;
+}
+
+static double catalog_size(const struct engine_status *status)
+{
+    return (double)status->catalog_bytes;
+}
+
+static double probes_now(const struct engine_status *status)
+{
+    return status->sessions;
+}
+
+static double late_max_s(const struct engine_status *status)
+{
+    return (double)status->late_max_ms / 1000;
+}
+
+static double pools(const struct engine_status *status)
+{
+    return (double)status->npools;
+}
+
+static double pools_fail_open(const struct engine_status *status)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < status->npools; i++)
+        count += status->pools[i].fail_open;
+    return (double)count;
+}
+
+static double pools_servfail(const struct engine_status *status)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < status->npools; i++)
+        count += status->pools[i].servfail;
+    return (double)count;
+}
+
+static const struct scalar_row {
+    const char *family, *help;
+    double (*read)(const struct engine_status *status);
+} scalar_rows[] = {
+    {"evermx_uptime_seconds", "Since the engine was started.", uptime_s},
+    {"evermx_snapshot_generation", "How often the answers have changed since the start.",
+     generation},
+    {"evermx_snapshot_age_seconds", "Since the answers last changed.", snapshot_age_s},
+    {"evermx_model_bytes", "Memory of the zones, hosts, targets and pools as they were read.",
+     model_size},
+    {"evermx_catalog_bytes", "Memory of the zones as they are answered from.", catalog_size},
+    {"evermx_prober_sessions", "Probes that are under way.", probes_now},
+    {"evermx_prober_late_max_seconds", "The worst delay of the prober's own timers.", late_max_s},
+    {"evermx_pools", "Sets of records that health decides on.", pools},
+    {"evermx_pools_fail_open", "Pools in which nothing is up, so that all is answered.",
+     pools_fail_open},
+    {"evermx_pools_servfail", "Pools in which nothing is up, so that SERVFAIL is answered.",
+     pools_servfail},
+};
+
+/* ---- zones and targets ---- */
+
+static void add_zones(struct exposition *out, const struct engine_status *status)
+{
+    static const struct exposition_label good = {"state", "ok"}, bad = {"state", "failed"};
+    static const char help[] = "Zones; one that failed is answered with SERVFAIL.";
+    size_t failed = 0;
+    for (size_t i = 0; i < status->nzones; i++)
+        failed += status->zones[i].failed;
+    exposition_add(out, "evermx_zones", help, &good, 1, (double)(status->nzones - failed));
+    exposition_add(out, "evermx_zones", help, &bad, 1, (double)failed);
+}
+
+static bool is_up(const struct verdict *verdict)
+{
+    return verdict->known && verdict->status == VERDICT_UP;
+}
+
+static bool is_suspect(const struct verdict *verdict)
+{
+    return verdict->known && verdict->status == VERDICT_SUSPECT;
+}
+
+static bool is_down(const struct verdict *verdict)
+{
+    return verdict->known && verdict->status == VERDICT_DOWN;
+}
+
+static bool is_unknown(const struct verdict *verdict)
+{
+    return !verdict->known;
+}
+
+static bool is_drained(const struct verdict *verdict)
+{
+    return verdict->forced == FORCED_DRAIN;
+}
+
+static bool is_forced_up(const struct verdict *verdict)
+{
+    return verdict->forced == FORCED_UP;
+}
+
+static bool is_forced_down(const struct verdict *verdict)
+{
+    return verdict->forced == FORCED_DOWN;
+}
+
+static const struct count_row {
+    const char *family, *label, *value, *help;
+    bool (*counts)(const struct verdict *verdict);
+} count_rows[] = {
+    {"evermx_targets", "verdict", "up", "Targets, by what their probes say.", is_up},
+    {"evermx_targets", "verdict", "suspect", NULL, is_suspect},
+    {"evermx_targets", "verdict", "down", NULL, is_down},
+    {"evermx_targets", "verdict", "unknown", NULL, is_unknown},
+    {"evermx_targets_forced", "how", "drain", "Targets whose verdict an operator has set.",
+     is_drained},
+    {"evermx_targets_forced", "how", "up", NULL, is_forced_up},
+    {"evermx_targets_forced", "how", "down", NULL, is_forced_down},
+};
+
+static void add_target_counts(struct exposition *out, const struct engine_status *status)
+{
+    for (size_t i = 0; i < LENGTH(count_rows); i++) {
+        const struct count_row *row = &count_rows[i];
+        const struct exposition_label label = {row->label, row->value};
+        size_t count = 0;
+        for (size_t k = 0; k < status->ntargets; k++)
+            count += row->counts(&status->targets[k].verdict);
+        exposition_add(out, row->family, row->help, &label, 1, (double)count);
+    }
+}
+
+enum { TARGET_LABELS = 4, OUTCOMES = 3 };
+
+static void add_probes(struct exposition *out, const struct exposition_label *target,
+                       const struct verdict *verdict)
+{
+    struct exposition_label labels[TARGET_LABELS + 1];
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } outcomes[OUTCOMES] = {
+        {"ok", verdict->probes - verdict->failures - verdict->unknowns},
+        {"fail", verdict->failures},
+        {"unknown", verdict->unknowns},
+    };
+    memcpy(labels, target, TARGET_LABELS * sizeof *target);
+    for (size_t i = 0; i < OUTCOMES; i++) {
+        labels[TARGET_LABELS] = (struct exposition_label){"outcome", outcomes[i].outcome};
+        exposition_add(out, "evermx_target_probes_total",
+                       "Probes of a target, by what came of them.", labels, TARGET_LABELS + 1,
+                       (double)outcomes[i].count);
+    }
+}
+
+static void add_target(struct exposition *out, const struct engine_target *target)
+{
+    const struct verdict *verdict = &target->verdict;
+    char address[ADDRESS_TEXT_SIZE], port[8];
+    address_format(&target->address, address);
+    snprintf(port, sizeof port, "%u", target->port);
+    const struct exposition_label labels[TARGET_LABELS] = {
+        {"host", target->host}, {"address", address}, {"port", port}, {"check", target->check}};
+    exposition_add(out, "evermx_target_up",
+                   "1: the target's probes do not say that it is down; 0: they do.", labels,
+                   TARGET_LABELS, verdict->status != VERDICT_DOWN);
+    if (verdict->rtt_us >= 0)
+        exposition_add(out, "evermx_target_rtt_seconds",
+                       "Until the greeting, at the last good probe.", labels, TARGET_LABELS,
+                       (double)verdict->rtt_us / 1e6);
+    add_probes(out, labels, verdict);
+}
+
+static void add_status(struct exposition *out, const struct engine_status *status)
+{
+    for (size_t i = 0; i < LENGTH(scalar_rows); i++)
+        exposition_add(out, scalar_rows[i].family, scalar_rows[i].help, NULL, 0,
+                       scalar_rows[i].read(status));
+    add_zones(out, status);
+    add_target_counts(out, status);
+    for (size_t i = 0; status->ntargets <= METRICS_TARGETS_MAX && i < status->ntargets; i++)
+        add_target(out, &status->targets[i]);
+}
+
+char *metrics_text(const struct metrics_sources *sources)
+{
+    static const struct exposition_label version = {"version", EVERMX_VERSION};
+    struct exposition *out = exposition_new();
+    exposition_add(out, "evermx_info", "What runs here.", &version, 1, 1);
+    if (sources->resident_bytes)
+        exposition_add(out, "process_resident_memory_bytes", "Memory of the whole process.", NULL,
+                       0, (double)sources->resident_bytes);
+    exposition_add(out, "evermx_engine_answers",
+                   "0: the engine does not answer, so that nothing of it is told here.", NULL, 0,
+                   sources->status != NULL);
+    exposition_add(out, "evermx_engine_heartbeat_age_seconds",
+                   "Since the engine was last seen alive; it is at least every second.", NULL, 0,
+                   (double)sources->heartbeat_age_ms / 1000);
+    add_numbers(out, sources->numbers);
+    if (sources->status)
+        add_status(out, sources->status);
+    return exposition_finish(out);
+}
+
+uint64_t metrics_resident_bytes(void)
+{
+    unsigned long all, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%lu %lu", &all, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}

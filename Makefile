@@ -83,15 +83,16 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 # The load's parts are tested without a socket, too.
 $(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tally flight)
 
-# What a target has instead of the real thing (--wrap): the kernel below a session, its clock and loop; the engine's thread.
-WRAPPED_control := engine_status engine_explain engine_force engine_heartbeat_ms server_numbers
-WRAPPED_tcp  := accept4 getpeername event_base_new
-WRAPPED_smtp := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
-                event_add event_del channel_start_tls channel_handshake
-WRAPPED_imap := $(WRAPPED_smtp)
-WRAPPED_pop3 := $(WRAPPED_smtp)
-fuzz_libraries = $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a $(patsubst %,-Wl$(comma)--wrap=%,open $(WRAPPED_$(1))) $(LIBS)
-comma := ,
+# What a target has instead of the real thing (--wrap): a fence around files; the engine's thread; the kernel below a
+# session, its clock and its loop.
+WRAPPED_files   := open
+WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force engine_heartbeat_ms server_numbers
+WRAPPED_tcp     := $(WRAPPED_files) accept4 getpeername event_base_new
+WRAPPED_session := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
+                   event_add event_del channel_start_tls channel_handshake
+$(foreach target,query zone config,$(eval WRAPPED_$(target) := $(WRAPPED_files)))
+$(foreach target,smtp imap pop3,$(eval WRAPPED_$(target) := $(WRAPPED_session)))
+fuzz_libraries = $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a $(WRAPPED_$(1):%=-Wl,--wrap=%) $(LIBS)
 
 $(BUILD)/tests/fuzz/libshared.a: $(FUZZ_SHARED:%.c=$(BUILD)/%.o)
 	@rm -f $@

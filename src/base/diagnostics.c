@@ -22,6 +22,14 @@ void diagnostics_free(struct diagnostics *diagnostics)
     diagnostics_init(diagnostics);
 }
 
+/* Texts quote what stands in files, and go to terminals and logs. */
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            *text = '?';
+}
+
 __attribute__((format(printf, 6, 0))) static void add(struct diagnostics *diagnostics,
                                                       enum severity severity, const char *file,
                                                       int line, int column, const char *format,
@@ -38,6 +46,7 @@ __attribute__((format(printf, 6, 0))) static void add(struct diagnostics *diagno
     char *text;
     if (vasprintf(&text, format, arguments) < 0)
         memory_exhausted(strlen(format));
+    clean(text);
     diagnostics->list[diagnostics->count++] = (struct diagnostic){
         .severity = severity,
         .file = file ? memory_strdup(file) : NULL,

@@ -31,7 +31,8 @@ enum { DIAGNOSTICS_MAX = 1000 };
 void diagnostics_init(struct diagnostics *diagnostics);
 void diagnostics_free(struct diagnostics *diagnostics);
 
-/* Returns false always, so that `return diagnostics_error(...)` reads well. */
+/* Returns false always, so that `return diagnostics_error(...)` reads well. Control characters in
+ * the text become "?". */
 bool diagnostics_error(struct diagnostics *diagnostics, const char *file, int line, int column,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));
 void diagnostics_warning(struct diagnostics *diagnostics, const char *file, int line, int column,

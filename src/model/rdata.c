@@ -29,7 +29,8 @@ static bool reader_put(struct reader *reader, const void *bytes, size_t size)
 {
     if (size > RDATA_MAX_SIZE - reader->size)
         return error_set(reader->error, "the record is larger than 65535 octets");
-    memcpy(reader->bytes + reader->size, bytes, size);
+    if (size > 0) /* an empty field of ldns's has no bytes at all */
+        memcpy(reader->bytes + reader->size, bytes, size);
     reader->size += size;
     return true;
 }
@@ -399,9 +400,13 @@ static size_t field_octets(ldns_rdf_type field, const uint8_t *bytes, size_t lef
 static bool check_generic(const struct reader *reader, const ldns_rr_descriptor *type)
 {
     size_t at = 0, count = 0, most = ldns_rr_descriptor_maximum(type);
-    for (; count < most && at < reader->size; count++)
-        at += field_octets(ldns_rr_descriptor_field_type(type, count), reader->bytes + at,
-                           reader->size - at);
+    for (; count < most; count++) {
+        ldns_rdf_type field = ldns_rr_descriptor_field_type(type, count);
+        /* The value of a CAA record may be empty (RFC 8659 section 4.1.1). */
+        if (at > reader->size || (at == reader->size && field != LDNS_RDF_TYPE_LONG_STR))
+            break;
+        at += field_octets(field, reader->bytes + at, reader->size - at);
+    }
     return at == reader->size && count >= ldns_rr_descriptor_minimum(type);
 }
 

@@ -111,6 +111,17 @@ static void addresses(void **state)
     assert_int_equal(ntohs(((struct sockaddr_in *)&name)->sin_port), 25);
 }
 
+static void diagnostics_are_printable(void **state)
+{
+    (void)state;
+    struct diagnostics diagnostics;
+    diagnostics_init(&diagnostics);
+    diagnostics_error(&diagnostics, "a.zone", 1, 0, "\"%s\" is no type",
+                      "\x1b[2J\r\x7f gr\xc3\xbcn\n");
+    assert_string_equal(diagnostics.list[0].text, "\"?[2J?? gr\xc3\xbcn?\" is no type");
+    diagnostics_free(&diagnostics);
+}
+
 static void diagnostics_are_bounded(void **state)
 {
     (void)state;
@@ -180,9 +191,13 @@ static void log_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arena_of_all_sizes), cmocka_unit_test(table_of_many),
-        cmocka_unit_test(addresses),          cmocka_unit_test(diagnostics_are_bounded),
-        cmocka_unit_test(errors_and_clock),   cmocka_unit_test(log_lines),
+        cmocka_unit_test(arena_of_all_sizes),
+        cmocka_unit_test(table_of_many),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(diagnostics_are_bounded),
+        cmocka_unit_test(diagnostics_are_printable),
+        cmocka_unit_test(errors_and_clock),
+        cmocka_unit_test(log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* Octets as evermx.yaml: read, and built into a model with zones that are always there. */
 #include "fuzz/fuzz.h"
 #include "fuzz/scratch.h"
+#include "fuzz/told.h"
 #include "fuzz/world.h"
 #include "wire/name.h"
 
@@ -73,18 +74,6 @@ static void check_config(const struct config *config)
         check_policy(&config->policies[i]);
 }
 
-/* What is told goes to terminals: never a control character, always a place in the file. */
-static void check_diagnostics(const struct diagnostics *diagnostics)
-{
-    for (size_t i = 0; i < diagnostics->count; i++) {
-        const struct diagnostic *diagnostic = &diagnostics->list[i];
-        FUZZ_CHECK(diagnostic->line >= 0 && diagnostic->column >= 0);
-        FUZZ_CHECK(*diagnostic->text);
-        for (const char *at = diagnostic->text; *at; at++)
-            FUZZ_CHECK((unsigned char)*at >= ' ' && *at != 0x7F);
-    }
-}
-
 /* Whatever the policies say, no answer is emptied by health: world_publish() looks. */
 static void build(struct config *config)
 {
@@ -94,7 +83,7 @@ static void build(struct config *config)
     scratch_path("example.test.zone", path);
     config_add_zone(config, path);
     struct model *model = model_build(config, NULL, false, &diagnostics);
-    check_diagnostics(&diagnostics);
+    told_check(&diagnostics);
     FUZZ_CHECK(model || diagnostics.errors);
     for (unsigned salt = 0; model && salt < SALTS; salt++)
         publisher_free(world_publish(model, salt * 8));
@@ -115,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     diagnostics_init(&diagnostics);
     struct config *config = config_load(path, &diagnostics), *zones = config_load_zones(path);
     FUZZ_CHECK((config == NULL) == (diagnostics.errors > 0));
-    check_diagnostics(&diagnostics);
+    told_check(&diagnostics);
     if (config) {
         check_config(config);
         FUZZ_CHECK(config->nzones == zones->nzones);

@@ -60,6 +60,19 @@ static const char moved_zone[] = "$ORIGIN moved.test.\n$TTL 300\n"
                                  "@ SOA ns.other.test. h.other.test. 1 2 3 4 5\n"
                                  "@ NS ns.other.test.\n@ DNAME example.test.\n";
 
+/* Answers that outgrow UDP without EDNS at each of their parts: chains, synthesized names,
+ * referrals, SOA. */
+#define FAT LABEL_63 "." LABEL_63
+static const char fat_zone[] =
+    "$ORIGIN fat.test.\n$TTL 300\n"
+    "@ SOA " FAT "." LABEL_63 ".fat.test. " FAT ".h 1 2 3 4 5\n@ NS ns.other.test.\n"
+    "a CNAME " FAT ".b\n" FAT ".b CNAME " FAT ".c\n" FAT ".c CNAME " FAT ".d\n" FAT ".d CNAME " FAT
+    ".e\n" FAT ".e MX 10 mx1.example.test.\n"
+    "dead CNAME " FAT ".dead2\n" FAT ".dead2 CNAME nothing\n"
+    "dn DNAME " FAT ".dn2\n" FAT ".dn2 DNAME dn3\nx.dn3 CNAME x.cut\n"
+    "cut NS " FAT ".n1.cut\ncut NS " FAT ".n2.cut\n" FAT ".n1.cut A 192.0.2.1\n" FAT
+    ".n2.cut A 192.0.2.2\n*.w CNAME a.cut\n";
+
 static const char bad_zone[] = "$ORIGIN bad.test.\n$TTL 300\n" HEAD "broken A 192.0.2.300\n";
 
 static const char configuration[] =
@@ -74,7 +87,8 @@ static const char configuration[] =
     "  - {match: example.test MX, mx-weighting: prefer, on-down: demote}\n"
     "  - {match: sub.example.test MX, when-all-down: servfail}\n"
     "  - {match: '*', ttl: 10s}\n"
-    "zones: [example.zone, sub.zone, below1.zone, below2.zone, other.zone, moved.zone, bad.zone]\n";
+    "zones: [example.zone, sub.zone, below1.zone, below2.zone, other.zone, moved.zone, fat.zone, "
+    "bad.zone]\n";
 
 /* Answers that UDP without EDNS, UDP, and TCP cannot hold. */
 static void write_big_zone(void)
@@ -103,6 +117,7 @@ struct config *world_config(bool large)
     scratch_write_text("below2.zone", below_old_zone);
     scratch_write_text("other.zone", other_zone);
     scratch_write_text("moved.zone", moved_zone);
+    scratch_write_text("fat.zone", fat_zone);
     scratch_write_text("bad.zone", bad_zone);
     scratch_write_text("world.yaml", configuration);
     scratch_path("world.yaml", path);

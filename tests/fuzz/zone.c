@@ -3,6 +3,7 @@
 #include "fuzz/answer.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/scratch.h"
+#include "fuzz/told.h"
 #include "fuzz/world.h"
 #include "wire/message.h"
 #include "wire/name.h"
@@ -76,6 +77,7 @@ static struct model *build(const struct config *config, bool strict)
     diagnostics_init(&diagnostics);
     struct model *model = model_build(config, NULL, strict, &diagnostics);
     FUZZ_CHECK(!strict || (model == NULL) == (diagnostics.errors > 0));
+    told_check(&diagnostics);
     diagnostics_free(&diagnostics);
     return model;
 }

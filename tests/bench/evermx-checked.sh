@@ -25,7 +25,7 @@ plug_config() {
     case ${PIN:-} in *valgrind*) interval=1h tls=off ;; esac
     interval=${CHECK_INTERVAL:-$interval}
     [ -e "$WORK/zones/$pool" ] || pool=example.test
-    echo "server: {listen: [\"127.0.0.1@$PORT\"], workers: 1, control: $WORK/control.sock}"
+    echo "server: {listen: [\"127.0.0.1@$PORT\"], workers: 1, control: $WORK/control.sock, rate-limit: off}"
     echo "zones:"
     sed "s#^#  - $WORK/zones/#" "$ZONEDIR/zones.list"
     echo "checks: {smtp: {port: $(plug_port), interval: $interval, service-interval: $interval, recheck: 500ms, tls: $tls}}"

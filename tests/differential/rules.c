@@ -262,10 +262,12 @@ static bool tcp_is_nearly_full(const struct deviation *deviation)
            deviation->ours->size > TCP_NEARLY_FULL;
 }
 
-/* A chain whose last RRset would fit alone. */
+/* A chain whose last RRset fits alone. */
 static bool chain_is_overfull(const struct deviation *deviation)
 {
-    return deviation->tcp && deviation->ours->rcode == RCODE_SERVFAIL &&
+    return deviation->tcp && deviation->ours->rcode == RCODE_NOERROR &&
+           count_of(deviation->ours, RRTYPE_CNAME) &&
+           !count_of(deviation->ours, deviation->question->rrtype) &&
            (deviation->theirs->tc || (deviation->theirs->size > TCP_NEARLY_FULL &&
                                       count_of(deviation->theirs, RRTYPE_CNAME)));
 }
@@ -534,7 +536,9 @@ static const struct rule rules[] = {
      tcp_is_nearly_full},
     {"tcp-overfull",
      "a CNAME and an RRset that only together have more than 65535 octets without compression: we "
-     "say SERVFAIL; NSD and Knot have just room, BIND sets TC (RFC 1035 section 4.2.2 has no more)",
+     "give the CNAME, and the RRset when it is asked for; NSD and Knot have just room, BIND sets "
+     "TC "
+     "(RFC 1035 section 4.2.2 has no more)",
      NSD | KNOT | BIND, ANY_BUT_AA | ASPECT_AA | ASPECT_TC, chain_is_overfull},
     {"ends-at-zone",
      "a chain goes on in other zones of ours (RFC 1034 section 4.3.2 step 3a), as with NSD; Knot "

@@ -240,7 +240,7 @@ static void test_numbers_of_everything(void **state)
         targets[i] = (struct engine_target){
             "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i]};
     struct engine_pool pools[3] = {{.fail_open = true}, {.servfail = true}, {.ttl_s = 1}};
-    struct engine_zone zones[3] = {{.failed = true}, {.failed = false}, {.failed = false}};
+    struct engine_zone zones[3] = {{.failed = true}, {.ndomains = 1000}, {.ndomains = 20}};
     const struct engine_status status = {.now_ms = 60500,
                                          .started_ms = 500,
                                          .serial = 7,
@@ -264,7 +264,13 @@ static void test_numbers_of_everything(void **state)
                 .dropped = 5,
                 .cookies = {[COOKIE_CLIENT] = 40, [COOKIE_GOOD] = 30, [COOKIE_BAD] = 1}},
         .tcp = {.types = {[15] = 20}, .rcodes = {[0] = 20}},
-        .tcp_connections = 4};
+        .rate_slipped = 11,
+        .rate_dropped = 12,
+        .tcp_connections = 4,
+        .tcp_accepted = 21,
+        .tcp_refused = 5,
+        .tcp_displaced = 6,
+        .tcp_expired = 7};
     const struct metrics_sources sources = {&status, &numbers, 1 << 20, 750};
     static const struct sample expected[] = {
         {"evermx_info{version=\"" EVERMX_VERSION "\"}", 1},
@@ -287,6 +293,12 @@ static void test_numbers_of_everything(void **state)
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"client\"}", 40},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"good\"}", 30},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"bad\"}", 1},
+        {"evermx_dns_rate_limited_total{action=\"truncated\"}", 11},
+        {"evermx_dns_rate_limited_total{action=\"dropped\"}", 12},
+        {"evermx_dns_tcp_accepted_total", 21},
+        {"evermx_dns_tcp_closed_total{reason=\"refused\"}", 5},
+        {"evermx_dns_tcp_closed_total{reason=\"displaced\"}", 6},
+        {"evermx_dns_tcp_closed_total{reason=\"expired\"}", 7},
         {"evermx_dns_tcp_connections", 4},
         {"evermx_uptime_seconds", 60},
         {"evermx_snapshot_generation", 7},
@@ -300,6 +312,7 @@ static void test_numbers_of_everything(void **state)
         {"evermx_pools_servfail", 1},
         {"evermx_zones{state=\"ok\"}", 2},
         {"evermx_zones{state=\"failed\"}", 1},
+        {"evermx_domains", 1020},
         {"evermx_targets{verdict=\"up\"}", 1},
         {"evermx_targets{verdict=\"suspect\"}", 1},
         {"evermx_targets{verdict=\"down\"}", 1},

@@ -32,8 +32,8 @@ static void add_limits(struct exposition *out, const struct server_numbers *numb
         const char *family, *label, *value, *help;
         uint64_t count;
     } rows[] = {
-        {"evermx_dns_rate_limited_total", "action", "truncated",
-         "UDP queries above a limit of rate-limit: answered empty with TC, or dropped.",
+        {"evermx_dns_rate_limited_total", "action", "slipped",
+         "UDP queries above a rate limit: answered short (slipped), or not at all (dropped).",
          numbers->rate_slipped},
         {"evermx_dns_rate_limited_total", "action", "dropped", NULL, numbers->rate_dropped},
         {"evermx_dns_tcp_accepted_total", NULL, NULL, "TCP connections that were accepted.",

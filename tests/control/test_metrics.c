@@ -4,6 +4,7 @@
 #include "control/exposition.h"
 #include "control/metrics.h"
 #include "serve/cookie.h"
+#include "support/config_file.h"
 #include "support/control_fixture.h"
 
 #include <ctype.h>
@@ -293,7 +294,7 @@ static void test_numbers_of_everything(void **state)
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"client\"}", 40},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"good\"}", 30},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"bad\"}", 1},
-        {"evermx_dns_rate_limited_total{action=\"truncated\"}", 11},
+        {"evermx_dns_rate_limited_total{action=\"slipped\"}", 11},
         {"evermx_dns_rate_limited_total{action=\"dropped\"}", 12},
         {"evermx_dns_tcp_accepted_total", 21},
         {"evermx_dns_tcp_closed_total{reason=\"refused\"}", 5},
@@ -340,6 +341,35 @@ static void test_numbers_of_everything(void **state)
      * that are always told, and of TCP edns, truncated, malformed and the cookies */
     assert_int_equal(parsed->nsamples, count + 3 * 4 + 8 + 6);
     parsed_free(parsed);
+}
+
+/* evermxctl(1) lists each family, with its labels as they stand in its samples. */
+static void test_manual_has_every_family(void **state)
+{
+    const struct server_numbers numbers = {.udp = {.types = {[15] = 1}}};
+    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}};
+    const struct engine_status status = {.targets = &target, .ntargets = 1};
+    const struct metrics_sources sources = {&status, &numbers, 1, 0};
+    size_t size;
+    (void)state;
+    char *page = file_read_all("tools/evermxctl.1", &size);
+    struct parsed *parsed = parse_sources(&sources);
+    for (size_t i = 0; i < parsed->nsamples; i++) {
+        char entry[SERIES_SIZE], *out = entry;
+        bool quoted = false;
+        for (const char *at = parsed->samples[i].series; *at; at++) {
+            quoted ^= *at == '"';
+            if (!quoted && *at != '"' && *at != '=')
+                *out++ = *at;
+        }
+        *out = '\0';
+        const char *found = strstr(page, entry);
+        if (!found || !strchr(" \n", found[strlen(entry)]) || found[-1] != ' ')
+            fail_msg("tools/evermxctl.1 does not list %s", entry);
+    }
+    assert_true(parsed->nfamilies > 30);
+    parsed_free(parsed);
+    free(page);
 }
 
 static void test_stuck_engine(void **state)
@@ -419,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_reader_is_strict),
         cmocka_unit_test(test_families_stay_together),
         cmocka_unit_test(test_numbers_of_everything),
+        cmocka_unit_test(test_manual_has_every_family),
         cmocka_unit_test(test_stuck_engine),
         cmocka_unit_test(test_too_many_targets_are_summed),
         cmocka_unit_test(test_command),

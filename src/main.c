@@ -155,27 +155,6 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-static size_t count_domains(const struct model *model)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < model->ntemplates; i++)
-        count += domains_count(model->zones[model->templates[i]].domains);
-    return count;
-}
-
-static void print_model(const struct model *model)
-{
-    size_t names = 0, nzones = model->nzones - model->ntemplates, ndomains = count_domains(model);
-    for (size_t i = 0; i < model->nzones; i++)
-        names += model->zones[i].nnodes;
-    printf("configuration is good: %zu zone%s, ", nzones, plural(nzones));
-    if (model->ntemplates)
-        printf("%zu template%s for %zu domain%s, ", model->ntemplates, plural(model->ntemplates),
-               ndomains, plural(ndomains));
-    printf("%zu name%s, %zu target%s, %zu pool%s\n", names, plural(names), model->ntargets,
-           plural(model->ntargets), model->npools, plural(model->npools));
-}
-
 static int check(const struct load_source *source)
 {
     struct diagnostics diagnostics;
@@ -186,7 +165,7 @@ static int check(const struct load_source *source)
     diagnostics_free(&diagnostics);
     if (!good)
         return EXIT_FAILURE;
-    print_model(loaded.model);
+    load_print(&loaded);
     model_free(loaded.model);
     config_free(loaded.config);
     return EXIT_SUCCESS;
@@ -540,7 +519,7 @@ static void log_ready(const struct process *process)
     if (failed)
         log_error("%zu bad zone%s: SERVFAIL is answered for all names there", failed,
                   plural(failed));
-    size_t nzones = model->nzones - model->ntemplates + count_domains(model);
+    size_t nzones = load_count_zones(&process->loaded);
     log_notice("evermxd " EVERMX_VERSION " ready on%s: %zu zone%s, %zu target%s%s", where, nzones,
                plural(nzones), model->ntargets, plural(model->ntargets),
                config->probing ? "" : ", probing is off");

@@ -46,14 +46,19 @@ static bool is_named(const struct catalog *catalog, uint32_t ref, const uint8_t 
 }
 
 /* 0: none. */
-static uint32_t search(const struct catalog *catalog, const struct name_index *index,
-                       const uint8_t *name, size_t size)
+static uint32_t search_hash(const struct catalog *catalog, const struct name_index *index,
+                            uint32_t hash, const uint8_t *name, size_t size)
 {
-    uint32_t hash = name_index_hash(name, size);
     const struct name_slot *slot = name_index_first(index, hash);
     while (slot->ref && (slot->hash != hash || !is_named(catalog, slot->ref, name, size)))
         slot = name_index_next(index, slot);
     return slot->ref;
+}
+
+static uint32_t search(const struct catalog *catalog, const struct name_index *index,
+                       const uint8_t *name, size_t size)
+{
+    return search_hash(catalog, index, name_index_hash(name, size), name, size);
 }
 
 static void set_place(const struct catalog *catalog, uint32_t ref, struct catalog_place *place)
@@ -68,10 +73,10 @@ static void set_place(const struct catalog *catalog, uint32_t ref, struct catalo
     place->node = catalog_node_at(catalog, ref);
 }
 
-bool catalog_find(const struct catalog *catalog, const uint8_t *name, size_t size,
+bool catalog_find(const struct catalog *catalog, uint32_t hash, const uint8_t *name, size_t size,
                   struct catalog_place *place)
 {
-    uint32_t ref = search(catalog, &catalog->names, name, size);
+    uint32_t ref = search_hash(catalog, &catalog->names, hash, name, size);
     if (ref)
         set_place(catalog, ref, place);
     return ref;

@@ -107,8 +107,9 @@ struct catalog_place {
                      root's, in a template */
 };
 
-/* The node of a name, in the deepest zone that holds it. False: there is none. */
-bool catalog_find(const struct catalog *catalog, const uint8_t *name, size_t size,
+/* The node of a name, whose name_index_hash() is given, in the deepest zone that holds it. False:
+ * there is none. */
+bool catalog_find(const struct catalog *catalog, uint32_t hash, const uint8_t *name, size_t size,
                   struct catalog_place *place);
 
 /* The node of a name, or its closest encloser (RFC 4592 section 3.3.1). False: the name is not in
@@ -148,6 +149,29 @@ static inline const struct catalog_domain *catalog_domain_at(const struct catalo
 static inline const uint8_t *catalog_node_name(const struct catalog_node *node)
 {
     return (const uint8_t *)(node->entries + node->nentries);
+}
+
+/* Many names are looked up at once by fetching what the search will touch before it touches it: the
+ * slots of all, then what these lead to. It pays where the catalog is larger than the caches. */
+enum { CATALOG_LARGE_FROM = 1 << 14 /* slots */ };
+
+static inline bool catalog_is_large(const struct catalog *catalog)
+{
+    return catalog->names.mask >= CATALOG_LARGE_FROM;
+}
+
+static inline void catalog_fetch_slot(const struct catalog *catalog, uint32_t hash)
+{
+    __builtin_prefetch(name_index_first(&catalog->names, hash));
+}
+
+static inline void catalog_fetch_node(const struct catalog *catalog, uint32_t hash)
+{
+    uint32_t ref = name_index_first(&catalog->names, hash)->ref;
+    const uint8_t *at = ref & CATALOG_DOMAIN ? (const uint8_t *)catalog_domain_at(catalog, ref)
+                                             : (const uint8_t *)catalog_node_at(catalog, ref);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + 64);
 }
 
 /* NULL where the node has no records of the type. */

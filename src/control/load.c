@@ -3,6 +3,7 @@
 
 #include "base/privileges.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,48 +36,53 @@ static void tell_zones(const struct load_source *source, const struct model *pre
     config_free(config);
 }
 
-/* The identity is taken before the file is opened: a file that changes meanwhile is read again the
- * next time, and never taken for one that was not read. */
-static struct file_identity identify(const char *file)
+/* now_ns is before the file was opened: one that changed since counts as changed the next time. */
+static struct file_identity identify(const char *file, int64_t now_ns)
 {
     struct stat status;
-    int64_t now_ns = file_clock_ns();
     if (!file || stat(file, &status) < 0)
         return (struct file_identity){.settled = false};
     return file_identity(&status, now_ns);
 }
 
-static bool is_config_same(const struct load_source *source, const struct loaded *before,
-                           const struct loaded *loaded)
+static bool is_unchanged(const char *file, const struct file_identity *before,
+                         const struct file_identity *now)
 {
-    if (!source->config)
-        return true;
-    return file_is_same(&before->file, &loaded->file) &&
-           (!before->config->cookie_secrets_file ||
-            file_is_same(&before->secrets, &loaded->secrets));
+    return !file || file_is_same(before, now);
 }
 
 /* NULL: it is wrong. */
-static struct config *read_config(const struct load_source *source, const struct loaded *before,
-                                  struct loaded *loaded, struct diagnostics *diagnostics)
+static struct config *parse_config(const struct load_source *source,
+                                   struct diagnostics *diagnostics)
 {
-    loaded->file = identify(source->config);
-    if (before && before->config) {
-        loaded->secrets = identify(before->config->cookie_secrets_file);
-        if (is_config_same(source, before, loaded))
-            return before->config;
-    }
     struct config *config =
         source->config ? config_load(source->config, diagnostics) : config_new();
     if (!config)
         return NULL;
-    loaded->secrets = identify(config->cookie_secrets_file);
     for (size_t i = 0; i < source->nzones; i++)
         config_add_zone(config, source->zones[i]);
     for (size_t i = 0; i < source->nlisten; i++)
         config_add_listen(config, &source->listen[i].address, source->listen[i].port);
     if (source->control)
         config->control = source->control;
+    return config;
+}
+
+/* That of before, or a new one. */
+static struct config *read_config(const struct load_source *source, const struct loaded *before,
+                                  struct loaded *loaded, struct diagnostics *diagnostics)
+{
+    int64_t now_ns = file_clock_ns();
+    struct config *config = before ? before->config : NULL;
+    loaded->file = identify(source->config, now_ns);
+    if (config)
+        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
+    if (config && is_unchanged(source->config, &before->file, &loaded->file) &&
+        is_unchanged(config->cookie_secrets_file, &before->secrets, &loaded->secrets))
+        return config;
+    config = parse_config(source, diagnostics);
+    if (config)
+        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
     return config;
 }
 
@@ -109,6 +115,42 @@ void load_free_config(struct config *config, const struct loaded *kept)
 {
     if (!kept || config != kept->config)
         config_free(config);
+}
+
+static size_t count_domains(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        count += domains_count(model->zones[model->templates[i]].domains);
+    return count;
+}
+
+size_t load_count_zones(const struct loaded *loaded)
+{
+    const struct model *model = loaded->model;
+    return model->nzones - model->ntemplates + count_domains(model);
+}
+
+static void print_count(size_t count, const char *noun, const char *behind)
+{
+    printf("%zu %s%s%s", count, noun, count == 1 ? "" : "s", behind);
+}
+
+void load_print(const struct loaded *loaded)
+{
+    const struct model *model = loaded->model;
+    size_t names = 0;
+    for (size_t i = 0; i < model->nzones; i++)
+        names += model->zones[i].nnodes;
+    printf("configuration is good: ");
+    print_count(model->nzones - model->ntemplates, "zone", ", ");
+    if (model->ntemplates > 0) {
+        print_count(model->ntemplates, "template", " for ");
+        print_count(count_domains(model), "domain", ", ");
+    }
+    print_count(names, "name", ", ");
+    print_count(model->ntargets, "target", ", ");
+    print_count(model->npools, "pool", "\n");
 }
 
 static bool texts_differ(const char *one, const char *other)

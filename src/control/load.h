@@ -41,6 +41,12 @@ bool load_is_same(const struct loaded *before, const struct loaded *loaded);
 /* Frees a configuration that is neither kept's nor NULL. */
 void load_free_config(struct config *config, const struct loaded *kept);
 
+/* How many zones are answered for: a template is as many as it has domains. */
+size_t load_count_zones(const struct loaded *loaded);
+
+/* What was loaded, in numbers, for who checks a configuration: to the standard output. */
+void load_print(const struct loaded *loaded);
+
 /* Warns of settings that a running process cannot change. */
 void load_warn_of_restart(const struct config *started, const struct config *config,
                           struct diagnostics *diagnostics);

@@ -7,12 +7,16 @@
 #include "model/content.h"
 #include "model/template.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Stores are kept as a whole, however little of them is still in use: so much may be wasted beside
  * as much again as is used, before all is read anew. */
 enum { WASTE_ALLOWED = 1 << 20 };
+
+enum { HELP_FROM = 1000 }; /* zones */
 
 /* ---- the same zone in the model before ---- */
 
@@ -89,15 +93,57 @@ static void find_before(struct zone_source *sources, const struct config *config
 
 /* ---- what of it holds ---- */
 
-static bool content_holds(struct reuse *reuse, const struct content *content)
+static bool content_holds(struct file_asker *files, const struct content *content)
 {
     for (size_t i = 0; i < content->nfiles; i++) {
         struct file_identity now;
-        if (!file_ask(&reuse->files, content->files[i].path, &now) ||
+        if (!file_ask(files, content->files[i].path, &now) ||
             !file_is_same(&content->files[i].identity, &now))
             return false;
     }
     return true;
+}
+
+static void check_contents(struct file_asker *files, struct zone_source *sources, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct zone_source *source = &sources[i];
+        const struct content *content = source->before != NULL ? source->before->content : NULL;
+        if (content != NULL && content_holds(files, content))
+            source->content = content;
+    }
+}
+
+/* A part of the sources, for a thread of its own. */
+struct part {
+    struct zone_source *sources;
+    size_t count;
+};
+
+static void *check_part(void *argument)
+{
+    const struct part *part = argument;
+    struct file_asker files;
+    file_asker_init(&files);
+    check_contents(&files, part->sources, part->count);
+    file_asker_free(&files);
+    return NULL;
+}
+
+/* Asking for 20,000 files is most of a reload's time, all of it the kernel's: a second thread has
+ * the half of it, where there are so many that it is worth one. Signals are not its business. */
+static void check_all(struct reuse *reuse, size_t nzones)
+{
+    struct part part = {reuse->sources + nzones / 2, nzones - nzones / 2};
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool helped = nzones >= HELP_FROM && pthread_create(&thread, NULL, check_part, &part) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    check_contents(&reuse->files, reuse->sources, helped ? nzones / 2 : nzones);
+    if (helped)
+        pthread_join(thread, NULL);
 }
 
 static void add_store(struct reuse *reuse, struct table *seen, struct store *const *store)
@@ -164,10 +210,9 @@ void reuse_init(struct reuse *reuse, const struct config *config, const struct m
         struct zone_source *source = &reuse->sources[i];
         source->file = config->zones[i].file;
         source->names = config->zones[i].names;
-        const struct content *content = source->before != NULL ? source->before->content : NULL;
-        if (content != NULL && content_holds(reuse, content))
-            source->content = content;
     }
+    if (previous != NULL)
+        check_all(reuse, config->nzones);
     number_templates(reuse->sources, config->nzones);
     collect_stores(reuse, config->nzones);
 }

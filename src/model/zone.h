@@ -48,6 +48,9 @@ struct zone_source {
 /* Adds the zone to the model; as failed, and false, when its file is wrong. */
 bool zone_read(struct zone_reader *reader, const struct zone_source *source);
 
+/* Makes the reader's nodes and RRsets of the records that its master has read (zone_tree.c). */
+void zone_fill(struct zone_reader *reader, const struct zone *zone, const struct record *soa);
+
 /* Tells what is wrong with the nodes of a zone (zone_check.c). */
 void zone_check(const struct zone *zone, struct node *const *nodes, size_t nnodes,
                 struct diagnostics *diagnostics);

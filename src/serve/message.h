@@ -46,6 +46,7 @@ struct message {
     struct writer writer; /* behind header and question; its end leaves room for OPT */
     uint16_t answers, authorities, additionals;
     uint16_t rcode; /* enum rcode */
+    uint32_t hash;  /* of the question's name */
     bool authoritative;
     uint16_t covered;    /* offset of the name whose wildcard answers the question; 0: none does */
     bool settled;        /* by parsing alone: there is nothing to look up */

@@ -105,6 +105,7 @@ parse(struct responder *responder, struct message *message, const struct dns_cli
     if (query->options_size)
         status = read_options(responder, message, bytes, status);
     count_query(responder, message, status);
+    message->hash = name_index_hash(query->name, query->name_size);
     if (status == QUERY_GOOD)
         return true;
     settle_status(message, status);
@@ -121,7 +122,7 @@ static inline __attribute__((always_inline)) bool answer_directly(struct message
     const struct snapshot *snapshot = message->snapshot;
     const struct query *query = &message->query;
     struct catalog_place place;
-    if (!catalog_find(snapshot->catalog, query->name, query->name_size, &place) ||
+    if (!catalog_find(snapshot->catalog, message->hash, query->name, query->name_size, &place) ||
         place.node->flags & NODE_INDIRECT || query->rrtype == RRTYPE_DS)
         return false;
     const struct catalog_entry *entry = catalog_entry_of(place.node, query->rrtype);

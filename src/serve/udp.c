@@ -30,6 +30,8 @@ struct slot {
     uint8_t query[QUERY_MAX];
     uint8_t answer[UDP_ANSWER_MAX];
     struct iovec query_room, answer_room;
+    struct message message;
+    bool heard; /* it is to be answered */
 };
 
 struct udp_worker {
@@ -42,7 +44,7 @@ struct udp_worker {
     bool started;
     _Atomic bool ending;
     pthread_t thread;
-    struct mmsghdr queries[BATCH], answers[BATCH];
+    struct mmsghdr headers[BATCH]; /* of the queries, and in the same places of their answers */
     struct slot slots[BATCH];
 };
 
@@ -64,23 +66,23 @@ struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *p
         worker_client_locate(&slot->client, family, &slot->peer);
         slot->query_room = (struct iovec){slot->query, sizeof slot->query};
         slot->answer_room = (struct iovec){slot->answer, 0};
+        worker->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &slot->peer,
+            .msg_iovlen = 1,
+            .msg_control = wildcard ? slot->control : NULL,
+        };
     }
     return worker;
 }
 
-/* What recvmmsg wrote into the first `count` headers is set anew. */
+/* What recvmmsg and the answers wrote into the first `count` headers is set anew. */
 static void prepare_batch(struct udp_worker *worker, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct slot *slot = &worker->slots[i];
-        worker->queries[i].msg_hdr = (struct msghdr){
-            .msg_name = &slot->peer,
-            .msg_namelen = sizeof slot->peer,
-            .msg_iov = &slot->query_room,
-            .msg_iovlen = 1,
-            .msg_control = worker->wildcard ? slot->control : NULL,
-            .msg_controllen = worker->wildcard ? sizeof slot->control : 0,
-        };
+        struct msghdr *header = &worker->headers[i].msg_hdr;
+        header->msg_namelen = sizeof worker->slots[i].peer;
+        header->msg_iov = &worker->slots[i].query_room;
+        header->msg_controllen = worker->wildcard ? CONTROL_SIZE : 0;
     }
 }
 
@@ -101,12 +103,10 @@ static void free_interface(struct msghdr *query)
 
 /* Whether an answer is one too many for its client. One that shows a good cookie is where it says
  * it is, so that no third party is hit (RFC 7873 section 5.2.5). */
-static enum rate_verdict judge(const struct udp_worker *worker, const struct dns_client *client,
+static enum rate_verdict judge(const struct udp_worker *worker, uint64_t network,
                                const struct message *message)
 {
-    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
-    if (!rate_count(worker->rate, network) || message->cookie == COOKIE_GOOD ||
-        rate_is_exempt(worker->rate, client->address, client->address_size))
+    if (message->cookie == COOKIE_GOOD)
         return RATE_PASS;
     const struct rate_subject subject = {
         .rcode = message->rcode,
@@ -121,69 +121,106 @@ static enum rate_verdict judge(const struct udp_worker *worker, const struct dns
     return rate_judge(worker->rate, network, &subject);
 }
 
-/* What respond() does, within limits. */
-static size_t respond_limited(struct udp_worker *worker, struct slot *slot, size_t query_size)
+/* Each batch goes through each stage as a whole, so that what one stage fetches from memory is
+ * there when the next one needs it. */
+
+static void parse_batch(struct udp_worker *worker, unsigned count)
 {
-    struct message message;
-    if (!respond_parse(&worker->responder, &message, &slot->client, slot->query, query_size,
-                       slot->answer))
-        return 0;
-    respond_find(&message, publisher_current(worker->publisher));
-    switch (judge(worker, &slot->client, &message)) {
+    for (unsigned i = 0; i < count; i++) {
+        const struct mmsghdr *query = &worker->headers[i];
+        struct slot *slot = &worker->slots[i];
+        slot->heard = !(query->msg_hdr.msg_flags & MSG_TRUNC) &&
+                      respond_parse(&worker->responder, &slot->message, &slot->client, slot->query,
+                                    query->msg_len, slot->answer);
+    }
+}
+
+static void fetch_batch(const struct udp_worker *worker, const struct snapshot *snapshot,
+                        unsigned count)
+{
+    if (!snapshot || !catalog_is_large(snapshot->catalog))
+        return;
+    for (unsigned i = 0; i < count; i++)
+        if (worker->slots[i].heard)
+            catalog_fetch_slot(snapshot->catalog, worker->slots[i].message.hash);
+    for (unsigned i = 0; i < count; i++)
+        if (worker->slots[i].heard)
+            catalog_fetch_node(snapshot->catalog, worker->slots[i].message.hash);
+}
+
+/* The answer's size; 0: none is sent. Only a busy network's answers go through limits. */
+static size_t build_limited(struct udp_worker *worker, struct slot *slot)
+{
+    const struct dns_client *client = &slot->client;
+    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
+    if (!rate_count(worker->rate, network) ||
+        rate_is_exempt(worker->rate, client->address, client->address_size))
+        return respond_build(&worker->responder, &slot->message);
+    switch (judge(worker, network, &slot->message)) {
     case RATE_PASS:
-        return respond_build(&worker->responder, &message);
+        return respond_build(&worker->responder, &slot->message);
     case RATE_SLIP:
         counter_add(&worker->slipped, 1);
-        return respond_slip(&worker->responder, &message);
+        return respond_slip(&worker->responder, &slot->message);
     default:
         counter_add(&worker->limited, 1);
         return 0;
     }
 }
 
-/* Answers a batch; returns how many answers there are. */
-static unsigned answer_batch(struct udp_worker *worker, unsigned count)
+static void build_batch(struct udp_worker *worker, const struct snapshot *snapshot, unsigned count)
 {
-    unsigned answers = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct slot *slot = &worker->slots[i];
+        struct msghdr *header = &worker->headers[i].msg_hdr;
+        if (!slot->heard)
+            continue;
+        respond_find(&slot->message, snapshot);
+        size_t size = worker->rate ? build_limited(worker, slot)
+                                   : respond_build(&worker->responder, &slot->message);
+        slot->heard = size;
+        slot->answer_room.iov_len = size;
+        header->msg_iov = &slot->answer_room;
+        if (worker->wildcard)
+            free_interface(header);
+    }
+}
+
+static void answer_batch(struct udp_worker *worker, unsigned count)
+{
     worker->responder.now_s = clock_unix_s();
     if (worker->rate)
         rate_set_time(worker->rate, clock_coarse_ms());
     reader_online();
-    for (unsigned i = 0; i < count; i++) {
-        const struct mmsghdr *query = &worker->queries[i];
-        struct slot *slot = &worker->slots[i];
-        if (query->msg_hdr.msg_flags & MSG_TRUNC)
-            continue;
-        size_t size = worker->rate
-                          ? respond_limited(worker, slot, query->msg_len)
-                          : respond(&worker->responder, publisher_current(worker->publisher),
-                                    &slot->client, slot->query, query->msg_len, slot->answer);
-        if (!size)
-            continue;
-        slot->answer_room.iov_len = size;
-        if (worker->wildcard)
-            free_interface(&worker->queries[i].msg_hdr);
-        worker->answers[answers++].msg_hdr = (struct msghdr){
-            .msg_name = &slot->peer,
-            .msg_namelen = query->msg_hdr.msg_namelen,
-            .msg_iov = &slot->answer_room,
-            .msg_iovlen = 1,
-            .msg_control = query->msg_hdr.msg_controllen ? slot->control : NULL,
-            .msg_controllen = query->msg_hdr.msg_controllen,
-        };
-    }
+    const struct snapshot *snapshot = publisher_current(worker->publisher);
+    parse_batch(worker, count);
+    fetch_batch(worker, snapshot, count);
+    build_batch(worker, snapshot, count);
     reader_offline();
-    return answers;
+}
+
+/* How many from `first` on are to be sent together. */
+static unsigned run_length(const struct udp_worker *worker, unsigned first, unsigned count)
+{
+    unsigned at = first;
+    while (at < count && worker->slots[at].heard)
+        at++;
+    return at - first;
 }
 
 /* An answer that cannot be sent (no route back, no room) is left: the client will ask again. */
 static void send_batch(struct udp_worker *worker, unsigned count)
 {
-    for (unsigned sent = 0; sent < count;) {
-        int done = sendmmsg(worker->socket, worker->answers + sent, count - sent, 0);
+    for (unsigned at = 0; at < count;) {
+        unsigned length = run_length(worker, at, count);
+        if (!length) {
+            at++;
+            continue;
+        }
+        int done = sendmmsg(worker->socket, worker->headers + at, length, 0);
         if (done < 0 && errno == EINTR)
             continue;
-        sent += done > 0 ? (unsigned)done : 1;
+        at += done > 0 ? (unsigned)done : 1;
     }
 }
 
@@ -193,10 +230,11 @@ static void *run(void *context)
     reader_register();
     prepare_batch(worker, BATCH);
     while (!atomic_load_explicit(&worker->ending, memory_order_relaxed)) {
-        int got = recvmmsg(worker->socket, worker->queries, BATCH, MSG_WAITFORONE, NULL);
+        int got = recvmmsg(worker->socket, worker->headers, BATCH, MSG_WAITFORONE, NULL);
         if (got <= 0)
             continue;
-        send_batch(worker, answer_batch(worker, (unsigned)got));
+        answer_batch(worker, (unsigned)got);
+        send_batch(worker, (unsigned)got);
         prepare_batch(worker, (unsigned)got);
     }
     reader_unregister();

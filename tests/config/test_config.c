@@ -385,6 +385,26 @@ static void test_same_zone_by_other_paths(void **state)
     config_file_expect(file, text, "zone file '");
 }
 
+/* A template may stand with several lists, but with each once. */
+static void test_templates(void **state)
+{
+    struct config_file *file = *state;
+    char path[128];
+    struct config *config = config_file_load_good(
+        file, "zones:\n  - {file: t.zone, names: /srv/a.txt}\n  - {file: t.zone, names: b.txt}\n"
+              "  - t.zone\n");
+    assert_int_equal(config->nzones, 3);
+    assert_string_equal(config->zones[0].names, "/srv/a.txt");
+    snprintf(path, sizeof path, "%s/b.txt", file->folder);
+    assert_string_equal(config->zones[1].names, path);
+    assert_null(config->zones[2].names);
+    config_free(config);
+    config_file_expect(file,
+                       "zones:\n  - {file: t.zone, names: a}\n  - ^{file: .//t.zone, names: ./a}\n",
+                       "zone file '");
+    config_file_expect(file, "zones:\n  - ^{names: a}\n", "");
+}
+
 /* What can be read of its zones is there, and nothing else that would need the rest to be right. */
 static void test_zones_of_a_bad_file(void **state)
 {
@@ -397,6 +417,7 @@ static void test_zones_of_a_bad_file(void **state)
     assert_int_equal(config->nzones, 2);
     assert_non_null(strstr(config->zones[0].file, "/a.zone"));
     assert_non_null(strstr(config->zones[1].file, "/b.zone"));
+    assert_non_null(strstr(config->zones[1].names, "/y"));
     assert_int_equal(config->nhosts + config->npolicies, 0);
     config_free(config);
     config = config_load_zones("/nowhere/evermx.yaml");
@@ -451,6 +472,7 @@ int main(void)
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_same_zone_by_other_paths, config_file_set_up,
                                         config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_templates, config_file_set_up, config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_zones_of_a_bad_file, config_file_set_up,
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_additions, config_file_set_up, config_file_tear_down),

@@ -123,6 +123,69 @@ static void test_serials(void **state)
     changes_free(&changes);
 }
 
+/* Changed without a new serial, which secondaries would not see; and written anew as it was. */
+static void test_same_serial(void **state)
+{
+    struct changes changes;
+    (void)state;
+    write_zone("a", "a.test", 7, "www A 127.0.0.2\n");
+    write_zone("b", "b.test", 7, "www A 127.0.0.2\n");
+    struct model *before = model_of("a", "b", NULL);
+    write_zone("a", "a.test", 7, "www A 127.0.0.3\n");
+    write_zone("b", "b.test", 7, "www A 127.0.0.2\n");
+    compare(before, model_of("a", "b", NULL), &changes);
+    assert_told(&changes, "zone a.test: other records, with the same serial 7");
+    assert_int_equal(changes.nlines, 1);
+    assert_int_equal(changes.zones.changed, 1);
+    changes_free(&changes);
+}
+
+/* A template with a list of so many domains, but for one. */
+static struct model *model_of_domains(unsigned count, unsigned without)
+{
+    char path[128];
+    struct diagnostics diagnostics;
+    diagnostics_init(&diagnostics);
+    FILE *names = fopen(path_of("names", path), "w"), *zone = fopen(path_of("t.zone", path), "w"),
+         *yaml = fopen(path_of("yaml", path), "w");
+    for (unsigned i = 0; i < count; i++)
+        if (i != without)
+            fprintf(names, "d%u.test\n", i);
+    fprintf(zone, "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS a.\n");
+    fprintf(yaml, "zones: [{file: t.zone, names: names}]\n");
+    fclose(names);
+    fclose(zone);
+    fclose(yaml);
+    struct config *config = config_load(path_of("yaml", path), &diagnostics);
+    struct model *model = model_build(config, NULL, true, &diagnostics);
+    assert_non_null(model);
+    config_free(config);
+    diagnostics_free(&diagnostics);
+    return model;
+}
+
+static void test_domains(void **state)
+{
+    struct changes changes;
+    (void)state;
+    compare(model_of_domains(5, 1), model_of_domains(20, 3), &changes);
+    assert_told(&changes, "domain d1.test of @t.zone: added");
+    assert_told(&changes, "domain d13.test of @t.zone: added");
+    assert_told(&changes, "domains of @t.zone: 6 more added");
+    assert_told(&changes, "domain d3.test of @t.zone: removed");
+    assert_int_equal(changes.nlines, CHANGES_DOMAINS_MAX + 2);
+    assert_int_equal(changes.domains.added, 16);
+    assert_int_equal(changes.domains.removed, 1);
+    assert_int_equal(changes.zones.changed, 0);
+    changes_free(&changes);
+    write_zone("a", "a.test", 7, "");
+    compare(model_of("a", NULL), model_of_domains(2, 2), &changes);
+    assert_told(&changes, "template @t.zone: added");
+    assert_told(&changes, "zone a.test: removed");
+    assert_int_equal(changes.domains.added, 2);
+    changes_free(&changes);
+}
+
 static void test_targets(void **state)
 {
     struct changes changes;
@@ -193,6 +256,8 @@ int main(void)
         cmocka_unit_test(test_nothing_changed),
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_serials),
+        cmocka_unit_test(test_same_serial),
+        cmocka_unit_test(test_domains),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_a_renamed_host_is_the_same_target),
         cmocka_unit_test(test_the_lines_are_bounded),

@@ -139,7 +139,7 @@ const struct canonical *records_find(const struct records *records, const uint8_
 
 /* ---- for people ---- */
 
-enum { PRINTED_MAX = 99, LINE_MAX_CHARACTERS = 160 };
+enum { PRINTED_MAX = 24, LINE_MAX_CHARACTERS = 160 };
 
 static void print_record(const struct canonical *record, FILE *out)
 {

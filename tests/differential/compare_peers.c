@@ -74,23 +74,6 @@ static void judge(struct run *run, const struct round *round, bool tcp)
         unsigned left = rules_explain(&deviation, run->counts);
         if (!left)
             continue;
-        if (getenv("SIG")) {
-            char *x = NULL;
-            size_t n;
-            FILE *f = open_memstream(&x, &n);
-            aspects_print(left, f);
-            fclose(f);
-            const struct answer *a = deviation.ours, *b = deviation.theirs;
-            const char *nm = world_text(run->world, round->question->name);
-            printf(
-                "SIG %s %s:%s | %s%u%s%s %zu/%zu/%zu | %s%u%s%s %zu/%zu/%zu %d @ '%s' TYPE%d %d\n",
-                names[i], tcp ? "tcp" : "udp", x, "", a->rcode, a->aa ? "aa" : "",
-                a->tc ? "tc" : "", a->sections[0].count, a->sections[1].count, a->sections[2].count,
-                "", b->rcode, b->aa ? "aa" : "", b->tc ? "tc" : "", b->sections[0].count,
-                b->sections[1].count, b->sections[2].count, round->question->rrtype == 255, nm,
-                round->question->rrtype, round->question->edns_size);
-            free(x);
-        }
         if (run->unexplained++ < SHOWN_MAX) {
             printf("not explained: %s differs in", names[i]);
             aspects_print(left, stdout);
@@ -207,7 +190,7 @@ int main(int count, char **words)
         return 2;
     }
     if (missing) {
-        printf("%s is missing: evermxd is not compared with others\n", missing);
+        printf("%s is missing (tools/install-deps peers): not compared\n", missing);
         return 77;
     }
     alarm(TIME_LIMIT_S);

@@ -61,6 +61,8 @@ static const struct world_zone *zone_of_question(const struct deviation *deviati
 /* A name exists where records stand at or below it. */
 static bool exists(const struct world_zone *zone, const uint8_t *name)
 {
+    if (!name_is_within(name, zone->apex) && !name_is_within(zone->apex, name))
+        return false;
     for (size_t i = 0; i < zone->nrecords; i++)
         if (name_is_within(zone->records[i].owner, name))
             return true;
@@ -131,10 +133,14 @@ static bool is_address(const struct canonical *record)
 /* What a rule on the additional section may let pass. */
 typedef bool pass_extra(const struct deviation *deviation, const struct canonical *record);
 
-/* RFC 9460 section 4.2 adds what an alias leads to. */
+/* RFC 9460 section 4.2 adds what an alias leads to, be it the same record; Knot gives a wildcard's
+ * under the wildcard's own name. */
 static bool is_optional(const struct deviation *deviation, const struct canonical *record)
 {
     bool service = record_type(record) == 64 || record_type(record) == 65;
+    if (service && (records_have(&deviation->theirs->sections[SECTION_ANSWER], record) ||
+                    name_is_wildcard(record->bytes)))
+        return true;
     return (is_address(record) || service) && is_named(deviation->theirs, record->bytes) &&
            !is_hidden(deviation->world, record->bytes);
 }
@@ -205,6 +211,65 @@ static bool has_no_room(const struct deviation *deviation)
     return !deviation->tcp && whole && whole->size > room && fits->size <= room;
 }
 
+enum { MANY_ADDRESSES = 15, SMALL_RRSET = 64, TCP_NEARLY_FULL = 65000 };
+
+static size_t count_addresses(const struct world *world, const uint8_t *name)
+{
+    const struct world_zone *zone = world_zone_of(world, name);
+    size_t count = 0;
+    for (size_t i = 0; zone && i < zone->nrecords; i++)
+        count += zone->records[i].rrtype == RRTYPE_A && name_equal(zone->records[i].owner, name);
+    return count;
+}
+
+static bool has_crowded_server(const struct deviation *deviation)
+{
+    const struct records *servers = &deviation->theirs->sections[SECTION_AUTHORITY];
+    for (size_t i = 0; i < servers->count; i++)
+        if (record_type(&servers->list[i]) == RRTYPE_NS &&
+            count_addresses(deviation->world, record_target(&servers->list[i])) > MANY_ADDRESSES)
+            return true;
+    return false;
+}
+
+/* By NSD beside a server with so many addresses; by BIND at the end of a chain, where all that it
+ * adds just does not fit. */
+static bool glue_is_crowded_out(const struct deviation *deviation)
+{
+    const struct answer *theirs = deviation->theirs;
+    const struct records *additional = &theirs->sections[SECTION_ADDITIONAL];
+    bool full = theirs->sections[SECTION_ANSWER].count &&
+                theirs->size + SMALL_RRSET > udp_room(deviation->question);
+    for (size_t i = 0; i < additional->count; i++)
+        if (!records_have(&deviation->ours->sections[SECTION_ADDITIONAL], &additional->list[i]) &&
+            !is_optional(deviation, &additional->list[i]) &&
+            !(deviation->peer == PEER_BIND && is_below_dname(deviation, &additional->list[i])))
+            return false;
+    return !deviation->tcp && (deviation->peer == PEER_NSD ? has_crowded_server(deviation) : full);
+}
+
+static bool soa_has_no_room(const struct deviation *deviation)
+{
+    return !deviation->tcp && !deviation->theirs->sections[SECTION_AUTHORITY].count &&
+           deviation->ours->sections[SECTION_AUTHORITY].count == 1 &&
+           records_find(&deviation->ours->sections[SECTION_AUTHORITY], NULL, RRTYPE_SOA) &&
+           deviation->theirs->size + SMALL_RRSET > udp_room(deviation->question);
+}
+
+static bool tcp_is_nearly_full(const struct deviation *deviation)
+{
+    return deviation->tcp && deviation->theirs->tc && !deviation->ours->tc &&
+           deviation->ours->size > TCP_NEARLY_FULL;
+}
+
+/* A chain whose last RRset would fit alone. */
+static bool chain_is_overfull(const struct deviation *deviation)
+{
+    return deviation->tcp && deviation->ours->rcode == RCODE_SERVFAIL &&
+           (deviation->theirs->tc || (deviation->theirs->size > TCP_NEARLY_FULL &&
+                                      count_of(deviation->theirs, RRTYPE_CNAME)));
+}
+
 /* By TCP they are judged again. */
 static bool is_truncated_early(const struct deviation *deviation)
 {
@@ -238,17 +303,21 @@ static bool ends_at_zone(const struct deviation *deviation)
            hands_on(zone, &theirs->sections[SECTION_AUTHORITY], end);
 }
 
-/* Theirs goes on, where ours does in a zone below, with data that this zone hides. */
+/* A name of the zone that the question begins in, and also of one of ours below it. */
+static bool is_handed_on(const struct deviation *deviation, const uint8_t *name)
+{
+    const struct world_zone *zone = zone_of_question(deviation);
+    return zone && name_is_within(name, zone->apex) &&
+           world_zone_of(deviation->world, name) != zone;
+}
+
+/* The chain leads to such a name, and theirs goes on with what this zone has there. */
 static bool stays_in_zone(const struct deviation *deviation)
 {
     const struct records *theirs = &deviation->theirs->sections[SECTION_ANSWER];
-    const struct world_zone *zone = zone_of_question(deviation);
-    if (!records_within(&deviation->ours->sections[SECTION_ANSWER], theirs))
-        return false;
     for (size_t i = 0; i < theirs->count; i++)
-        if (!records_have(&deviation->ours->sections[SECTION_ANSWER], &theirs->list[i]) &&
-            name_is_within(theirs->list[i].bytes, zone->apex) &&
-            world_zone_of(deviation->world, theirs->list[i].bytes) != zone)
+        if (record_type(&theirs->list[i]) == RRTYPE_CNAME &&
+            is_handed_on(deviation, record_target(&theirs->list[i])))
             return true;
     return false;
 }
@@ -271,7 +340,9 @@ static bool ds_is_unknown_above(const struct deviation *deviation)
     const struct world_zone *below = world_zone_of(deviation->world, name);
     const struct world_zone *above = zone_of_question(deviation);
     return deviation->question->rrtype == RRTYPE_DS && above != below && !exists(above, name) &&
-           deviation->ours->rcode == RCODE_NOERROR && deviation->theirs->rcode == RCODE_NXDOMAIN;
+           deviation->ours->rcode == RCODE_NOERROR && !deviation->ours->sections[0].count &&
+           (deviation->theirs->rcode == RCODE_NXDOMAIN ||
+            records_find(&deviation->theirs->sections[0], name, RRTYPE_CNAME));
 }
 
 static bool loop_is_servfail(const struct deviation *deviation)
@@ -371,20 +442,13 @@ static bool wildcard_is_empty(const struct deviation *deviation)
            exists(zone, wildcard) && !world_find(zone, wildcard, 0);
 }
 
-/* After it, Knot goes on at the DNAME's target itself. */
 static bool knows_no_yxdomain(const struct deviation *deviation)
 {
-    const struct answer *ours = whole_of(deviation->ours, deviation->ours_whole);
-    const struct answer *theirs = whole_of(deviation->theirs, deviation->theirs_whole);
-    const struct records *mine = &ours->sections[SECTION_ANSWER];
-    const struct records *other = &theirs->sections[SECTION_ANSWER];
-    if (ours->rcode != RCODE_YXDOMAIN || !records_within(mine, other))
-        return false;
-    for (size_t i = 0; i < mine->count; i++)
-        if (record_type(&mine->list[i]) == RRTYPE_DNAME &&
-            records_find(other, record_target(&mine->list[i]), RRTYPE_CNAME))
-            return true;
-    return theirs->rcode == RCODE_NXDOMAIN && records_equal(mine, other);
+    unsigned rcode = deviation->theirs->rcode;
+    return deviation->ours->rcode == RCODE_YXDOMAIN &&
+           (rcode == RCODE_NXDOMAIN || rcode == RCODE_YXDOMAIN) &&
+           records_within(&deviation->ours->sections[SECTION_ANSWER],
+                          &deviation->theirs->sections[SECTION_ANSWER]);
 }
 
 /* Theirs goes on where ours ends with the CNAME that a DNAME makes. */
@@ -456,6 +520,22 @@ static const struct rule rules[] = {
     {"truncated-early",
      "a truncated answer ends before the chain's end gives rcode and AA; by TCP they are the same",
      NSD | KNOT | BIND, ASPECT_RCODE | ASPECT_AA, is_truncated_early},
+    {"crowded-out",
+     "glue is never left out without TC (RFC 9471 section 3); NSD leaves it out beside a server "
+     "with "
+     "many addresses, BIND at a chain's end where other addresses take its room",
+     NSD | BIND, ASPECT_ADDITIONAL, glue_is_crowded_out},
+    {"soa-no-room",
+     "a negative answer has its SOA or TC (RFC 2308 section 3); Knot leaves it out where it does "
+     "not "
+     "fit",
+     KNOT, ASPECT_AUTHORITY, soa_has_no_room},
+    {"tcp-full", "BIND truncates by TCP a little before 65535 octets", BIND, ASPECT_TC,
+     tcp_is_nearly_full},
+    {"tcp-overfull",
+     "a CNAME and an RRset that only together have more than 65535 octets without compression: we "
+     "say SERVFAIL; NSD and Knot have just room, BIND sets TC (RFC 1035 section 4.2.2 has no more)",
+     NSD | KNOT | BIND, ANY_BUT_AA | ASPECT_AA | ASPECT_TC, chain_is_overfull},
     {"ends-at-zone",
      "a chain goes on in other zones of ours (RFC 1034 section 4.3.2 step 3a), as with NSD; Knot "
      "and BIND leave that to the resolver",
@@ -471,8 +551,8 @@ static const struct rule rules[] = {
      KNOT | BIND, ANY_BUT_AA, ds_stays_in_zone},
     {"ds-unknown-above",
      "DS of a zone of ours that the zone above does not know: NODATA, as with NSD, as NXDOMAIN "
-     "would deny the zone itself (RFC 8020); Knot and BIND say NXDOMAIN",
-     KNOT | BIND, ASPECT_RCODE, ds_is_unknown_above},
+     "would deny the zone itself (RFC 8020); Knot and BIND say NXDOMAIN, or what a wildcard says",
+     KNOT | BIND, ANY_BUT_AA, ds_is_unknown_above},
     {"loop-servfail", "a loop is answered as far as it goes; BIND adds SERVFAIL", BIND,
      ASPECT_RCODE, loop_is_servfail},
     {"chain-servfail",
@@ -496,7 +576,7 @@ static const struct rule rules[] = {
     {"no-yxdomain",
      "a DNAME that makes too long a name is YXDOMAIN, and the end (RFC 6672 section 2.2); Knot "
      "goes "
-     "on at the DNAME's target, or says NXDOMAIN",
+     "on at the DNAME's target, whose data it adds or whose NXDOMAIN it gives",
      KNOT, ANY_BUT_AA, knows_no_yxdomain},
     {"any-goes-on",
      "the CNAME that a DNAME makes matches ANY, the search ends (RFC 6672 section 3.2, RFC 1034 "
@@ -507,8 +587,10 @@ static const struct rule rules[] = {
      "NSD and we follow, as no zone of ours is signed",
      KNOT | BIND, ANY_BUT_AA, signature_stays},
     {"nsd-not-told",
-     "a DNAME at or above another zone's apex is left out for NSD, which refuses it", NSD,
-     ANY_BUT_AA | ASPECT_AA | ASPECT_TC, was_not_told},
+     "NSD refuses a DNAME above data of any zone, and was not told it (RFC 6672 section 2.4 lets "
+     "only "
+     "the same zone's be hidden)",
+     NSD, ANY_BUT_AA | ASPECT_AA | ASPECT_TC, was_not_told},
 };
 
 enum { RULES = sizeof rules / sizeof rules[0] };
@@ -537,12 +619,23 @@ struct rule_counts *rule_counts_new(void)
     return memory_alloc(sizeof(struct rule_counts));
 }
 
+/* What is truncated is explained, too, by what holds for the whole answers. */
+static bool rule_holds(const struct rule *rule, const struct deviation *deviation)
+{
+    struct deviation whole = *deviation;
+    whole.ours = whole_of(deviation->ours, deviation->ours_whole);
+    whole.theirs = whole_of(deviation->theirs, deviation->theirs_whole);
+    return rule->holds(deviation) ||
+           ((whole.ours != deviation->ours || whole.theirs != deviation->theirs) &&
+            rule->holds(&whole));
+}
+
 unsigned rules_explain(const struct deviation *deviation, struct rule_counts *counts)
 {
     unsigned left = deviation->aspects;
     for (size_t i = 0; i < RULES && left; i++) {
         if (!(rules[i].peers & 1u << deviation->peer) || !(rules[i].aspects & left) ||
-            !rules[i].holds(deviation))
+            !rule_holds(&rules[i], deviation))
             continue;
         left &= ~rules[i].aspects;
         counts->used[i][deviation->peer]++;

@@ -284,6 +284,36 @@ static void test_many_loads(void **state)
     assert_in_range(full, 1, 1);
 }
 
+/* So many that two threads ask for them. */
+static void test_many_zones(void **state)
+{
+    enum { ZONES = 1501 };
+    struct fixture *fixture = *state;
+    char name[32];
+    fixture_configure(fixture, NULL);
+    for (int i = 0; i < ZONES; i++) {
+        sprintf(name, "z%d", i);
+        write_zone(fixture, name, "");
+        fixture_add(fixture, name);
+    }
+    settle();
+    assert_true(fixture_build(fixture, true));
+    static const int changed[] = {0, ZONES / 2 - 1, ZONES / 2, ZONES - 1};
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        sprintf(name, "z%d", changed[i]);
+        write_zone(fixture, name, "new A 192.0.2.1\n");
+    }
+    struct model *model = rebuild(fixture, fixture->model, true);
+    assert_int_equal(model->nread, 4);
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        sprintf(name, "new.z%d.test", changed[i]);
+        assert_true(has_node(model, name));
+    }
+    assert_true(is_shared(fixture->model, model, "z1.test"));
+    assert_true(is_shared(fixture->model, model, "z1499.test"));
+    model_free(model);
+}
+
 /* Where most of what was read together is no longer in use, all is read anew. */
 static void test_waste(void **state)
 {
@@ -323,7 +353,7 @@ int main(void)
         TEST(test_included_file),   TEST(test_changed_list),
         TEST(test_renamed_file),    TEST(test_failed_zone_is_read_again),
         TEST(test_same_zone_twice), TEST(test_many_loads),
-        TEST(test_waste),
+        TEST(test_waste),           TEST(test_many_zones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

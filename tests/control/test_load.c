@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Loading once more: what is read again, and when nothing has changed. */
+#include "control/load.h"
+
+#include "config/config.h"
+#include "support/place.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+struct place {
+    char folder[FOLDER_SIZE], config[128];
+    struct load_source source;
+    struct diagnostics diagnostics;
+    struct loaded before; /* what is served */
+};
+
+static void write_config(struct place *place, const char *more)
+{
+    char text[1000];
+    snprintf(text, sizeof text,
+             "server: {listen: [\"127.0.0.1@20101\"]}\n"
+             "zones:\n  - a.zone\n  - {file: customer.zone, names: names}\n%s",
+             more);
+    folder_write(place->folder, "evermx.yaml", text);
+}
+
+static void write_zone(struct place *place, const char *more)
+{
+    char text[1000];
+    snprintf(text, sizeof text,
+             "$ORIGIN a.test.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 127.0.0.53\n%s", more);
+    folder_write(place->folder, "a.zone", text);
+}
+
+/* What was written before is no longer so fresh that it counts as changed. */
+static void settle(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
+}
+
+static bool load_again(struct place *place, struct loaded *loaded)
+{
+    diagnostics_free(&place->diagnostics);
+    return load(&place->source, &place->before, true, loaded, &place->diagnostics);
+}
+
+static void drop(struct place *place, struct loaded *loaded)
+{
+    model_free(loaded->model);
+    load_free_config(loaded->config, &place->before);
+}
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    folder_make(place->folder);
+    folder_path(place->folder, "evermx.yaml", place->config, sizeof place->config);
+    place->source.config = place->config;
+    diagnostics_init(&place->diagnostics);
+    write_config(place, "");
+    write_zone(place, "@ MX 1 mx\nmx A 127.0.0.1\n");
+    folder_write(place->folder, "customer.zone",
+                 "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS ns.a.test.\n");
+    folder_write(place->folder, "names", "b.test\nc.test\n");
+    settle();
+    assert_true(load(&place->source, NULL, true, &place->before, &place->diagnostics));
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    model_free(place->before.model);
+    config_free(place->before.config);
+    diagnostics_free(&place->diagnostics);
+    folder_remove(place->folder);
+    free(place);
+    return 0;
+}
+
+static void test_nothing_changed(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    assert_int_equal(load_count_zones(&place->before), 3);
+    assert_true(load_again(place, &loaded));
+    assert_ptr_equal(loaded.config, place->before.config);
+    assert_int_equal(loaded.model->nread, 0);
+    assert_true(load_is_same(&place->before, &loaded));
+    drop(place, &loaded);
+}
+
+static void test_each_file(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    write_zone(place, "@ MX 1 mx\nmx A 127.0.0.2\n");
+    assert_true(load_again(place, &loaded));
+    assert_ptr_equal(loaded.config, place->before.config);
+    assert_int_equal(loaded.model->nread, 1);
+    assert_false(load_is_same(&place->before, &loaded));
+    drop(place, &loaded);
+
+    write_zone(place, "@ MX 1 mx\nmx A 127.0.0.1\n");
+    folder_write(place->folder, "names", "b.test\n");
+    assert_true(load_again(place, &loaded));
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(load_count_zones(&loaded), 2);
+    drop(place, &loaded);
+}
+
+/* The configuration alone may change all that follows from the same zones. */
+static void test_configuration(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    write_config(place, "policies: [{match: \"a.test MX\", ttl: 3s}]\n");
+    assert_true(load_again(place, &loaded));
+    assert_ptr_not_equal(loaded.config, place->before.config);
+    assert_int_equal(loaded.model->nread, 0);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(loaded.model->pools[0].policy.ttl_s, 3);
+    drop(place, &loaded);
+}
+
+/* So does the file of secrets that it names. */
+static void test_secrets(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    char text[1000], path[128];
+    folder_path(place->folder, "secrets", path, sizeof path);
+    folder_write(place->folder, "secrets", "00112233445566778899aabbccddeeff\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    snprintf(text, sizeof text,
+             "server: {listen: [\"127.0.0.1@20101\"], cookie-secrets: secrets}\nzones: [a.zone]\n");
+    folder_write(place->folder, "evermx.yaml", text);
+    settle();
+    assert_true(load_again(place, &loaded));
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_true(load_is_same(&loaded, &next));
+    model_free(next.model);
+    folder_write(place->folder, "secrets", "ff112233445566778899aabbccddeeff\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_false(load_is_same(&loaded, &next));
+    assert_int_equal(next.config->cookie_secrets[0][0], 0xff);
+    drop(place, &next);
+    drop(place, &loaded);
+}
+
+/* Errors of a bad configuration and of the zones that it names are told at once; what is served is
+ * left as it is. */
+static void test_bad_configuration(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    char text[512], all[2000] = "";
+    write_config(place, "nonsense: 1\n");
+    write_zone(place, "broken\n");
+    assert_false(load_again(place, &loaded));
+    assert_null(loaded.model);
+    assert_null(loaded.config);
+    for (size_t i = 0; i < place->diagnostics.count; i++) {
+        diagnostic_format(&place->diagnostics.list[i], true, text, sizeof text);
+        strncat(all, text, sizeof all - strlen(all) - 1);
+    }
+    assert_non_null(strstr(all, "unknown option 'nonsense'"));
+    assert_non_null(strstr(all, "a.zone:6: error: "));
+    assert_null(strstr(all, "no address to listen"));
+    assert_int_equal(place->before.model->nzones, 2);
+    write_config(place, "");
+    write_zone(place, "");
+    assert_true(load_again(place, &loaded));
+    drop(place, &loaded);
+}
+
+/* Without a configuration file, the command line's is always the same. */
+static void test_command_line(void **state)
+{
+    struct place *place = *state;
+    struct loaded first, second;
+    char path[128];
+    const char *zones[] = {path};
+    folder_path(place->folder, "a.zone", path, sizeof path);
+    const struct load_source source = {.zones = zones, .nzones = 1, .check = true};
+    assert_true(load(&source, NULL, true, &first, &place->diagnostics));
+    assert_true(load(&source, &first, true, &second, &place->diagnostics));
+    assert_ptr_equal(first.config, second.config);
+    assert_true(load_is_same(&first, &second));
+    model_free(first.model);
+    model_free(second.model);
+    config_free(first.config);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
+        TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

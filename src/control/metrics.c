@@ -144,15 +144,20 @@ static const struct scalar_row {
 
 static void add_zones(struct exposition *out, const struct engine_status *status)
 {
-    static const struct exposition_label good = {"state", "ok"}, bad = {"state", "failed"};
-    static const char help[] = "Zones and templates; one that failed is answered with SERVFAIL.";
-    size_t failed = 0, domains = 0;
+    enum { OK, FAILED, INCOMPLETE, STATES };
+    static const char *const states[STATES] = {"ok", "failed", "incomplete"};
+    static const char help[] = "Zones and templates; one that failed is answered with SERVFAIL, of "
+                               "one that is incomplete domains are missing.";
+    size_t counts[STATES] = {0}, domains = 0;
     for (size_t i = 0; i < status->nzones; i++) {
-        failed += status->zones[i].failed;
-        domains += status->zones[i].ndomains;
+        const struct engine_zone *zone = &status->zones[i];
+        counts[zone->failed ? FAILED : zone->incomplete ? INCOMPLETE : OK]++;
+        domains += zone->ndomains;
     }
-    exposition_add(out, "evermx_zones", help, &good, 1, (double)(status->nzones - failed));
-    exposition_add(out, "evermx_zones", help, &bad, 1, (double)failed);
+    for (size_t i = 0; i < STATES; i++) {
+        const struct exposition_label label = {"state", states[i]};
+        exposition_add(out, "evermx_zones", help, &label, 1, (double)counts[i]);
+    }
     exposition_add(out, "evermx_domains", "Domains of templates.", NULL, 0, (double)domains);
 }
 

@@ -25,13 +25,50 @@ static void add_number(void *context, const struct number_row *row)
                    (double)row->count);
 }
 
+/* What the sockets around the responders have counted. */
+static void add_transport_numbers(struct exposition *out, const struct server_numbers *numbers)
+{
+    static const char limited[] = "evermx_dns_rate_limited_total",
+                      closed[] = "evermx_dns_tcp_closed_total";
+    static const char limited_help[] =
+        "Answers by UDP that were too many for their client: slipped, so that it can come by TCP "
+        "or with a cookie, or dropped.";
+    static const char closed_help[] =
+        "TCP connections that were closed for others: displaced by new ones or for their memory, "
+        "or expired as they kept the server waiting.";
+    const struct {
+        const char *family, *help;
+        struct exposition_label label;
+        uint64_t count;
+    } rows[] = {
+        {limited, limited_help, {"action", "slipped"}, numbers->rate_slipped},
+        {limited, limited_help, {"action", "dropped"}, numbers->rate_dropped},
+        {"evermx_dns_tcp_connections",
+         "TCP connections that are open now.",
+         {0},
+         numbers->tcp_connections},
+        {"evermx_dns_tcp_accepted_total",
+         "TCP connections that were let in.",
+         {0},
+         numbers->tcp_accepted},
+        {"evermx_dns_tcp_refused_total",
+         "TCP connections that were closed at once, as their client had too many at work.",
+         {0},
+         numbers->tcp_refused},
+        {closed, closed_help, {"reason", "displaced"}, numbers->tcp_displaced},
+        {closed, closed_help, {"reason", "expired"}, numbers->tcp_expired},
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        exposition_add(out, rows[i].family, rows[i].help, &rows[i].label,
+                       rows[i].label.name != NULL, (double)rows[i].count);
+}
+
 static void add_numbers(struct exposition *out, const struct server_numbers *numbers)
 {
     struct responders udp = {out, "udp"}, tcp = {out, "tcp"};
     numbers_walk(&numbers->udp, add_number, &udp);
     numbers_walk(&numbers->tcp, add_number, &tcp);
-    exposition_add(out, "evermx_dns_tcp_connections", "TCP connections that are open now.", NULL, 0,
-                   numbers->tcp_connections);
+    add_transport_numbers(out, numbers);
 }
 
 /* ---- single numbers of the engine: a row and a function each ---- */

@@ -129,9 +129,10 @@ static void parse_batch(struct udp_worker *worker, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         const struct mmsghdr *query = &worker->headers[i];
         struct slot *slot = &worker->slots[i];
-        slot->heard = !(query->msg_hdr.msg_flags & MSG_TRUNC) &&
-                      respond_parse(&worker->responder, &slot->message, &slot->client, slot->query,
-                                    query->msg_len, slot->answer);
+        /* What did not fit is judged as nothing at all: silence, but counted. */
+        size_t size = query->msg_hdr.msg_flags & MSG_TRUNC ? 0 : query->msg_len;
+        slot->heard = respond_parse(&worker->responder, &slot->message, &slot->client, slot->query,
+                                    size, slot->answer);
     }
 }
 

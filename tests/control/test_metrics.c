@@ -264,7 +264,13 @@ static void test_numbers_of_everything(void **state)
                 .dropped = 5,
                 .cookies = {[COOKIE_CLIENT] = 40, [COOKIE_GOOD] = 30, [COOKIE_BAD] = 1}},
         .tcp = {.types = {[15] = 20}, .rcodes = {[0] = 20}},
-        .tcp_connections = 4};
+        .rate_slipped = 11,
+        .rate_dropped = 12,
+        .tcp_connections = 4,
+        .tcp_accepted = 17,
+        .tcp_refused = 6,
+        .tcp_displaced = 8,
+        .tcp_expired = 9};
     const struct metrics_sources sources = {&status, &numbers, 1 << 20, 750};
     static const struct sample expected[] = {
         {"evermx_info{version=\"" EVERMX_VERSION "\"}", 1},
@@ -287,7 +293,13 @@ static void test_numbers_of_everything(void **state)
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"client\"}", 40},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"good\"}", 30},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"bad\"}", 1},
+        {"evermx_dns_rate_limited_total{action=\"slipped\"}", 11},
+        {"evermx_dns_rate_limited_total{action=\"dropped\"}", 12},
         {"evermx_dns_tcp_connections", 4},
+        {"evermx_dns_tcp_accepted_total", 17},
+        {"evermx_dns_tcp_refused_total", 6},
+        {"evermx_dns_tcp_closed_total{reason=\"displaced\"}", 8},
+        {"evermx_dns_tcp_closed_total{reason=\"expired\"}", 9},
         {"evermx_uptime_seconds", 60},
         {"evermx_snapshot_generation", 7},
         {"evermx_snapshot_age_seconds", 2.5},

@@ -36,6 +36,25 @@ static void udp(void **state)
     assert_int_equal(numbers.udp.rcodes[0], 100);
 }
 
+/* A datagram too long to be read whole is no query; it is counted as one that gets no answer. */
+static void udp_too_long(void **state)
+{
+    struct running *running = *state;
+    static uint8_t query[5000];
+    uint8_t answer[512];
+    size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", NULL);
+    assert_int_equal(send(client, query, sizeof query, 0), sizeof query);
+    assert_int_equal(send(client, query, size, 0), size);
+    assert_true(receive(client, answer, sizeof answer) > size);
+    assert_int_equal(read_u16(answer + HEADER_ANCOUNT), 1); /* the second one's */
+    struct server_numbers numbers = running_numbers(running);
+    assert_int_equal(numbers.udp.queries, 2);
+    assert_int_equal(numbers.udp.dropped, 1);
+    assert_int_equal(numbers.udp.answers, 1);
+    close(client);
+}
+
 static void second_server_fails(void **state)
 {
     struct running *running = *state;
@@ -294,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(udp, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(udp_too_long, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limit_spares_cookies, running_set_up,

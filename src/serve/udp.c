@@ -209,7 +209,9 @@ static unsigned run_length(const struct udp_worker *worker, unsigned first, unsi
     return at - first;
 }
 
-/* An answer that cannot be sent (no route back, no room) is left: the client will ask again. */
+/* An answer that cannot be sent (no route back) is left: the client will ask again. So are the rest
+ * of the batch where there is no room: to wait for it would be to wait for neighbours of this link
+ * that do not exist, seconds for each, as whoever forges their addresses pleases. */
 static void send_batch(struct udp_worker *worker, unsigned count)
 {
     for (unsigned at = 0; at < count;) {
@@ -218,9 +220,11 @@ static void send_batch(struct udp_worker *worker, unsigned count)
             at++;
             continue;
         }
-        int done = sendmmsg(worker->socket, worker->headers + at, length, 0);
+        int done = sendmmsg(worker->socket, worker->headers + at, length, MSG_DONTWAIT);
         if (done < 0 && errno == EINTR)
             continue;
+        if (done < 0 && errno == EAGAIN)
+            return;
         at += done > 0 ? (unsigned)done : 1;
     }
 }

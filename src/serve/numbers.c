@@ -57,7 +57,7 @@ static void tell_types(const struct walk *walk, const uint64_t *types)
                                                  : rrtype_to_text((uint16_t)i, text);
         if (types[i])
             tell(walk, "evermx_dns_queries_total",
-                 "Packets received, by the type asked for; none: no question could be read.",
+                 "Packets received, by the type asked for; none: packets that are no whole query.",
                  "type", name, types[i]);
     }
 }
@@ -95,8 +95,10 @@ void numbers_walk(const struct responder_numbers *numbers,
          NULL, NULL, numbers->truncated);
     tell(&walk, "evermx_dns_malformed_total", "Packets that were no whole query: FORMERR.", NULL,
          NULL, numbers->malformed);
-    tell(&walk, "evermx_dns_dropped_total",
-         "Packets that were not answered: shorter than a header, or answers themselves.", NULL,
-         NULL, numbers->dropped);
+    tell(
+        &walk, "evermx_dns_dropped_total",
+        "Packets that were not answered: shorter than a header, longer than 4096 octets by UDP, or "
+        "answers themselves.",
+        NULL, NULL, numbers->dropped);
     tell_cookies(&walk, numbers->cookies);
 }

@@ -39,7 +39,11 @@ struct rate_options {
 
 enum rate_verdict { RATE_PASS, RATE_SLIP, RATE_DROP };
 
-enum { RATE_COUNTS = 1 << 14, RATE_ONE = 1 << 16, RATE_WINDOW_BITS = 10 /* of 1024 ms */ };
+enum {
+    RATE_COUNTS_BITS = 14,
+    RATE_ONE = 1 << 16,
+    RATE_WINDOW_BITS = 10, /* of 1024 ms */
+};
 
 /* All but the counts of networks. */
 struct rate_accounts;
@@ -52,7 +56,7 @@ struct rate {
     uint16_t window; /* the time, in windows */
     struct rate_accounts *accounts;
     /* In the lower half the window, in the upper half the count, which halves with each window. */
-    uint32_t counts[RATE_COUNTS];
+    uint32_t counts[1 << RATE_COUNTS_BITS];
 };
 
 /* With a share of the limits: that of one of so many threads, among which the kernel spreads
@@ -98,7 +102,8 @@ bool rate_is_exempt(const struct rate *rate, const uint8_t *address, size_t addr
  * limit. */
 static inline bool rate_count(struct rate *rate, uint64_t network)
 {
-    uint32_t *slot = &rate->counts[network % RATE_COUNTS], now = *slot;
+    /* The upper bits: only they depend on all octets of an address. */
+    uint32_t *slot = &rate->counts[network >> (64 - RATE_COUNTS_BITS)], now = *slot;
     if (__builtin_expect((uint16_t)now != rate->window || now >= rate->gate, 0))
         return rate_count_slowly(rate, slot);
     *slot = now + RATE_ONE;

@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 enum {
-    RECEIVE_BUFFER =
-        4 << 20, /* half a second of queries at full speed; the kernel may grant less */
+    /* Half a second of queries at full speed; and answers to some thousands of forged neighbours,
+     * which the kernel keeps for seconds. It may grant less. */
+    UDP_BUFFER = 4 << 20,
     TCP_BACKLOG = 1024,
     TCP_CONNECTIONS = 1024,
     TCP_PER_CLIENT = 128,
@@ -49,12 +50,20 @@ static bool is_wildcard(const struct address *address)
     return memcmp(address->bytes, any, address_size(address)) == 0;
 }
 
+/* Root is granted more than the system's limits. */
+static void set_buffer(int socket, int forced, int option, int size)
+{
+    if (!set_option(socket, SOL_SOCKET, forced, size))
+        set_option(socket, SOL_SOCKET, option, size);
+}
+
 /* UDP answers are small enough never to be fragmented, so path MTU news, which may be forged, are
  * ignored. */
 static bool prepare_udp(int socket, const struct address *address)
 {
     bool six = address->family == 6;
-    set_option(socket, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+    set_buffer(socket, SO_RCVBUFFORCE, SO_RCVBUF, UDP_BUFFER);
+    set_buffer(socket, SO_SNDBUFFORCE, SO_SNDBUF, UDP_BUFFER);
     set_option(socket, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
                six ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT);
     if (!is_wildcard(address))

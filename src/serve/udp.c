@@ -129,9 +129,10 @@ static void parse_batch(struct udp_worker *worker, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         const struct mmsghdr *query = &worker->headers[i];
         struct slot *slot = &worker->slots[i];
-        slot->heard = !(query->msg_hdr.msg_flags & MSG_TRUNC) &&
-                      respond_parse(&worker->responder, &slot->message, &slot->client, slot->query,
-                                    query->msg_len, slot->answer);
+        /* What did not fit is judged as nothing at all: silence, but counted. */
+        size_t size = query->msg_hdr.msg_flags & MSG_TRUNC ? 0 : query->msg_len;
+        slot->heard = respond_parse(&worker->responder, &slot->message, &slot->client, slot->query,
+                                    size, slot->answer);
     }
 }
 
@@ -208,7 +209,9 @@ static unsigned run_length(const struct udp_worker *worker, unsigned first, unsi
     return at - first;
 }
 
-/* An answer that cannot be sent (no route back, no room) is left: the client will ask again. */
+/* An answer that cannot be sent (no route back) is left: the client will ask again. So are the rest
+ * of the batch where there is no room: to wait for it would be to wait for neighbours of this link
+ * that do not exist, seconds for each, as whoever forges their addresses pleases. */
 static void send_batch(struct udp_worker *worker, unsigned count)
 {
     for (unsigned at = 0; at < count;) {
@@ -217,9 +220,11 @@ static void send_batch(struct udp_worker *worker, unsigned count)
             at++;
             continue;
         }
-        int done = sendmmsg(worker->socket, worker->headers + at, length, 0);
+        int done = sendmmsg(worker->socket, worker->headers + at, length, MSG_DONTWAIT);
         if (done < 0 && errno == EINTR)
             continue;
+        if (done < 0 && errno == EAGAIN)
+            return;
         at += done > 0 ? (unsigned)done : 1;
     }
 }

@@ -135,6 +135,32 @@ static void networks(void **state)
     rate_free(rate);
 }
 
+/* A quiet network is not taken for its busy neighbour, wherever in the address they differ. */
+static void neighbours(void **state)
+{
+    static const char *const neighbours[] = {"2001:db8:0:%x00::1", "2001:db8:%x::1", "2001:%x::1",
+                                             "192.0.%u.1",         "192.%u.2.1",     "%u.0.2.1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof neighbours / sizeof *neighbours; i++) {
+        struct rate *rate = rate_new(&plain, 1, SEED);
+        struct address address;
+        char text[64];
+        unsigned busy = 0;
+        for (unsigned k = 0; k < 200; k++) { /* the first asks all the time */
+            snprintf(text, sizeof text, neighbours[i], 1);
+            assert_true(address_parse(text, &address));
+            rate_count(rate, rate_network_of(rate, address.bytes, address_size(&address)));
+        }
+        for (unsigned k = 2; k < 202; k++) {
+            snprintf(text, sizeof text, neighbours[i], k);
+            assert_true(address_parse(text, &address));
+            busy += rate_count(rate, rate_network_of(rate, address.bytes, address_size(&address)));
+        }
+        assert_in_range(busy, 0, 2); /* places are shared by chance */
+        rate_free(rate);
+    }
+}
+
 static void exempt(void **state)
 {
     (void)state;
@@ -326,7 +352,7 @@ int main(void)
         cmocka_unit_test(names),           cmocka_unit_test(random_names),
         cmocka_unit_test(errors),          cmocka_unit_test(no_limit),
         cmocka_unit_test(threads),         cmocka_unit_test(crowds_blame_nobody),
-        cmocka_unit_test(pauses),
+        cmocka_unit_test(pauses),          cmocka_unit_test(neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* The sockets around respond(): what a client on the network sees by UDP. Loopback only, bounded.
  */
 #include "base/clock.h"
+#include "serve/worker.h"
 #include "support/place.h"
 #include "support/running.h"
 #include "wire/message.h"
@@ -34,6 +35,52 @@ static void udp(void **state)
     struct server_numbers numbers = running_numbers(running);
     assert_int_equal(numbers.udp.queries, 100);
     assert_int_equal(numbers.udp.rcodes[0], 100);
+}
+
+/* A datagram too long to be read whole is no query; it is counted as one that gets no answer. */
+static void udp_too_long(void **state)
+{
+    struct running *running = *state;
+    static uint8_t query[5000];
+    uint8_t answer[512];
+    size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
+    int client = running_connect(running, SOCK_DGRAM, "127.0.0.1", NULL);
+    assert_int_equal(send(client, query, sizeof query, 0), sizeof query);
+    assert_int_equal(send(client, query, size, 0), size);
+    assert_true(receive(client, answer, sizeof answer) > size);
+    assert_int_equal(read_u16(answer + HEADER_ANCOUNT), 1); /* the second one's */
+    struct server_numbers numbers = running_numbers(running);
+    assert_int_equal(numbers.udp.queries, 2);
+    assert_int_equal(numbers.udp.dropped, 1);
+    assert_int_equal(numbers.udp.answers, 1);
+    close(client);
+}
+
+/* Answers that nobody takes are thrown away: a responder that waited for room would answer nobody
+ * else. A pair of local sockets is full after a few of them. */
+static void no_room_to_send(void **state)
+{
+    struct running *running = *state;
+    enum { QUERIES = 2000 };
+    uint8_t query[512];
+    struct error error;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+    struct udp_worker *worker =
+        udp_worker_new(pair[0], false, running->fixture.publisher, settings_plain(), NULL);
+    assert_true(udp_worker_start(worker, &error));
+    size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
+    unsigned sent = 0;
+    for (int64_t end_ms = clock_now_ms() + PATIENCE_MS;
+         sent < QUERIES && clock_now_ms() < end_ms;) {
+        if (send(pair[1], query, size, MSG_DONTWAIT) == (ssize_t)size)
+            sent++;
+        else
+            poll(NULL, 0, 1);
+    }
+    close(pair[1]); /* ends the waiting, if there is any */
+    udp_worker_free(worker);
+    assert_int_equal(sent, QUERIES);
 }
 
 static void second_server_fails(void **state)
@@ -294,6 +341,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(udp, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(udp_too_long, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(no_room_to_send, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limit_spares_cookies, running_set_up,

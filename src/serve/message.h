@@ -45,8 +45,10 @@ struct message {
     uint64_t *random;
     struct writer writer; /* behind header and question; its end leaves room for OPT */
     uint16_t answers, authorities, additionals;
-    uint16_t rcode; /* enum rcode */
-    uint32_t hash;  /* of the question's name */
+    uint16_t rcode;         /* enum rcode */
+    uint32_t hash;          /* of the question's name */
+    uint16_t chain_answers; /* the CNAMEs and DNAMEs followed so far, */
+    size_t chain_end;       /* and the offset behind them */
     bool authoritative;
     uint16_t covered;    /* offset of the name whose wildcard answers the question; 0: none does */
     bool settled;        /* by parsing alone: there is nothing to look up */

@@ -163,6 +163,8 @@ static void walk_to(struct walk *walk, size_t offset)
     walk->ended |= walk->nvisited > CHAIN_MAX;
     walk->name_size = name_lower(name, walk->name);
     walk->offset = offset;
+    walk->message->chain_answers = walk->message->answers;
+    walk->message->chain_end = writer_offset(&walk->message->writer);
 }
 
 /* A CNAME's one record: the walk goes on at its target. */

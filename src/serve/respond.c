@@ -91,6 +91,7 @@ parse(struct responder *responder, struct message *message, const struct dns_cli
     message->client = client;
     message->random = &responder->random;
     message->answers = message->authorities = message->additionals = 0;
+    message->chain_answers = 0;
     message->rcode = RCODE_NOERROR;
     message->authoritative = message->settled = false;
     message->explanation = EXPLAIN_NOTHING;
@@ -270,11 +271,18 @@ static __attribute__((noinline)) size_t finish_error(struct responder *responder
     return finish(responder, message, 0);
 }
 
-/* What does not fit is left out whole: a resolver asks again by TCP. There, nothing larger exists.
- */
+/* What does not fit is left out whole: a resolver asks again by TCP. There, nothing larger exists;
+ * but what a chain leads to fits when it is asked for alone. */
 static __attribute__((noinline)) size_t finish_overfull(struct responder *responder,
                                                         struct message *message)
 {
+    if (message->client->transport == TRANSPORT_TCP && message->chain_answers) {
+        message->writer.at = message->writer.start + message->chain_end;
+        message->answers = message->chain_answers;
+        message->authorities = message->additionals = 0;
+        message->rcode = RCODE_NOERROR;
+        return finish(responder, message, 0);
+    }
     if (message->client->transport == TRANSPORT_TCP) {
         settle(message, RCODE_SERVFAIL, EXPLAIN_TOO_LARGE);
         return finish_error(responder, message);

@@ -51,7 +51,8 @@ static const struct rule rules[] = {
      tcp_is_nearly_full},
     {"tcp-overfull",
      "a CNAME and an RRset that only together have more than 65535 octets without compression: we "
-     "say SERVFAIL; NSD and Knot have just room, BIND sets TC (RFC 1035 section 4.2.2 has no more)",
+     "give the CNAME, and the RRset when it is asked for; NSD and Knot have just room, BIND sets "
+     "TC (RFC 1035 section 4.2.2 has no more)",
      NSD | KNOT | BIND, ANY_BUT_AA | ASPECT_AA | ASPECT_TC, chain_is_overfull},
     {"ends-at-zone",
      "a chain goes on in other zones of ours (RFC 1034 section 4.3.2 step 3a), as with NSD; Knot "

@@ -30,10 +30,12 @@ bool tcp_is_nearly_full(const struct deviation *deviation)
            deviation->ours->size > TCP_NEARLY_FULL;
 }
 
-/* A chain whose last RRset would fit alone. */
+/* A chain whose last RRset fits alone. */
 bool chain_is_overfull(const struct deviation *deviation)
 {
-    return deviation->tcp && deviation->ours->rcode == RCODE_SERVFAIL &&
+    return deviation->tcp && deviation->ours->rcode == RCODE_NOERROR &&
+           count_of(deviation->ours, RRTYPE_CNAME) &&
+           !count_of(deviation->ours, deviation->question->rrtype) &&
            (deviation->theirs->tc || (deviation->theirs->size > TCP_NEARLY_FULL &&
                                       count_of(deviation->theirs, RRTYPE_CNAME)));
 }

@@ -395,6 +395,9 @@ static void truncation(void **state)
         fprintf(out, "many 300 A 192.0.2.%u\n", i);
     for (unsigned i = 0; i < 4000; i++)
         fprintf(out, "huge 300 A 10.0.%u.%u\n", i >> 8, i & 255);
+    for (unsigned i = 0; i < 4093; i++) /* as much as a message holds, without a CNAME before it */
+        fprintf(out, "full 300 A 10.1.%u.%u\n", i >> 8, i & 255);
+    fprintf(out, "tofull 300 CNAME full\n");
     fclose(out);
     struct fixture fixture;
     fixture_init(&fixture, false, (const char *const[]){zone, NULL});
@@ -414,6 +417,9 @@ static void truncation(void **state)
         {TRANSPORT_TCP, 0, "many.big.test", false, 40},
         {TRANSPORT_TCP, 512, "many.big.test", false, 40},
         {TRANSPORT_TCP, 1232, "huge.big.test", false, 4000},
+        {TRANSPORT_TCP, 1232, "full.big.test", false, 4093},
+        {TRANSPORT_TCP, 1232, "tofull.big.test", false, 1}, /* the rest is asked for alone */
+        {TRANSPORT_UDP, 1232, "tofull.big.test", true, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ldns_pkt *packet =

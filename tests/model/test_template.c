@@ -8,8 +8,6 @@
 #include "model/text.h"
 #include "model/trace.h"
 
-#include <time.h>
-
 #define SOA "$TTL 60\n@ SOA ns.hoster.test. h.hoster.test. 1 2 3 4 5\n@ NS ns.hoster.test.\n"
 
 #define HOSTER                                                                                     \
@@ -386,18 +384,13 @@ static void test_failed_template(void **state)
 
 /* ---- the next model ---- */
 
-static void settle(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
-}
-
 /* In place of the fixture's model; the one before is the caller's. */
 static struct model *next(struct fixture *fixture, const char *yaml)
 {
     struct model *before = fixture->model;
     fixture->model = NULL;
     fixture_configure(fixture, yaml);
-    settle();
+    files_settle();
     fixture->model = model_build(fixture->config, before, true, &fixture->diagnostics);
     return before;
 }
@@ -406,9 +399,8 @@ static void test_next_model(void **state)
 {
     struct fixture *fixture = *state;
     write_files(fixture);
-    settle();
+    files_settle();
     begin(fixture, configuration);
-    settle();
     struct model *before = next(fixture, configuration); /* the first read what was too fresh */
     model_free(before);
 
@@ -450,7 +442,7 @@ static void test_next_model_contradicts(void **state)
 {
     struct fixture *fixture = *state;
     write_files(fixture);
-    settle();
+    files_settle();
     begin(fixture, configuration);
     struct model *before = next(fixture, configuration);
     model_free(before);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support/place.h"
 
+#include "base/file.h"
+
 #include <ftw.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -47,6 +50,12 @@ void folder_write(const char *folder, const char *file, const char *text)
     assert_non_null(out);
     assert_int_not_equal(fputs(text, out), EOF);
     assert_int_equal(fclose(out), 0);
+}
+
+void files_settle(void)
+{
+    const int64_t longer_ms = FILE_STEP_MS + 10;
+    nanosleep(&(struct timespec){.tv_nsec = longer_ms * 1000 * 1000}, NULL);
 }
 
 static int dual_socket(int type)

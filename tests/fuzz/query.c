@@ -3,6 +3,7 @@
 #include "fuzz/answer.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
+#include "serve/cookie.h"
 #include "wire/message.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ struct reply {
 
 static struct reply ask(enum transport transport, const uint8_t *query, size_t size)
 {
-    size_t room = transport == TRANSPORT_TCP ? MESSAGE_MAX_SIZE : UDP_ANSWER_MAX;
+    size_t room = transport == TRANSPORT_TCP ? MESSAGE_MAX_SIZE : WORLD_UDP_MAX;
     struct reply reply = {.bytes = malloc(room)};
     reply.size = world_respond(world_snapshot(), transport, size, query, size, reply.bytes);
     FUZZ_CHECK(reply.size <= room);
@@ -41,9 +42,20 @@ static void compare(const struct reply *udp, const struct reply *tcp)
 
 static void ask_back(const struct reply *reply)
 {
-    uint8_t again[UDP_ANSWER_MAX];
+    uint8_t again[WORLD_UDP_MAX];
     FUZZ_CHECK(
         !world_respond(world_snapshot(), TRANSPORT_UDP, 0, reply->bytes, reply->size, again));
+}
+
+/* The short answer neither tells nor weighs much: no flood can be made of it. */
+static void check_slip(const uint8_t *query, size_t size)
+{
+    const size_t options_max = OPT_SIZE + 2 * COOKIE_SIZE;
+    uint8_t answer[WORLD_UDP_MAX];
+    size_t slipped = world_slip(world_snapshot(), query, size, answer);
+    struct answer_facts facts = answer_check(query, size, answer, slipped, TRANSPORT_UDP);
+    FUZZ_CHECK(slipped <= size + options_max);
+    FUZZ_CHECK(facts.counts[0] + facts.counts[1] == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -52,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct reply udp = ask(TRANSPORT_UDP, data, size), tcp = ask(TRANSPORT_TCP, data, size);
     compare(&udp, &tcp);
+    check_slip(data, size);
     ask_back(&udp); /* an answer is never answered */
     free(udp.bytes);
     free(tcp.bytes);

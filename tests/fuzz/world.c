@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/scratch.h"
+#include "serve/message.h"
 
 #include <string.h>
 
@@ -73,6 +74,16 @@ static const char fat_zone[] =
     "cut NS " FAT ".n1.cut\ncut NS " FAT ".n2.cut\n" FAT ".n1.cut A 192.0.2.1\n" FAT
     ".n2.cut A 192.0.2.2\n*.w CNAME a.cut\n";
 
+static const char template_zone[] =
+    "$TTL 300\n@ SOA ns1.example.test. h 1 2 3 4 60\n@ NS ns1.example.test.\n@ MX 10 mail\n"
+    "@ MX 20 mx1.example.test.\nmail A 192.0.2.90\nmail AAAA 2001:db8::90\nwww CNAME @\n"
+    "out CNAME www.example.test.\nloop CNAME loop\nold DNAME new\nx.new TXT x\n"
+    "away DNAME example.test.\ncut NS ns.cut\nns.cut A 192.0.2.91\n*.w MX 5 mail\na.b.ent TXT e\n"
+    "_imaps._tcp SRV 0 1 993 mail\n" LABEL_63 " A 192.0.2.92\n";
+
+static const char template_names[] = "shop1.test\nshop2.test. # and a comment\n\nSHOP3.Test\n"
+                                     "deep.below.sub.example.test\nx.w.shop1.test\n";
+
 static const char bad_zone[] = "$ORIGIN bad.test.\n$TTL 300\n" HEAD "broken A 192.0.2.300\n";
 
 static const char configuration[] =
@@ -118,6 +129,8 @@ struct config *world_config(bool large)
     scratch_write_text("other.zone", other_zone);
     scratch_write_text("moved.zone", moved_zone);
     scratch_write_text("fat.zone", fat_zone);
+    scratch_write_text("template.zone", template_zone);
+    scratch_write_text("names.txt", template_names);
     scratch_write_text("bad.zone", bad_zone);
     scratch_write_text("world.yaml", configuration);
     scratch_path("world.yaml", path);
@@ -197,15 +210,51 @@ const struct snapshot *world_snapshot(void)
     return publisher_current(world_publisher());
 }
 
+const struct settings *world_settings(void)
+{
+    static const uint8_t secret[1][SIPHASH_KEY_SIZE] = {{1, 2, 3, 4, 5, 6, 7, 8}};
+    static struct settings settings;
+    if (!settings.udp_size) {
+        const struct settings_options options = {.identity = "here",
+                                                 .tells_version = true,
+                                                 .cookies = true,
+                                                 .secrets = secret,
+                                                 .nsecrets = 1};
+        settings_init(&settings, &options);
+    }
+    return &settings;
+}
+
+static void start(struct responder *responder, struct dns_client *client, enum transport transport,
+                  uint64_t seed)
+{
+    static const uint8_t address[] = {198, 51, 100, 100};
+    *client = (struct dns_client){.transport = transport,
+                                  .tcp_idle_ms = 10000,
+                                  .address_size = sizeof address,
+                                  .address = address};
+    responder_init(responder, world_settings(), seed);
+    responder->now_s = 1700000000; /* by which stored cookies are good */
+}
+
 size_t world_respond(const struct snapshot *snapshot, enum transport transport, uint64_t seed,
                      const uint8_t *query, size_t size, uint8_t *answer)
 {
     struct responder responder;
-    static const uint8_t address[] = {198, 51, 100, 100};
-    const struct dns_client client = {.transport = transport,
-                                      .tcp_idle_ms = 10000,
-                                      .address_size = sizeof address,
-                                      .address = address};
-    responder_init(&responder, NULL, seed);
+    struct dns_client client;
+    start(&responder, &client, transport, seed);
     return respond(&responder, snapshot, &client, query, size, answer);
+}
+
+size_t world_slip(const struct snapshot *snapshot, const uint8_t *query, size_t size,
+                  uint8_t *answer)
+{
+    struct responder responder;
+    struct dns_client client;
+    struct message message;
+    start(&responder, &client, TRANSPORT_UDP, 0);
+    if (!respond_parse(&responder, &message, &client, query, size, answer))
+        return 0;
+    respond_find(&message, snapshot);
+    return respond_slip(&responder, &message);
 }

@@ -25,8 +25,17 @@ struct model *world_model(const struct config *config);
  * are up. */
 struct publisher *world_publish(const struct model *model, unsigned salt);
 
-/* respond() with a responder that has just begun; seed is of its random numbers. */
+/* What responders are told: cookies, an identity. */
+const struct settings *world_settings(void);
+
+/* respond() with a responder that has just begun; seed is of its random numbers. The answer has
+ * room for WORLD_UDP_MAX octets by UDP. */
+enum { WORLD_UDP_MAX = UDP_ANSWER_DEFAULT };
 size_t world_respond(const struct snapshot *snapshot, enum transport transport, uint64_t seed,
                      const uint8_t *query, size_t size, uint8_t *answer);
+
+/* The same by UDP, for a client that has asked too much. */
+size_t world_slip(const struct snapshot *snapshot, const uint8_t *query, size_t size,
+                  uint8_t *answer);
 
 #endif

@@ -437,6 +437,23 @@ static void test_next_model(void **state)
     model_free(before);
 }
 
+/* Each of the names takes its octets at least. */
+static void test_memory_of_lists(void **state)
+{
+    enum { NAMES = 20000, NAME_SIZE = 16 };
+    struct fixture *fixture = *state;
+    char *list = malloc(NAMES * NAME_SIZE + 1), *at = list;
+    write_files(fixture);
+    begin(fixture, configuration);
+    size_t few = model_bytes(fixture->model);
+    for (int i = 0; i < NAMES; i++)
+        at += sprintf(at, "shop%06d.test\n", i);
+    fixture_write(fixture, "names", list);
+    free(list);
+    model_free(next(fixture, configuration));
+    assert_true(model_bytes(fixture->model) > few + NAMES * NAME_SIZE);
+}
+
 /* What is new must fit what was not read again. */
 static void test_next_model_contradicts(void **state)
 {
@@ -469,13 +486,21 @@ static void test_next_model_contradicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_derivation),           TEST(test_derivation_does_not_grow),
-        TEST(test_two_templates),        TEST(test_lookup),
-        TEST(test_short_domain),         TEST(test_resolution),
-        TEST(test_beside_zones),         TEST(test_trace),
-        TEST(test_wrong_templates),      TEST(test_names_of_others),
-        TEST(test_settings_for_domains), TEST(test_failed_template),
-        TEST(test_next_model),           TEST(test_next_model_contradicts),
+        TEST(test_derivation),
+        TEST(test_derivation_does_not_grow),
+        TEST(test_two_templates),
+        TEST(test_lookup),
+        TEST(test_short_domain),
+        TEST(test_resolution),
+        TEST(test_beside_zones),
+        TEST(test_trace),
+        TEST(test_wrong_templates),
+        TEST(test_names_of_others),
+        TEST(test_settings_for_domains),
+        TEST(test_failed_template),
+        TEST(test_next_model),
+        TEST(test_memory_of_lists),
+        TEST(test_next_model_contradicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

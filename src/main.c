@@ -166,6 +166,8 @@ static bool take_over(struct process *process, struct loaded *loaded,
                       struct diagnostics *diagnostics, struct changes *changes)
 {
     struct error error;
+    if (loaded->config != process->loaded.config)
+        changes_of_configuration(changes);
     changes_between(process->loaded.model, loaded->model, changes);
     load_warn_of_restart(process->started, loaded->config, diagnostics);
     if (!engine_load(process->engine, loaded->model, &error)) {

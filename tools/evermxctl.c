@@ -117,7 +117,7 @@ static const char usage_text[] =
     "  drain HOST                take a host out of the answers: it is going to be stopped\n"
     "  undrain HOST              let its probes decide again\n"
     "  force HOST up|down|auto   set a verdict by hand; auto: undo it\n"
-    "  reload                    read configuration and zones anew\n"
+    "  reload                    read what has changed of configuration, zones and lists\n"
     "  metrics                   numbers of the server, as Prometheus reads them\n"
     "  stop                      end evermxd\n"
     "options:\n"

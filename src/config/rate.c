@@ -43,9 +43,11 @@ void exempt_read(struct reader *reader, const struct tree_node *node, void *cont
         if (!tree_expect(reader, item, TREE_TEXT, "a network of 'exempt'"))
             continue;
         if (!network_parse(item->text, &network.address, &network.bits)) {
-            report(reader, item->place,
-                   "'exempt': '%.100s' is no network: like 192.0.2.0/24 or \"2001:db8::/32\"",
-                   item->text);
+            report(
+                reader, item->place,
+                "'exempt': '%.100s' is no network: like 192.0.2.0/24 or \"2001:db8::/32\", without "
+                "bits beyond the prefix",
+                item->text);
             continue;
         }
         exempt = array_grow(arena, exempt, count, sizeof *exempt);

@@ -41,6 +41,12 @@ __attribute__((format(printf, 3, 4))) static void count_one(struct changes *chan
     changes->lines[changes->nlines++] = arena_strdup(changes->arena, line);
 }
 
+void changes_of_configuration(struct changes *changes)
+{
+    size_t ignored = 0;
+    count_one(changes, &ignored, "configuration: read again");
+}
+
 static void listing_init(struct listing *listing, struct arena *arena, size_t most)
 {
     listing->texts = ARENA_ARRAY(arena, const char *, most);

@@ -30,6 +30,9 @@ struct changes {
 
 void changes_init(struct changes *changes);
 void changes_free(struct changes *changes);
+/* The configuration, or a file that it names, was read again: it may differ in what no count tells.
+ */
+void changes_of_configuration(struct changes *changes);
 void changes_between(const struct model *before, const struct model *after,
                      struct changes *changes);
 /* For the log, of a reload that is done. */

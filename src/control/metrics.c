@@ -25,11 +25,39 @@ static void add_number(void *context, const struct number_row *row)
                    (double)row->count);
 }
 
+/* What became of clients that ask, or hold, too much. */
+static void add_limits(struct exposition *out, const struct server_numbers *numbers)
+{
+    const struct {
+        const char *family, *label, *value, *help;
+        uint64_t count;
+    } rows[] = {
+        {"evermx_dns_rate_limited_total", "action", "slipped",
+         "UDP queries above a rate limit: answered short (slipped), or not at all (dropped).",
+         numbers->rate_slipped},
+        {"evermx_dns_rate_limited_total", "action", "dropped", NULL, numbers->rate_dropped},
+        {"evermx_dns_tcp_accepted_total", NULL, NULL, "TCP connections that were accepted.",
+         numbers->tcp_accepted},
+        {"evermx_dns_tcp_closed_total", "reason", "refused",
+         "TCP connections that were closed: their client had too many, all at work (refused); "
+         "another needed their place (displaced); they took too long (expired).",
+         numbers->tcp_refused},
+        {"evermx_dns_tcp_closed_total", "reason", "displaced", NULL, numbers->tcp_displaced},
+        {"evermx_dns_tcp_closed_total", "reason", "expired", NULL, numbers->tcp_expired},
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        const struct exposition_label label = {rows[i].label, rows[i].value};
+        exposition_add(out, rows[i].family, rows[i].help, &label, rows[i].label ? 1 : 0,
+                       (double)rows[i].count);
+    }
+}
+
 static void add_numbers(struct exposition *out, const struct server_numbers *numbers)
 {
     struct responders udp = {out, "udp"}, tcp = {out, "tcp"};
     numbers_walk(&numbers->udp, add_number, &udp);
     numbers_walk(&numbers->tcp, add_number, &tcp);
+    add_limits(out, numbers);
     exposition_add(out, "evermx_dns_tcp_connections", "TCP connections that are open now.", NULL, 0,
                    numbers->tcp_connections);
 }
@@ -116,13 +144,21 @@ static const struct scalar_row {
 
 static void add_zones(struct exposition *out, const struct engine_status *status)
 {
-    static const struct exposition_label good = {"state", "ok"}, bad = {"state", "failed"};
-    static const char help[] = "Zones; one that failed is answered with SERVFAIL.";
-    size_t failed = 0;
-    for (size_t i = 0; i < status->nzones; i++)
-        failed += status->zones[i].failed;
-    exposition_add(out, "evermx_zones", help, &good, 1, (double)(status->nzones - failed));
-    exposition_add(out, "evermx_zones", help, &bad, 1, (double)failed);
+    enum { OK, FAILED, INCOMPLETE, STATES };
+    static const char *const states[STATES] = {"ok", "failed", "incomplete"};
+    static const char help[] = "Zones and templates; one that failed is answered with SERVFAIL, of "
+                               "one that is incomplete domains are missing.";
+    size_t counts[STATES] = {0}, domains = 0;
+    for (size_t i = 0; i < status->nzones; i++) {
+        const struct engine_zone *zone = &status->zones[i];
+        counts[zone->failed ? FAILED : zone->incomplete ? INCOMPLETE : OK]++;
+        domains += zone->ndomains;
+    }
+    for (size_t i = 0; i < STATES; i++) {
+        const struct exposition_label label = {"state", states[i]};
+        exposition_add(out, "evermx_zones", help, &label, 1, (double)counts[i]);
+    }
+    exposition_add(out, "evermx_domains", "Domains of templates.", NULL, 0, (double)domains);
 }
 
 static bool is_up(const struct verdict *verdict)

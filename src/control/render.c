@@ -106,12 +106,19 @@ static json_t *render_pool(const struct engine_pool *pool)
     return json;
 }
 
+static const char *zone_state(const struct engine_zone *zone)
+{
+    if (zone->failed)
+        return "failed";
+    return zone->incomplete ? "incomplete" : "ok";
+}
+
 static json_t *render_zone(const struct engine_zone *zone)
 {
     json_t *json = json_object();
     json_object_set_new(json, "name", text_or_null(zone->name));
     json_object_set_new(json, "file", text_or_null(zone->file));
-    json_object_set_new(json, "state", json_string(zone->failed ? "failed" : "ok"));
+    json_object_set_new(json, "state", json_string(zone_state(zone)));
     json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
     json_object_set_new(json, "names", text_or_null(zone->names));
     json_object_set_new(json, "domains", zone->names ? integer(zone->ndomains) : json_null());

@@ -70,6 +70,7 @@ struct engine_zone {
     const char *names; /* of a template: the file of its domains; NULL: none */
     size_t ndomains;
     bool failed;
+    bool incomplete; /* errors in the list of domains: only its good lines are served */
     uint32_t serial;
 };
 

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/state.h"
+#include "model/template.h"
+#include "model/text.h"
 #include "wire/name.h"
 
 #include <ctype.h>
@@ -159,8 +161,28 @@ static size_t find_near(const struct model *model, const char *asked,
     return count;
 }
 
+/* Whether the name is that of a template's host in one of its domains; text: the host's own name.
+ */
+static bool is_in_template(const struct core *core, const char *asked, char text[ZONE_TEXT_SIZE])
+{
+    uint8_t name[NAME_MAX_SIZE];
+    if (!name_from_text(asked, name))
+        return false;
+    const struct zone *zone = model_zone(core->view.model, name);
+    if (!zone || !zone->domains)
+        return false;
+    memcpy(name + name_size(name) - zone_apex_size(zone, name), zone->apex, TEMPLATE_APEX_SIZE);
+    return core_find_host(core, zone_name_text(zone, name, text)) != MODEL_NONE;
+}
+
 static bool error_no_host(const struct core *core, const char *asked, struct error *error)
 {
+    char own[ZONE_TEXT_SIZE];
+    if (is_in_template(core, asked, own))
+        return error_set(error,
+                         "%.100s: no host of one domain; it is %.300s, for all domains of that "
+                         "template",
+                         asked, own);
     struct near found[NEAR_MOST + 1];
     char list[400] = "";
     size_t count = find_near(core->view.model, asked, found);

@@ -61,6 +61,7 @@ static void fill_zone(struct arena *arena, const struct zone *zone, struct engin
         .names = zone->names ? arena_strdup(arena, zone->names) : NULL,
         .ndomains = zone->domains ? domains_count(zone->domains) : 0,
         .failed = zone->failed,
+        .incomplete = zone->domains && !domains_complete(zone->domains),
         .serial = zone->serial,
     };
 }

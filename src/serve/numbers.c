@@ -91,7 +91,8 @@ void numbers_walk(const struct responder_numbers *numbers,
     tell(&walk, "evermx_dns_edns_queries_total", "Queries with EDNS that were answered.", NULL,
          NULL, numbers->edns);
     tell(&walk, "evermx_dns_truncated_total",
-         "Answers that did not fit and went out empty, with TC.", NULL, NULL, numbers->truncated);
+         "Answers that went out empty, with TC: they did not fit, or were above a rate limit.",
+         NULL, NULL, numbers->truncated);
     tell(&walk, "evermx_dns_malformed_total", "Packets that were no whole query: FORMERR.", NULL,
          NULL, numbers->malformed);
     tell(&walk, "evermx_dns_dropped_total",

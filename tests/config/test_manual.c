@@ -2,6 +2,7 @@
 /* The manual page says of each option what the tables say. */
 #include "config/config.h"
 #include "config/schema.h"
+#include "control/load.h"
 #include "support/config_file.h"
 
 #include <setjmp.h>
@@ -90,11 +91,74 @@ static void test_manual_example(void **state)
     free(page);
 }
 
+/* ---- when an option takes effect ---- */
+
+/* As ".Cm a , b" names it. */
+static bool names_option(const char *begin, const char *end, const char *option)
+{
+    size_t size = strlen(option);
+    for (const char *at = begin; (at = strstr(at, option)) && at < end; at += size)
+        if ((at[-1] == ' ' || at[-1] == '\n') && strchr(" \n;", at[size]))
+            return true;
+    return false;
+}
+
+static bool is_warned_of(const struct diagnostics *diagnostics, const char *option)
+{
+    size_t size = strlen(option);
+    for (size_t i = 0; i < diagnostics->count; i++)
+        if (strncmp(diagnostics->list[i].text, option, size) == 0 &&
+            diagnostics->list[i].text[size] == ':')
+            return true;
+    return false;
+}
+
+/* Of each option of the server that both pages say: what a reload warns of needs a restart, and
+ * the rest, by the first page, does not. */
+static void test_manual_says_what_needs_a_restart(void **state)
+{
+    static const struct {
+        const char *file, *reload, *restart, *end;
+    } pages[] = {
+        {MANUAL_PAGE, ".Sh SERVER\n", "hold from the next reload", "from the next start"},
+        {"src/evermxd.8", NULL, "A change of\n", "needs a restart"},
+    };
+    struct config *before = config_file_load_good(*state, "server: {workers: 1}\n");
+    struct config *after = config_file_load_good(
+        *state, "server: {listen: [127.0.0.1], workers: 2, control: /c, user: u, rate-limit: off, "
+                "tcp-connections: 2, tcp-per-client: 1, tcp-idle: 1s, probing: off, identity: i, "
+                "version: off, udp-size: 600, cookies: off}\n");
+    struct diagnostics diagnostics;
+    size_t size;
+    diagnostics_init(&diagnostics);
+    load_warn_of_restart(before, after, &diagnostics);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        char *page = file_read_all(pages[i].file, &size);
+        const char *reload = pages[i].reload ? strstr(page, pages[i].reload) : page;
+        const char *restart = reload ? strstr(reload, pages[i].restart) : NULL;
+        const char *end = restart ? strstr(restart, pages[i].end) : NULL;
+        assert_non_null(end);
+        for (size_t row = 0; row < section_server.count; row++) {
+            const char *option = section_server.rows[row].name;
+            bool warned = is_warned_of(&diagnostics, option);
+            if (names_option(restart, end, option) != warned ||
+                (pages[i].reload && names_option(reload, restart, option) == warned))
+                fail_msg("%s is wrong about when %s takes effect", pages[i].file, option);
+        }
+        free(page);
+    }
+    diagnostics_free(&diagnostics);
+    config_free(before);
+    config_free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_manual_has_every_option),
         cmocka_unit_test_setup_teardown(test_manual_example, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_manual_says_what_needs_a_restart, config_file_set_up,
                                         config_file_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,19 @@ static int remove_directory(void **state)
     return 0;
 }
 
+/* Other settings stand in no model, and are no zone or target. */
+static void test_configuration(void **state)
+{
+    (void)state;
+    struct changes changes;
+    changes_init(&changes);
+    changes_of_configuration(&changes);
+    assert_int_equal(changes.nlines, 1);
+    assert_string_equal(changes.lines[0], "configuration: read again");
+    assert_int_equal(changes.zones.changed + changes.domains.changed + changes.targets.changed, 0);
+    changes_free(&changes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_a_renamed_host_is_the_same_target),
         cmocka_unit_test(test_the_lines_are_bounded),
+        cmocka_unit_test(test_configuration),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -4,6 +4,7 @@
 #include "control/exposition.h"
 #include "control/metrics.h"
 #include "serve/cookie.h"
+#include "support/config_file.h"
 #include "support/control_fixture.h"
 
 #include <ctype.h>
@@ -240,7 +241,8 @@ static void test_numbers_of_everything(void **state)
         targets[i] = (struct engine_target){
             "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i]};
     struct engine_pool pools[3] = {{.fail_open = true}, {.servfail = true}, {.ttl_s = 1}};
-    struct engine_zone zones[3] = {{.failed = true}, {.failed = false}, {.failed = false}};
+    struct engine_zone zones[4] = {
+        {.failed = true}, {.ndomains = 1000}, {.ndomains = 20, .incomplete = true}, {.serial = 1}};
     const struct engine_status status = {.now_ms = 60500,
                                          .started_ms = 500,
                                          .serial = 7,
@@ -252,7 +254,7 @@ static void test_numbers_of_everything(void **state)
                                          .pools = pools,
                                          .npools = 3,
                                          .zones = zones,
-                                         .nzones = 3,
+                                         .nzones = 4,
                                          .sessions = 2,
                                          .late_max_ms = 1250};
     const struct server_numbers numbers = {
@@ -264,7 +266,13 @@ static void test_numbers_of_everything(void **state)
                 .dropped = 5,
                 .cookies = {[COOKIE_CLIENT] = 40, [COOKIE_GOOD] = 30, [COOKIE_BAD] = 1}},
         .tcp = {.types = {[15] = 20}, .rcodes = {[0] = 20}},
-        .tcp_connections = 4};
+        .rate_slipped = 11,
+        .rate_dropped = 12,
+        .tcp_connections = 4,
+        .tcp_accepted = 21,
+        .tcp_refused = 5,
+        .tcp_displaced = 6,
+        .tcp_expired = 7};
     const struct metrics_sources sources = {&status, &numbers, 1 << 20, 750};
     static const struct sample expected[] = {
         {"evermx_info{version=\"" EVERMX_VERSION "\"}", 1},
@@ -287,6 +295,12 @@ static void test_numbers_of_everything(void **state)
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"client\"}", 40},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"good\"}", 30},
         {"evermx_dns_cookies_total{transport=\"udp\",kind=\"bad\"}", 1},
+        {"evermx_dns_rate_limited_total{action=\"slipped\"}", 11},
+        {"evermx_dns_rate_limited_total{action=\"dropped\"}", 12},
+        {"evermx_dns_tcp_accepted_total", 21},
+        {"evermx_dns_tcp_closed_total{reason=\"refused\"}", 5},
+        {"evermx_dns_tcp_closed_total{reason=\"displaced\"}", 6},
+        {"evermx_dns_tcp_closed_total{reason=\"expired\"}", 7},
         {"evermx_dns_tcp_connections", 4},
         {"evermx_uptime_seconds", 60},
         {"evermx_snapshot_generation", 7},
@@ -300,6 +314,8 @@ static void test_numbers_of_everything(void **state)
         {"evermx_pools_servfail", 1},
         {"evermx_zones{state=\"ok\"}", 2},
         {"evermx_zones{state=\"failed\"}", 1},
+        {"evermx_zones{state=\"incomplete\"}", 1},
+        {"evermx_domains", 1020},
         {"evermx_targets{verdict=\"up\"}", 1},
         {"evermx_targets{verdict=\"suspect\"}", 1},
         {"evermx_targets{verdict=\"down\"}", 1},
@@ -327,6 +343,35 @@ static void test_numbers_of_everything(void **state)
      * that are always told, and of TCP edns, truncated, malformed and the cookies */
     assert_int_equal(parsed->nsamples, count + 3 * 4 + 8 + 6);
     parsed_free(parsed);
+}
+
+/* evermxctl(1) lists each family, with its labels as they stand in its samples. */
+static void test_manual_has_every_family(void **state)
+{
+    const struct server_numbers numbers = {.udp = {.types = {[15] = 1}}};
+    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}};
+    const struct engine_status status = {.targets = &target, .ntargets = 1};
+    const struct metrics_sources sources = {&status, &numbers, 1, 0};
+    size_t size;
+    (void)state;
+    char *page = file_read_all("tools/evermxctl.1", &size);
+    struct parsed *parsed = parse_sources(&sources);
+    for (size_t i = 0; i < parsed->nsamples; i++) {
+        char entry[SERIES_SIZE], *out = entry;
+        bool quoted = false;
+        for (const char *at = parsed->samples[i].series; *at; at++) {
+            quoted ^= *at == '"';
+            if (!quoted && *at != '"' && *at != '=')
+                *out++ = *at;
+        }
+        *out = '\0';
+        const char *found = strstr(page, entry);
+        if (!found || !strchr(" \n", found[strlen(entry)]) || found[-1] != ' ')
+            fail_msg("tools/evermxctl.1 does not list %s", entry);
+    }
+    assert_true(parsed->nfamilies > 30);
+    parsed_free(parsed);
+    free(page);
 }
 
 static void test_stuck_engine(void **state)
@@ -406,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_reader_is_strict),
         cmocka_unit_test(test_families_stay_together),
         cmocka_unit_test(test_numbers_of_everything),
+        cmocka_unit_test(test_manual_has_every_family),
         cmocka_unit_test(test_stuck_engine),
         cmocka_unit_test(test_too_many_targets_are_summed),
         cmocka_unit_test(test_command),

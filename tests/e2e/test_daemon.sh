@@ -456,6 +456,32 @@ test_bad_zone_at_start() {
     is "SIGINT" 0 "$status"
 }
 
+# The names of a list that cannot be read are unknown, so that nothing can be answered for them; that must be seen.
+test_bad_list_at_start() {
+    local port
+    port=$(free_port)
+    printf '@ 60 SOA ns.one.test. h. 1 3600 600 86400 5\n@ 60 NS ns.one.test.\n' >customer.zone
+    write_zone one.zone one.test 1
+    printf 'server: {listen: ["127.0.0.1@%s"], control: %s/list.sock, probing: off}\nzones: [one.zone, {file: customer.zone, names: list}]\n' \
+        "$port" "$work" >evermx.yaml
+    rm -f list
+    start list -c evermx.yaml || return
+    has "log" "list: cannot be read" "$(<"$log")"
+    is "missing list" "REFUSED" "$(header_of "$port" shop.test SOA | cut -d' ' -f1)"
+    run "$evermxctl" -s list.sock status
+    has "status" "domains of @customer.zone are missing: the list is bad (" "$out"
+    run "$evermxctl" -s list.sock metrics
+    has "metrics" 'evermx_zones{state="incomplete"} 1' "$out"
+    echo shop.test >list
+    run "$evermxctl" -s list.sock reload
+    has "mended" "domain shop.test of @customer.zone: added" "$out"
+    is "mended" "NOERROR" "$(header_of "$port" shop.test SOA | cut -d' ' -f1)"
+    run "$evermxctl" -s list.sock status
+    lacks "mended" "missing" "$out"
+    run "$evermxctl" -s list.sock stop
+    await_end "$pid"
+}
+
 test_user() {
     local port
     port=$(free_port)
@@ -638,8 +664,8 @@ frozen_or_not() {
 }
 
 for test in test_usage test_check test_check_tells_all test_answers test_configuration_file \
-        test_cookie_secrets test_bad_zone_at_start test_user test_no_permission test_no_descriptors test_full_disk \
-        test_default_control_socket test_watchdog; do
+        test_cookie_secrets test_bad_zone_at_start test_bad_list_at_start test_user test_no_permission \
+        test_no_descriptors test_full_disk test_default_control_socket test_watchdog; do
     $test
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -343,6 +343,11 @@ static void explains_templates(void **state)
     assert_int_equal(count, 1);
     assert_false(core_force(stage.core, "mail.@other.zone", FORCED_NOT, &count, &error));
     assert_string_equal(error.text, "mail.@other.zone: no such host");
+    assert_false(core_force(stage.core, "Mail.shop1.test", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "mail.shop1.test: no host of one domain; it is "
+                                    "mail.@customer.zone, for all domains of that template");
+    assert_false(core_force(stage.core, "nomail.shop1.test", FORCED_DRAIN, &count, &error));
+    assert_string_equal(error.text, "nomail.shop1.test: no such host");
     arena_free(status.arena);
     stage_free(&stage);
 }

@@ -140,11 +140,16 @@ static void print_zones(bool coloured, const json_t *zones)
 {
     for (size_t i = 0; i < json_array_size(zones); i++) {
         const json_t *zone = json_array_get(zones, i);
-        if (strcmp(text_of(zone, "state"), "ok") == 0)
+        const char *state = text_of(zone, "state");
+        if (strcmp(state, "ok") == 0)
             continue;
         text_colour(coloured, RED);
-        printf("zone %s is bad: SERVFAIL is answered (%s; see the log, or evermxd -t)\n",
-               text_of(zone, "name"), text_of(zone, "file"));
+        if (strcmp(state, "incomplete") == 0)
+            printf("domains of %s are missing: the list is bad (%s; see the log, or evermxd -t)\n",
+                   text_of(zone, "name"), text_of(zone, "names"));
+        else
+            printf("zone %s is bad: SERVFAIL is answered (%s; see the log, or evermxd -t)\n",
+                   text_of(zone, "name"), text_of(zone, "file"));
         text_colour(coloured, PLAIN);
     }
 }

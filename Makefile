@@ -73,7 +73,7 @@ $(PROGRAMS) $(TOOLS):
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 # Zones made up from a seed are shared by the tests of that folder.
-DIFFERENTIAL := $(patsubst %,$(BUILD)/tests/differential/%,test_trace test_templates compare_peers)
+DIFFERENTIAL := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/test_*.c) tests/differential/compare_peers.c)
 $(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differential/*.c))
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a

@@ -7,14 +7,14 @@
 #include "base/privileges.h"
 #include "config/config.h"
 #include "control/control.h"
+#include "control/event_log.h"
 #include "control/load.h"
+#include "control/serving.h"
 #include "control/watchdog.h"
 #include "engine/engine.h"
 #include "model/model.h"
-#include "serve/server.h"
 
 #include <errno.h>
-#include <event2/dns.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <signal.h>
@@ -138,18 +138,6 @@ static void read_options(int argc, char **argv, struct options *options)
 
 /* ---- configuration and zones ---- */
 
-static void log_diagnostics(const struct diagnostics *diagnostics)
-{
-    char text[1024];
-    for (size_t i = 0; i < diagnostics->count; i++) {
-        bool is_error = diagnostics->list[i].severity == SEVERITY_ERROR;
-        diagnostic_format(&diagnostics->list[i], false, text, sizeof text);
-        log_write(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", text);
-    }
-    if (diagnostics->dropped)
-        log_warning("... and %zu more", diagnostics->dropped);
-}
-
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
@@ -173,43 +161,6 @@ static int check(const struct load_source *source)
 
 /* ---- reload ---- */
 
-static void log_changes(const struct changes *changes)
-{
-    for (size_t i = 0; i < changes->nlines; i++)
-        log_notice("reload: %s", changes->lines[i]);
-    if (changes->nothing) {
-        log_notice("reload: nothing has changed");
-        return;
-    }
-    log_notice("reload: done; zones: %zu added, %zu removed, %zu changed; domains: %zu added, %zu "
-               "removed; targets: %zu added, %zu removed",
-               changes->zones.added, changes->zones.removed, changes->zones.changed,
-               changes->domains.added, changes->domains.removed, changes->targets.added,
-               changes->targets.removed);
-}
-
-_Static_assert((int)COOKIE_SECRETS_LIMIT <= (int)COOKIE_SECRETS_MAX, "all that are read are kept");
-
-/* What answers carry beside the zones' records. */
-static struct settings_options answers_of(const struct config *config)
-{
-    const char *identity = config->identity;
-    return (struct settings_options){
-        .identity = identity && strcmp(identity, "off") == 0 ? "" : identity,
-        .tells_version = config->version,
-        .udp_size = config->udp_size,
-        .cookies = config->cookies,
-        .secrets = config->cookie_secrets,
-        .nsecrets = config->ncookie_secrets,
-    };
-}
-
-static void reload_answers(struct server *server, const struct config *config)
-{
-    struct settings_options answers = answers_of(config);
-    server_configure(server, &answers);
-}
-
 /* Makes what was loaded what is served. */
 static bool take_over(struct process *process, struct loaded *loaded,
                       struct diagnostics *diagnostics, struct changes *changes)
@@ -223,7 +174,7 @@ static bool take_over(struct process *process, struct loaded *loaded,
         load_free_config(loaded->config, &process->loaded);
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     }
-    reload_answers(process->server, loaded->config);
+    serving_configure(process->server, loaded->config);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
     process->loaded = *loaded;
@@ -249,9 +200,9 @@ static bool reload(void *context, struct diagnostics *diagnostics, struct change
 {
     struct process *process = context;
     bool done = reload_quietly(process, diagnostics, changes);
-    log_diagnostics(diagnostics);
+    diagnostics_log(diagnostics);
     if (done)
-        log_changes(changes);
+        changes_log(changes);
     else
         log_error("reload: %zu error%s, nothing has changed", diagnostics->errors,
                   plural(diagnostics->errors));
@@ -298,37 +249,6 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     log_error("watchdog: the prober has stood still for %d s: ending the process",
               WATCHDOG_LIMIT_MS / 1000);
     _exit(EX_SOFTWARE);
-}
-
-/* libevent's words go where ours go. */
-static void on_libevent_log(int severity, const char *text)
-{
-    static const enum log_level levels[] = {
-        [EVENT_LOG_DEBUG] = LOG_LEVEL_DEBUG,
-        [EVENT_LOG_MSG] = LOG_LEVEL_INFO,
-        [EVENT_LOG_WARN] = LOG_LEVEL_WARNING,
-        [EVENT_LOG_ERR] = LOG_LEVEL_ERROR,
-    };
-    bool known = severity >= EVENT_LOG_DEBUG && severity <= EVENT_LOG_ERR;
-    log_write(known ? levels[severity] : LOG_LEVEL_ERROR, "libevent: %s", text);
-}
-
-static void on_evdns_log(int is_warning, const char *text)
-{
-    log_write(is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "resolver: %s", text);
-}
-
-static void on_libevent_fatal(int code)
-{
-    log_error("libevent gives up (%d); the process ends", code);
-    abort();
-}
-
-static void take_libevent_words(void)
-{
-    event_set_log_callback(on_libevent_log);
-    event_set_fatal_callback(on_libevent_fatal);
-    evdns_set_log_fn(on_evdns_log);
 }
 
 /* The watchdog and signals go before clients of the control socket, each of which may wait for the
@@ -426,45 +346,10 @@ static bool drop_privileges(const char *user)
     return true;
 }
 
-/* The caller frees exempt. */
-static struct rate_options rate_options(const struct config_rate *rate)
-{
-    struct rate_network *exempt = memory_array(rate->nexempt, sizeof *exempt);
-    for (size_t i = 0; i < rate->nexempt; i++)
-        exempt[i] = (struct rate_network){rate->exempt[i].address, rate->exempt[i].bits};
-    return (struct rate_options){
-        .limits = {[RATE_ANSWERS] = rate->answers,
-                   [RATE_NEGATIVES] = rate->negatives,
-                   [RATE_ERRORS] = rate->errors},
-        .slip = rate->slip,
-        .ipv4_bits = rate->ipv4_prefix,
-        .ipv6_bits = rate->ipv6_prefix,
-        .exempt = exempt,
-        .nexempt = rate->nexempt,
-    };
-}
-
 static bool start_server(struct process *process)
 {
-    const struct config *config = process->started;
-    struct server_endpoint *listen = memory_array(config->nlisten, sizeof *listen);
-    for (size_t i = 0; i < config->nlisten; i++)
-        listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
-    struct rate_options rate = rate_options(&config->rate);
-    struct server_options options = {
-        .listen = listen,
-        .nlisten = config->nlisten,
-        .workers = config->workers,
-        .rate = config->rate.on ? &rate : NULL,
-        .tcp_idle_ms = config->tcp_idle_ms,
-        .tcp_connections = config->tcp_connections,
-        .tcp_per_client = config->tcp_per_client,
-        .answers = answers_of(config),
-    };
     struct error error;
-    process->server = server_new(&options, process->publisher, &error);
-    free(listen);
-    free((void *)rate.exempt);
+    process->server = serving_new(process->started, process->publisher, &error);
     if (!process->server)
         log_error("%s", error.text);
     return process->server;
@@ -554,7 +439,7 @@ static bool run(struct process *process)
 {
     struct diagnostics diagnostics;
     signal(SIGPIPE, SIG_IGN);
-    take_libevent_words();
+    event_log_take_over();
     if (!start_events(process)) {
         log_error("starting the event loop: %s", strerror(errno));
         return false;
@@ -563,7 +448,7 @@ static bool run(struct process *process)
     bool loaded = load(process->source, NULL, false, &process->loaded, &diagnostics);
     struct model *model = process->loaded.model;
     process->started = process->loaded.config;
-    log_diagnostics(&diagnostics);
+    diagnostics_log(&diagnostics);
     diagnostics_free(&diagnostics);
     if (loaded && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
         log_error("no zone could be read: there is nothing to serve");

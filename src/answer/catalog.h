@@ -7,6 +7,7 @@
 #ifndef EVERMX_ANSWER_CATALOG_H
 #define EVERMX_ANSWER_CATALOG_H
 
+#include "answer/heap.h"
 #include "answer/image.h"
 #include "answer/names.h"
 #include "model/model.h"
@@ -62,12 +63,6 @@ struct catalog_template {
     catalog_ref apex;
 };
 
-/* Octets that grow and are addressed in units; the first unit is left free, as 0 means none. */
-struct catalog_heap {
-    uint8_t *bytes;
-    size_t used, capacity;
-};
-
 /* What the next catalog needs to know of each zone of the model. */
 struct catalog_part {
     catalog_ref zone;
@@ -77,7 +72,7 @@ struct catalog_part {
 struct catalog {
     struct name_index names; /* of nodes, and of domains (CATALOG_DOMAIN is set) */
     struct name_index sides; /* nodes that stand under the name of a lower zone's apex (for DS) */
-    struct catalog_heap nodes, images, domains;
+    struct heap nodes, images, domains;
     uint32_t *pools; /* of steered RRsets: the numbers of their pools */
     size_t npools;
     struct catalog_template *templates;
@@ -88,7 +83,7 @@ struct catalog {
 };
 
 enum { CATALOG_UNIT = 8, CATALOG_DOMAIN_UNIT = 4 };
-#define CATALOG_DOMAIN UINT32_C(0x80000000)
+#define CATALOG_DOMAIN HEAP_REFS
 
 struct catalog *catalog_new(const struct model *model);
 

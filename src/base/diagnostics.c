@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/diagnostics.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <stdarg.h>
@@ -100,4 +101,16 @@ void diagnostics_print(const struct diagnostics *diagnostics, FILE *out)
     }
     if (diagnostics->dropped)
         fprintf(out, "... and %zu more\n", diagnostics->dropped);
+}
+
+void diagnostics_log(const struct diagnostics *diagnostics)
+{
+    char text[1024];
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        bool is_error = diagnostics->list[i].severity == SEVERITY_ERROR;
+        diagnostic_format(&diagnostics->list[i], false, text, sizeof text);
+        log_write(is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", text);
+    }
+    if (diagnostics->dropped)
+        log_warning("... and %zu more", diagnostics->dropped);
 }

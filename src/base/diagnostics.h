@@ -43,7 +43,8 @@ void diagnostics_warning(struct diagnostics *diagnostics, const char *file, int 
 void diagnostic_format(const struct diagnostic *diagnostic, bool with_severity, char *text,
                        size_t size);
 
-/* All of them, one a line. */
+/* All of them, one a line; or one a message of the log. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *out);
+void diagnostics_log(const struct diagnostics *diagnostics);
 
 #endif

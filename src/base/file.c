@@ -10,10 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long two changes may have the same time. Kernels take it from their tick, of 10 ms at most;
- * file systems that keep no fractions, whole seconds or pairs of them (FAT). */
-#define TICK_NS    (INT64_C(50) * 1000 * 1000)
-#define SECONDS_NS (INT64_C(2) * 1000 * 1000 * 1000)
+/* Without fractions, times are of whole seconds, or of pairs of them (FAT). */
+#define STEP_NS         (INT64_C(1000) * 1000 * FILE_STEP_MS)
+#define STEP_SECONDS_NS (INT64_C(2) * 1000 * 1000 * 1000)
 
 static int64_t nanoseconds(const struct timespec *time)
 {
@@ -30,7 +29,7 @@ int64_t file_clock_ns(void)
 struct file_identity file_identity(const struct stat *status, int64_t now_ns)
 {
     int64_t changed_ns = nanoseconds(&status->st_ctim);
-    int64_t step_ns = status->st_ctim.tv_nsec == 0 ? SECONDS_NS : TICK_NS;
+    int64_t step_ns = status->st_ctim.tv_nsec == 0 ? STEP_SECONDS_NS : STEP_NS;
     return (struct file_identity){
         .device = status->st_dev,
         .inode = status->st_ino,

@@ -19,6 +19,10 @@ struct file_identity {
     bool settled;
 };
 
+/* Two changes within so many milliseconds may have the same time: kernels take it from their tick,
+ * of 10 ms at most. (File systems that keep no fractions have more, see file.c.) */
+enum { FILE_STEP_MS = 50 };
+
 /* now_ns: at or before the moment of opening the file; by file_clock_ns(). */
 struct file_identity file_identity(const struct stat *status, int64_t now_ns);
 int64_t file_clock_ns(void);

@@ -191,9 +191,5 @@ void config_host_settings(const struct config_host *host, const struct config_ch
 
 const char *check_kind_name(enum check_kind kind); /* "smtp" */
 bool check_kind_from_name(const char *name, enum check_kind *kind);
-const char *check_tls_name(enum check_tls tls);
-const char *when_all_down_name(enum when_all_down when);
-const char *on_down_name(enum on_down on_down);
-const char *mx_weighting_name(enum mx_weighting weighting);
 
 #endif

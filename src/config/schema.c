@@ -185,23 +185,3 @@ bool check_kind_from_name(const char *name, enum check_kind *kind)
     }
     return false;
 }
-
-const char *check_tls_name(enum check_tls tls)
-{
-    return check_tls_names[tls];
-}
-
-const char *when_all_down_name(enum when_all_down when)
-{
-    return when_all_down_names[when];
-}
-
-const char *on_down_name(enum on_down on_down)
-{
-    return on_down_names[on_down];
-}
-
-const char *mx_weighting_name(enum mx_weighting weighting)
-{
-    return mx_weighting_names[weighting];
-}

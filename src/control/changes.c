@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/changes.h"
 
+#include "base/log.h"
 #include "base/table.h"
 
 #include <stdarg.h>
@@ -195,4 +196,19 @@ void changes_between(const struct model *before, const struct model *after, stru
     compare(&old, &new, "target", &changes->targets, changes);
     table_free(old.by_key);
     table_free(new.by_key);
+}
+
+void changes_log(const struct changes *changes)
+{
+    for (size_t i = 0; i < changes->nlines; i++)
+        log_notice("reload: %s", changes->lines[i]);
+    if (changes->nothing) {
+        log_notice("reload: nothing has changed");
+        return;
+    }
+    log_notice("reload: done; zones: %zu added, %zu removed, %zu changed; domains: %zu added, %zu "
+               "removed; targets: %zu added, %zu removed",
+               changes->zones.added, changes->zones.removed, changes->zones.changed,
+               changes->domains.added, changes->domains.removed, changes->targets.added,
+               changes->targets.removed);
 }

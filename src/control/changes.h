@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a reload changed, for the log and for who asked for it. Pure. */
+/* What a reload changed, for the log and for who asked for it. */
 #ifndef EVERMX_CONTROL_CHANGES_H
 #define EVERMX_CONTROL_CHANGES_H
 
@@ -35,5 +35,7 @@ void changes_free(struct changes *changes);
 void changes_of_configuration(struct changes *changes);
 void changes_between(const struct model *before, const struct model *after,
                      struct changes *changes);
+/* For the log, of a reload that is done. */
+void changes_log(const struct changes *changes);
 
 #endif

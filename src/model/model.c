@@ -131,5 +131,7 @@ size_t model_bytes(const struct model *model)
     size_t bytes = arena_bytes(model->arena);
     for (size_t i = 0; i < model->nstores; i++)
         bytes += arena_bytes(model->stores[i]->arena);
+    for (size_t i = 0; i < model->ntemplates; i++)
+        bytes += domains_bytes(model->zones[model->templates[i]].domains);
     return bytes;
 }

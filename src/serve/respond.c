@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See respond.h. What is inlined or kept apart by force has been counted: left to gcc, a query
+ * costs 3 % more instructions by its stages, 9 % more by respond(). */
 #include "serve/respond.h"
 
 #include "serve/edns.h"

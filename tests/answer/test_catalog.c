@@ -4,6 +4,7 @@
 #include "answer/catalog.h"
 #include "serve/respond.h"
 #include "support/fixture.h"
+#include "support/place.h"
 #include "wire/rrtype.h"
 
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -109,8 +109,7 @@ static const char *const names[] = {"test",
 static const uint16_t rrtypes[] = {RRTYPE_A,  RRTYPE_MX,    RRTYPE_NS, RRTYPE_SOA,
                                    RRTYPE_DS, RRTYPE_CNAME, RRTYPE_TXT};
 
-/* A file for each variant. They have to be older than the step of the file system's clock, or they
- * count as changed at each reload. */
+/* A file for each variant. */
 static void write_zones(const struct world *world)
 {
     for (unsigned zone = 0; zone < ZONES; zone++)
@@ -121,7 +120,7 @@ static void write_zones(const struct world *world)
             snprintf(file, sizeof file, "%s-%u.zone", zones[zone].apex, variant);
             folder_write(world->folder, file, text);
         }
-    usleep(100 * 1000);
+    files_settle();
 }
 
 static const char template_text[] =

@@ -311,10 +311,6 @@ static void test_names_of_values(void **state)
     }
     assert_false(check_kind_from_name("SMTP", &kind));
     assert_false(check_kind_from_name("", &kind));
-    assert_string_equal(check_tls_name(CHECK_TLS_OPTIONAL), "optional");
-    assert_string_equal(when_all_down_name(ALL_DOWN_LAST_UP), "last-up");
-    assert_string_equal(on_down_name(ON_DOWN_DEMOTE), "demote");
-    assert_string_equal(mx_weighting_name(MX_WEIGHTING_SINGLE), "single");
 }
 
 static void test_domain_keys(void **state)

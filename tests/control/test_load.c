@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -42,12 +41,6 @@ static void write_zone(struct place *place, const char *more)
     folder_write(place->folder, "a.zone", text);
 }
 
-/* What was written before is no longer so fresh that it counts as changed. */
-static void settle(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
-}
-
 static bool load_again(struct place *place, struct loaded *loaded)
 {
     diagnostics_free(&place->diagnostics);
@@ -72,7 +65,7 @@ static int set_up(void **state)
     folder_write(place->folder, "customer.zone",
                  "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS ns.a.test.\n");
     folder_write(place->folder, "names", "b.test\nc.test\n");
-    settle();
+    files_settle();
     assert_true(load(&place->source, NULL, true, &place->before, &place->diagnostics));
     *state = place;
     return 0;
@@ -146,7 +139,7 @@ static void test_secrets(void **state)
     snprintf(text, sizeof text,
              "server: {listen: [\"127.0.0.1@20101\"], cookie-secrets: secrets}\nzones: [a.zone]\n");
     folder_write(place->folder, "evermx.yaml", text);
-    settle();
+    files_settle();
     assert_true(load_again(place, &loaded));
     assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
     assert_true(load_is_same(&loaded, &next));

@@ -88,25 +88,16 @@ static void print_bind(FILE *out, const char *folder, uint16_t port, const struc
 
 struct program {
     const char *name;
-    const char *path; /* NULL: below the build */
     void (*print)(FILE *, const char *folder, uint16_t port, const struct world *world);
     const char *arguments[6]; /* before the configuration */
 };
 
 static const struct program programs[PEERS] = {
-    [PEER_EVERMX] = {"evermxd", NULL, print_evermx, {"-c"}},
-    [PEER_NSD] = {"nsd", "/usr/sbin/nsd", print_nsd, {"-d", "-c"}},
-    [PEER_KNOT] = {"knotd", "/usr/sbin/knotd", print_knot, {"-c"}},
-    [PEER_BIND] = {"named", "/usr/sbin/named", print_bind, {"-f", "-4", "-n", "1", "-c"}},
+    [PEER_EVERMX] = {"evermxd", print_evermx, {"-c"}},
+    [PEER_NSD] = {"nsd", print_nsd, {"-d", "-c"}},
+    [PEER_KNOT] = {"knotd", print_knot, {"-c"}},
+    [PEER_BIND] = {"named", print_bind, {"-f", "-4", "-n", "1", "-c"}},
 };
-
-const char *peers_missing(void)
-{
-    for (size_t i = 0; i < PEERS; i++)
-        if (programs[i].path && access(programs[i].path, X_OK) != 0)
-            return programs[i].name;
-    return NULL;
-}
 
 static FILE *open_in(const char *folder, const char *file)
 {
@@ -140,7 +131,8 @@ static void write_zones(const struct peers *peers, const struct world *world)
     }
 }
 
-/* A child that goes with us, even when we are killed; nsd ends its own children. */
+/* A child that goes with us, even when we are killed; nsd ends its own children. evermxd is that of
+ * the build, the others are those on PATH. */
 static void run(const struct peers *peers, const struct program *program, const char *build)
 {
     char path[300], configuration[128], log[128];
@@ -158,7 +150,7 @@ static void run(const struct peers *peers, const struct program *program, const 
     prctl(PR_SET_PDEATHSIG, program == &programs[PEER_NSD] ? SIGTERM : SIGKILL);
     int to = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (to >= 0 && dup2(to, STDOUT_FILENO) >= 0 && dup2(to, STDERR_FILENO) >= 0)
-        execv(program->path ? program->path : path, (char *const *)words);
+        execvp(program == &programs[PEER_EVERMX] ? path : program->name, (char *const *)words);
     _exit(127);
 }
 

@@ -27,9 +27,6 @@ struct peers {
     struct peer all[PEERS];
 };
 
-/* What is missing of the programs, NULL: nothing. */
-const char *peers_missing(void);
-
 /* Starts all and waits until each answers with authority for each zone. False, with what went wrong
  * on stderr, where one does not. `build` is where evermxd is. */
 bool peers_start(struct peers *peers, const struct world *world, const char *build);

@@ -8,7 +8,8 @@
 # mail or DNS queries off the machine. Any user name logs in to Dovecot with the password "lab"; mail
 # to anything@lab.test is accepted and discarded.
 #
-#   lab.sh fetch                           download and unpack (start does it by itself)
+#   lab.sh fetch                           download and unpack (start does it by itself), and the DNS servers
+#                                          that tests/differential compares with
 #   lab.sh start postfix NAME ADDRESS [submission=1] [smtps=1] [postscreen=1] [MAIN_CF_KEY=VALUE ...]
 #   lab.sh start dovecot NAME ADDRESS [lmtp=1] [DOVECOT_CONF_KEY=VALUE ...]
 #   lab.sh start exim NAME ADDRESS [EXIM_CONF_KEY=VALUE ...]

@@ -65,10 +65,7 @@ static inline char *fixture_path(const struct fixture *fixture, const char *name
 static inline void fixture_write_bytes(const struct fixture *fixture, const char *name,
                                        const void *bytes, size_t size)
 {
-    FILE *file = fopen(fixture_path(fixture, name), "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
+    file_write(fixture_path(fixture, name), bytes, size);
 }
 
 static inline void fixture_write(const struct fixture *fixture, const char *name, const char *text)

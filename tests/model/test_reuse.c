@@ -10,13 +10,6 @@
     "$ORIGIN " name                                                                                \
     ".test.\n$TTL 60\n@ SOA ns.example. h.example. 1 2 3 4 5\n@ NS ns.example.\n" more
 
-/* Longer than the step of file times that file.c reckons with: what was written before is settled.
- */
-static void settle(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
-}
-
 /* The next model, from the same configuration. The one before is the caller's. */
 static struct model *rebuild(struct fixture *fixture, const struct model *previous, bool strict)
 {
@@ -40,7 +33,7 @@ static void begin(struct fixture *fixture)
         write_zone(fixture, names[i], "@ MX 1 mx\nmx A 192.0.2.1\n");
         fixture_add(fixture, names[i]);
     }
-    settle();
+    files_settle();
     assert_true(fixture_build(fixture, true));
     assert_int_equal(fixture->model->nread, 3);
 }
@@ -154,7 +147,7 @@ static void test_included_file(void **state)
     write_zone(fixture, "b", "");
     fixture_add(fixture, "a");
     fixture_add(fixture, "b");
-    settle();
+    files_settle();
     assert_true(fixture_build(fixture, true));
     struct model *model = rebuild(fixture, fixture->model, true);
     assert_int_equal(model->nread, 0);
@@ -180,7 +173,7 @@ static void test_changed_list(void **state)
     struct fixture *fixture = *state;
     begin(fixture);
     write_zone(fixture, "d", "");
-    settle();
+    files_settle();
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         struct fixture next = {.config = config_new()};
         bool with_d = strchr(lists[i], 'd') != NULL;
@@ -226,7 +219,7 @@ static void test_failed_zone_is_read_again(void **state)
     struct fixture *fixture = *state;
     begin(fixture);
     write_zone(fixture, "b", "broken\n");
-    settle();
+    files_settle();
     struct model *model = rebuild(fixture, NULL, false);
     assert_true(zone_named(model, "b.test")->failed);
     struct model *again = rebuild(fixture, model, false);
@@ -269,7 +262,7 @@ static void test_many_loads(void **state)
         for (int j = 0; j < (i % 2 ? RECORDS : 1); j++)
             at += sprintf(text + at, "n%d-%d A 192.0.2.1\n", i, j);
         fixture_write(fixture, "c", text);
-        settle();
+        files_settle();
         struct model *model = rebuild(fixture, last, true);
         full += model->nread == 3;
         most_stores = model->nstores > most_stores ? model->nstores : most_stores;
@@ -296,7 +289,7 @@ static void test_many_zones(void **state)
         write_zone(fixture, name, "");
         fixture_add(fixture, name);
     }
-    settle();
+    files_settle();
     assert_true(fixture_build(fixture, true));
     static const int changed[] = {0, ZONES / 2 - 1, ZONES / 2, ZONES - 1};
     for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
@@ -329,10 +322,10 @@ static void test_waste(void **state)
     write_zone(fixture, "b", "");
     fixture_add(fixture, "a");
     fixture_add(fixture, "b");
-    settle();
+    files_settle();
     struct model *model = rebuild(fixture, NULL, true);
     write_zone(fixture, "a", "");
-    settle();
+    files_settle();
     struct model *small = rebuild(fixture, model, true);
     assert_int_equal(small->nread, 2);
     assert_int_equal(small->nstores, 1);

@@ -8,8 +8,6 @@
 #include "model/text.h"
 #include "model/trace.h"
 
-#include <time.h>
-
 #define SOA "$TTL 60\n@ SOA ns.hoster.test. h.hoster.test. 1 2 3 4 5\n@ NS ns.hoster.test.\n"
 
 #define HOSTER                                                                                     \
@@ -386,18 +384,13 @@ static void test_failed_template(void **state)
 
 /* ---- the next model ---- */
 
-static void settle(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 80 * 1000 * 1000}, NULL);
-}
-
 /* In place of the fixture's model; the one before is the caller's. */
 static struct model *next(struct fixture *fixture, const char *yaml)
 {
     struct model *before = fixture->model;
     fixture->model = NULL;
     fixture_configure(fixture, yaml);
-    settle();
+    files_settle();
     fixture->model = model_build(fixture->config, before, true, &fixture->diagnostics);
     return before;
 }
@@ -406,9 +399,8 @@ static void test_next_model(void **state)
 {
     struct fixture *fixture = *state;
     write_files(fixture);
-    settle();
+    files_settle();
     begin(fixture, configuration);
-    settle();
     struct model *before = next(fixture, configuration); /* the first read what was too fresh */
     model_free(before);
 
@@ -445,12 +437,29 @@ static void test_next_model(void **state)
     model_free(before);
 }
 
+/* Each of the names takes its octets at least. */
+static void test_memory_of_lists(void **state)
+{
+    enum { NAMES = 20000, NAME_SIZE = 16 };
+    struct fixture *fixture = *state;
+    char *list = malloc(NAMES * NAME_SIZE + 1), *at = list;
+    write_files(fixture);
+    begin(fixture, configuration);
+    size_t few = model_bytes(fixture->model);
+    for (int i = 0; i < NAMES; i++)
+        at += sprintf(at, "shop%06d.test\n", i);
+    fixture_write(fixture, "names", list);
+    free(list);
+    model_free(next(fixture, configuration));
+    assert_true(model_bytes(fixture->model) > few + NAMES * NAME_SIZE);
+}
+
 /* What is new must fit what was not read again. */
 static void test_next_model_contradicts(void **state)
 {
     struct fixture *fixture = *state;
     write_files(fixture);
-    settle();
+    files_settle();
     begin(fixture, configuration);
     struct model *before = next(fixture, configuration);
     model_free(before);
@@ -477,13 +486,21 @@ static void test_next_model_contradicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_derivation),           TEST(test_derivation_does_not_grow),
-        TEST(test_two_templates),        TEST(test_lookup),
-        TEST(test_short_domain),         TEST(test_resolution),
-        TEST(test_beside_zones),         TEST(test_trace),
-        TEST(test_wrong_templates),      TEST(test_names_of_others),
-        TEST(test_settings_for_domains), TEST(test_failed_template),
-        TEST(test_next_model),           TEST(test_next_model_contradicts),
+        TEST(test_derivation),
+        TEST(test_derivation_does_not_grow),
+        TEST(test_two_templates),
+        TEST(test_lookup),
+        TEST(test_short_domain),
+        TEST(test_resolution),
+        TEST(test_beside_zones),
+        TEST(test_trace),
+        TEST(test_wrong_templates),
+        TEST(test_names_of_others),
+        TEST(test_settings_for_domains),
+        TEST(test_failed_template),
+        TEST(test_next_model),
+        TEST(test_memory_of_lists),
+        TEST(test_next_model_contradicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,14 +34,6 @@ int config_file_tear_down(void **state)
     return 0;
 }
 
-void file_write(const char *path, const void *bytes, size_t size)
-{
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(descriptor >= 0);
-    assert_int_equal(write(descriptor, bytes, size), (ssize_t)size);
-    close(descriptor);
-}
-
 char *file_read_all(const char *path, size_t *size)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);

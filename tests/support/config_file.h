@@ -32,7 +32,6 @@ void config_file_expect(struct config_file *file, const char *marked, const char
 /* What was reported, to the test's error output. */
 void diagnostics_describe(const struct diagnostics *diagnostics);
 
-void file_write(const char *path, const void *bytes, size_t size);
 char *file_read_all(const char *path, size_t *size); /* with a null behind; to be freed */
 
 #endif

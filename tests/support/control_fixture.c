@@ -2,6 +2,7 @@
 #include "support/control_fixture.h"
 
 #include "base/memory.h"
+#include "control/serving.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -122,9 +123,8 @@ static void start_engine_and_server(void)
     struct engine_options options = {.probing = false};
     fixture.engine = engine_new(&options, fixture.publisher, model, &error);
     assert_string_equal(error.text, "");
-    struct server_endpoint listen = {fixture.listen.address, fixture.listen.port};
-    struct server_options serve = {.listen = &listen, .nlisten = 1, .workers = 1};
-    fixture.server = server_new(&serve, fixture.publisher, &error);
+    fixture.config->workers = 1;
+    fixture.server = serving_new(fixture.config, fixture.publisher, &error);
     assert_string_equal(error.text, "");
     assert_true(server_start(fixture.server, &error));
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support/place.h"
 
+#include "base/file.h"
+
+#include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -9,7 +12,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -39,14 +44,28 @@ void folder_path(const char *folder, const char *file, char *path, size_t size)
     assert_in_range(length, 1, size - 1);
 }
 
+/* Not by O_TRUNC: ext4 brings a file that was emptied and written anew to the disk when it is
+ * closed, which takes longer than all else that a test does with it. */
+void file_write(const char *path, const void *bytes, size_t size)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, bytes, size), (ssize_t)size);
+    assert_int_equal(ftruncate(descriptor, (off_t)size), 0);
+    assert_int_equal(close(descriptor), 0);
+}
+
 void folder_write(const char *folder, const char *file, const char *text)
 {
     char path[256];
     folder_path(folder, file, path, sizeof path);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    assert_int_not_equal(fputs(text, out), EOF);
-    assert_int_equal(fclose(out), 0);
+    file_write(path, text, strlen(text));
+}
+
+void files_settle(void)
+{
+    const int64_t longer_ms = FILE_STEP_MS + 10;
+    nanosleep(&(struct timespec){.tv_nsec = longer_ms * 1000 * 1000}, NULL);
 }
 
 static int dual_socket(int type)

@@ -13,7 +13,13 @@ void folder_make(char folder[FOLDER_SIZE]);
 void folder_remove(const char *folder);
 /* Of a file in it; fails where the path does not fit. */
 void folder_path(const char *folder, const char *file, char *path, size_t size);
+/* In place of what the file held. */
+void file_write(const char *path, const void *bytes, size_t size);
 void folder_write(const char *folder, const char *file, const char *text);
+
+/* Waits until files that were written before are settled (base/file.h): such as are not count as
+ * changed the next time. */
+void files_settle(void);
 
 /* A port of 127.0.0.1 that nobody has now, neither for TCP nor for UDP. */
 uint16_t free_port(void);

@@ -2,6 +2,9 @@
 #
 # trees/KIND holds the server's own packages, trees/lib the libraries of all of them, libc included, so
 # that nothing depends on what this machine has. An instance's root is made of hard links to both.
+#
+# The DNS servers that tests/differential compares evermxd with need no instances: trees/peers holds them and their
+# libraries, trees/bin what runs them from there. Installed, their packages would start services on port 53.
 
 declare -A server_packages=(
     [postfix]="postfix"
@@ -9,9 +12,11 @@ declare -A server_packages=(
     [exim]="exim4-daemon-light"
     [unbound]="unbound"
 )
+readonly peer_packages="nsd knot bind9 bind9-libs"
+readonly peer_programs="nsd knotd named"
 
 # Raise it when what is fetched changes: older trees are then replaced.
-readonly TREE_VERSION=1
+readonly TREE_VERSION=2
 
 fetch_all() {
     local stamp=$lab_cache/trees/complete-$TREE_VERSION lock
@@ -97,6 +102,8 @@ download_packages() {
         download_into "$debs.new/$kind" "${server_packages[$kind]}"
     done
     download_into "$debs.new/lib" "$libraries"
+    # shellcheck disable=SC2086
+    download_into "$debs.new/peers" "$peer_packages $(library_packages $peer_packages)"
     mv "$debs.new" "$debs"
 }
 
@@ -112,7 +119,7 @@ download_into() {
 unpack_trees() {
     local trees=$lab_cache/trees part deb
     rm -rf "$trees.new"
-    for part in lib $server_kinds; do
+    for part in lib peers $server_kinds; do
         mkdir -p "$trees.new/$part"
         for deb in "$lab_cache/debs/$part"/*.deb; do
             dpkg-deb -x "$deb" "$trees.new/$part" || die "cannot unpack $deb"
@@ -120,6 +127,24 @@ unpack_trees() {
         # Documentation, and start scripts of the machine's own services.
         rm -rf "$trees.new/$part/usr/share" "$trees.new/$part/etc" "$trees.new/$part/lib/systemd"
     done
+    write_peer_programs "$trees.new/bin"
     rm -rf "$trees"
     mv "$trees.new" "$trees"
+}
+
+# A script for each, that has the unpacked loader run the unpacked program.
+write_peer_programs() {
+    local program
+    mkdir -p "$1"
+    for program in $peer_programs; do
+        cat >"$1/$program" <<'END'
+#!/bin/sh
+tree=${0%/*}/../peers
+for loader in "$tree"/lib/*/ld-linux*.so.*; do
+    libraries=${loader%/*}
+    exec "$loader" --library-path "$libraries:$tree/usr${libraries#"$tree"}" "$tree/usr/sbin/${0##*/}" "$@"
+done
+END
+        chmod 755 "$1/$program"
+    done
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "answer/heap.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <string.h>
+
+void heap_reserve(struct heap *heap, size_t capacity)
+{
+    if (capacity <= heap->capacity)
+        return;
+    heap->bytes = memory_resize(heap->bytes, capacity, 1);
+    memset(heap->bytes + heap->capacity, 0, capacity - heap->capacity);
+    heap->capacity = capacity;
+}
+
+uint32_t heap_take(struct heap *heap, size_t size, size_t unit)
+{
+    size_t at = heap->used ? heap->used : unit;
+    size_t end = (at + size + unit - 1) & ~(unit - 1);
+    if (end > heap->capacity)
+        heap_reserve(heap, end > 2 * heap->capacity ? end + 4096 : 2 * heap->capacity);
+    heap->used = end;
+    assert(at / unit < HEAP_REFS);
+    return (uint32_t)(at / unit);
+}
+
+void heap_trim(struct heap *heap)
+{
+    if (heap->used == heap->capacity)
+        return;
+    heap->bytes = memory_resize(heap->bytes, heap->used, 1);
+    heap->capacity = heap->used;
+}
+
+void heap_copy(struct heap *heap, const struct heap *from)
+{
+    heap_reserve(heap, from->used + from->used / 64);
+    if (from->used)
+        memcpy(heap->bytes, from->bytes, from->used);
+    heap->used = from->used;
+}

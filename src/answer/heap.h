@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Octets that grow and are addressed in units, so that 32 bits reach far; the first unit is left
+ * free, as 0 means none. A place moves as the heap grows, its number does not. One thread until it
+ * is published, readers only from then on. */
+#ifndef EVERMX_ANSWER_HEAP_H
+#define EVERMX_ANSWER_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap {
+    uint8_t *bytes;
+    size_t used, capacity;
+};
+
+/* Numbers are below: the bit above is the user's. */
+#define HEAP_REFS UINT32_C(0x80000000)
+
+/* Zeroed room up to so many octets, so that it need not grow on the way. */
+void heap_reserve(struct heap *heap, size_t capacity);
+/* The number of zeroed room of so many octets, in units of `unit`, a power of two. */
+uint32_t heap_take(struct heap *heap, size_t size, size_t unit);
+/* Gives back what is not used. */
+void heap_trim(struct heap *heap);
+/* Into an empty one, with a little room more. */
+void heap_copy(struct heap *heap, const struct heap *from);
+
+#endif

@@ -472,18 +472,54 @@ static void test_next_model_contradicts(void **state)
     fixture->model = before;
 }
 
+/* One list stays, another changes, and a zone changes with it. */
+static void test_next_model_of_two_lists(void **state)
+{
+    static const char two[] = "zones:\n  - hoster\n  - {file: customer.zone, names: names}\n"
+                              "  - {file: customer.zone, names: more}\n";
+    struct fixture *fixture = *state;
+    write_files(fixture);
+    fixture_write(fixture, "more", "a.test\n");
+    settle();
+    fixture_configure(fixture, two);
+    assert_true(fixture_build(fixture, true));
+
+    fixture_write(fixture, "more", "a.test\nb.test\n");
+    fixture_write(fixture, "hoster", HOSTER "new A 192.0.2.1\n");
+    struct model *before = next(fixture, two);
+    assert_int_equal(fixture->model->nread, 1);
+    assert_ptr_equal(before->zones[1].domains, fixture->model->zones[1].domains);
+    assert_int_equal(domains_count(fixture->model->zones[2].domains), 2);
+    model_free(before);
+
+    fixture_write(fixture, "more", "a.test\nhoster.test\n");
+    fixture_write(fixture, "hoster", HOSTER);
+    before = next(fixture, two);
+    assert_null(fixture->model);
+    fixture_expect_all(fixture, "more:2: error: hoster.test is the zone of hoster as well");
+    fixture->model = before;
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_derivation),           TEST(test_derivation_does_not_grow),
-        TEST(test_two_templates),        TEST(test_lookup),
-        TEST(test_short_domain),         TEST(test_resolution),
-        TEST(test_beside_zones),         TEST(test_trace),
-        TEST(test_wrong_templates),      TEST(test_names_of_others),
-        TEST(test_settings_for_domains), TEST(test_failed_template),
-        TEST(test_next_model),           TEST(test_next_model_contradicts),
+        TEST(test_derivation),
+        TEST(test_derivation_does_not_grow),
+        TEST(test_two_templates),
+        TEST(test_lookup),
+        TEST(test_short_domain),
+        TEST(test_resolution),
+        TEST(test_beside_zones),
+        TEST(test_trace),
+        TEST(test_wrong_templates),
+        TEST(test_names_of_others),
+        TEST(test_settings_for_domains),
+        TEST(test_failed_template),
+        TEST(test_next_model),
+        TEST(test_next_model_contradicts),
+        TEST(test_next_model_of_two_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

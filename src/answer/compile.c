@@ -63,9 +63,11 @@ static void heap_trim(struct catalog_heap *heap)
     heap->capacity = heap->used;
 }
 
+/* Into a heap that is empty. */
 static void heap_copy(struct catalog_heap *heap, const struct catalog_heap *from)
 {
-    heap_reserve(heap, from->used + from->used / 64);
+    heap->capacity = from->used + from->used / 64;
+    heap->bytes = memory_array(heap->capacity, 1); /* large blocks need no clearing */
     if (from->used)
         memcpy(heap->bytes, from->bytes, from->used);
     heap->used = from->used;
@@ -359,6 +361,8 @@ static void set_template_apexes(struct build *build)
         }
 }
 
+_Static_assert((int)TEMPLATES_MAX <= UINT16_MAX, "a catalog numbers all templates of a model");
+
 static void add_domains(struct build *build)
 {
     struct catalog *catalog = build->catalog;
@@ -375,7 +379,7 @@ static void add_domains(struct build *build)
             struct catalog_domain *domain =
                 (struct catalog_domain *)(catalog->domains.bytes +
                                           (size_t)ref * CATALOG_DOMAIN_UNIT);
-            domain->template_number = number;
+            domain->template_number = (uint16_t)number;
             domain->name_size = (uint8_t)size;
             memcpy(domain->name, name, size);
             name_index_add(&catalog->names, name_index_hash(name, size), ref | CATALOG_DOMAIN);

@@ -265,14 +265,15 @@ static void shrink(struct domains *domains)
     domains->names = memory_resize(domains->names, domains->capacity, 1);
 }
 
-static void tell_end(struct job *job)
+static void tell_end(struct job *job, const struct stat *begin)
 {
     const char *file = job->request->file;
-    if (job->lines.error != 0) {
-        job->domains->complete = false;
-        diagnostics_error(job->diagnostics, file, 0, 0, "cannot be read: %s",
-                          strerror(job->lines.error));
-    }
+    if (job->lines.error != 0)
+        job->domains->complete = diagnostics_error(
+            job->diagnostics, file, 0, 0, "cannot be read: %s", strerror(job->lines.error));
+    else if (!file_held_still(job->lines.descriptor, begin))
+        job->domains->complete =
+            diagnostics_error(job->diagnostics, file, 0, 0, "was changed while it was read");
     if (job->errors > TOLD_MAX)
         diagnostics_error(job->diagnostics, file, 0, 0, "... and %zu more errors",
                           job->errors - TOLD_MAX);
@@ -301,7 +302,7 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     } else {
         job.domains->identity = file_identity(&status, now_ns);
         read_lines(&job);
-        tell_end(&job);
+        tell_end(&job, &status);
         shrink(job.domains);
     }
     if (job.lines.descriptor >= 0)

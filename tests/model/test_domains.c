@@ -171,6 +171,31 @@ static const char *take_odd(void *context, const uint8_t *lower, size_t size)
     return lower[1] == 'o' ? "odd" : NULL;
 }
 
+/* Another program goes on writing the list. */
+static const char *write_on(void *context, const uint8_t *lower, size_t size)
+{
+    if (memcmp(lower, "\5shop1\4test", size) != 0)
+        return NULL; /* once */
+    FILE *file = fopen(context, "a");
+    assert_non_null(file);
+    fputs("more.test\n", file);
+    fclose(file);
+    return NULL;
+}
+
+static void test_changed_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_write(fixture, "names", "shop1.test\nshop2.test\n");
+    char path[4096];
+    snprintf(path, sizeof path, "%s", fixture_path(fixture, "names"));
+    const struct domains_request request = {.file = path, .taken = write_on, .context = path};
+    struct domains *domains = domains_read(&request, &fixture->diagnostics);
+    assert_false(domains_complete(domains));
+    fixture_expect_all(fixture, "names: error: was changed while it was read");
+    domains_release(domains);
+}
+
 static void test_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -274,9 +299,16 @@ static void test_markers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_forms),   TEST(test_wrong_lines),      TEST(test_length),
-        TEST(test_no_list), TEST(test_many_wrong_lines), TEST(test_pieces),
-        TEST(test_taken),   TEST(test_million),          TEST(test_released_by_others),
+        TEST(test_forms),
+        TEST(test_wrong_lines),
+        TEST(test_length),
+        TEST(test_no_list),
+        TEST(test_many_wrong_lines),
+        TEST(test_pieces),
+        TEST(test_changed_meanwhile),
+        TEST(test_taken),
+        TEST(test_million),
+        TEST(test_released_by_others),
         TEST(test_markers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

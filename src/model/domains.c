@@ -210,8 +210,6 @@ static bool parse(struct job *job, const char *text, size_t size, uint8_t lower[
     size_t prefix;
     if (memchr(text, '\0', size) != NULL)
         return tell_error(job, "NUL octet");
-    if (size > LINE_MAX_SIZE)
-        return tell_error(job, "this long line is no domain name");
     if (domain_parse(text, lower, &error) == 0)
         return tell_error(job, error.text);
     if (name_is_wildcard(lower) || name_is_in_template(lower, &prefix)) {
@@ -225,6 +223,10 @@ static void take_line(struct job *job, char *line, size_t size)
 {
     uint8_t lower[NAME_MAX_SIZE];
     struct error error;
+    if (size > LINE_MAX_SIZE) { /* its end alone may look like a name */
+        tell_error(job, "this long line is no domain name");
+        return;
+    }
     char *text = trim(line, &size);
     if (size == 0 || !parse(job, text, size, lower))
         return;
@@ -253,8 +255,11 @@ static void read_lines(struct job *job)
     size_t size;
     char *line;
     job->lines.bytes = memory_alloc(CHUNK_SIZE + 1);
-    while ((line = next_line(&job->lines, &size)) != NULL)
-        take_line(job, line, size);
+    while ((line = next_line(&job->lines, &size)) != NULL) {
+        bool marked = job->lines.number == 1 && size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0;
+        size_t mark = marked ? 3 : 0; /* the byte order mark that some editors write */
+        take_line(job, line + mark, size - mark);
+    }
     free(job->lines.bytes);
 }
 

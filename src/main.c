@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -463,9 +464,18 @@ static bool run(struct process *process)
     return ended;
 }
 
+/* Tables of a large catalog come and go with each reload. By default glibc, once it has freed a
+ * large block, takes the next ones of that size from a heap that it can hardly give back; a
+ * threshold that is set stays. */
+static void give_memory_back(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
+    give_memory_back();
     read_options(argc, argv, &options);
     int status;
     if (options.source.check) {

@@ -53,7 +53,7 @@ struct catalog_zone {
 
 /* One of the domains that a template makes zones. */
 struct catalog_domain {
-    uint32_t template_number;
+    uint16_t template_number; /* of TEMPLATES_MAX */
     uint8_t name_size;
     uint8_t name[]; /* lower case */
 };

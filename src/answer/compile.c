@@ -310,6 +310,8 @@ static void set_template_apexes(struct catalog *catalog)
     }
 }
 
+_Static_assert((int)TEMPLATES_MAX <= UINT16_MAX, "a catalog numbers all templates of a model");
+
 static void add_domain(struct catalog *catalog, const uint8_t *name, uint32_t template_number)
 {
     size_t size = name_size(name);
@@ -317,7 +319,7 @@ static void add_domain(struct catalog *catalog, const uint8_t *name, uint32_t te
                              CATALOG_DOMAIN_UNIT);
     struct catalog_domain *domain =
         (struct catalog_domain *)(catalog->domains.bytes + (size_t)ref * CATALOG_DOMAIN_UNIT);
-    domain->template_number = template_number;
+    domain->template_number = (uint16_t)template_number;
     domain->name_size = (uint8_t)size;
     memcpy(domain->name, name, size);
     name_index_add(&catalog->names, name_index_hash(name, size), ref | CATALOG_DOMAIN);

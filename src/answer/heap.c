@@ -36,7 +36,8 @@ void heap_trim(struct heap *heap)
 
 void heap_copy(struct heap *heap, const struct heap *from)
 {
-    heap_reserve(heap, from->used + from->used / 64);
+    heap->capacity = from->used + from->used / 64;
+    heap->bytes = memory_array(heap->capacity, 1); /* large blocks need no clearing */
     if (from->used)
         memcpy(heap->bytes, from->bytes, from->used);
     heap->used = from->used;

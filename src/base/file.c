@@ -47,6 +47,14 @@ bool file_is_same(const struct file_identity *read, const struct file_identity *
            read->changed_ns == now->changed_ns;
 }
 
+bool file_held_still(int descriptor, const struct stat *before)
+{
+    struct stat now;
+    return fstat(descriptor, &now) == 0 && now.st_size == before->st_size &&
+           nanoseconds(&now.st_mtim) == nanoseconds(&before->st_mtim) &&
+           nanoseconds(&now.st_ctim) == nanoseconds(&before->st_ctim);
+}
+
 void file_asker_init(struct file_asker *asker)
 {
     *asker = (struct file_asker){.folder = -1};

@@ -30,6 +30,10 @@ int64_t file_clock_ns(void);
 /* Whether a file that was read is unchanged, given what it is now. */
 bool file_is_same(const struct file_identity *read, const struct file_identity *now);
 
+/* Whether a file that is open has stayed as `before` says, by fstat(): what was read of one that an
+ * editor has truncated and is still writing is not what was meant. */
+bool file_held_still(int descriptor, const struct stat *before);
+
 /* Asks for many files, most of which stand in the same folder as the one before: that is cheaper by
  * half than by their whole paths. Belongs to one thread. */
 struct file_asker {

@@ -210,8 +210,6 @@ static bool parse(struct job *job, const char *text, size_t size, uint8_t lower[
     size_t prefix;
     if (memchr(text, '\0', size) != NULL)
         return tell_error(job, "NUL octet");
-    if (size > LINE_MAX_SIZE)
-        return tell_error(job, "this long line is no domain name");
     if (domain_parse(text, lower, &error) == 0)
         return tell_error(job, error.text);
     if (name_is_wildcard(lower) || name_is_in_template(lower, &prefix)) {
@@ -225,6 +223,10 @@ static void take_line(struct job *job, char *line, size_t size)
 {
     uint8_t lower[NAME_MAX_SIZE];
     struct error error;
+    if (size > LINE_MAX_SIZE) { /* its end alone may look like a name */
+        tell_error(job, "this long line is no domain name");
+        return;
+    }
     char *text = trim(line, &size);
     if (size == 0 || !parse(job, text, size, lower))
         return;
@@ -253,8 +255,11 @@ static void read_lines(struct job *job)
     size_t size;
     char *line;
     job->lines.bytes = memory_alloc(CHUNK_SIZE + 1);
-    while ((line = next_line(&job->lines, &size)) != NULL)
-        take_line(job, line, size);
+    while ((line = next_line(&job->lines, &size)) != NULL) {
+        bool marked = job->lines.number == 1 && size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0;
+        size_t mark = marked ? 3 : 0; /* the byte order mark that some editors write */
+        take_line(job, line + mark, size - mark);
+    }
     free(job->lines.bytes);
 }
 
@@ -265,14 +270,15 @@ static void shrink(struct domains *domains)
     domains->names = memory_resize(domains->names, domains->capacity, 1);
 }
 
-static void tell_end(struct job *job)
+static void tell_end(struct job *job, const struct stat *begin)
 {
     const char *file = job->request->file;
-    if (job->lines.error != 0) {
-        job->domains->complete = false;
-        diagnostics_error(job->diagnostics, file, 0, 0, "cannot be read: %s",
-                          strerror(job->lines.error));
-    }
+    if (job->lines.error != 0)
+        job->domains->complete = diagnostics_error(
+            job->diagnostics, file, 0, 0, "cannot be read: %s", strerror(job->lines.error));
+    else if (!file_held_still(job->lines.descriptor, begin))
+        job->domains->complete =
+            diagnostics_error(job->diagnostics, file, 0, 0, "was changed while it was read");
     if (job->errors > TOLD_MAX)
         diagnostics_error(job->diagnostics, file, 0, 0, "... and %zu more errors",
                           job->errors - TOLD_MAX);
@@ -301,7 +307,7 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     } else {
         job.domains->identity = file_identity(&status, now_ns);
         read_lines(&job);
-        tell_end(&job);
+        tell_end(&job, &status);
         shrink(job.domains);
     }
     if (job.lines.descriptor >= 0)

@@ -70,14 +70,16 @@ static bool read_list(const struct model *model, struct zone *zone, struct diagn
     return domains_complete(zone->domains);
 }
 
-/* Zones that were read now may have taken a name of a list that was not. */
+/* Zones that were read now may have taken a name of a list that was not. Lists that are still to be
+ * read (NULL) see to it then, each name by itself. */
 static bool check_zone(const struct model *model, const struct zone *zone,
                        struct diagnostics *diagnostics)
 {
     bool good = true;
     for (size_t i = 0; i < model->ntemplates; i++) {
         const struct zone *template = template_at(model, i);
-        if (domains_has(template->domains, zone->apex, name_size(zone->apex)))
+        if (template->domains != NULL &&
+            domains_has(template->domains, zone->apex, name_size(zone->apex)))
             good = diagnostics_error(diagnostics, zone->file, 0, 0, "the zone %s is in %s as well",
                                      zone->name, template->names);
     }

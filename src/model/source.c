@@ -51,7 +51,9 @@ bool source_open(struct source *source, const char *path, struct error *error)
     else if (status.st_size >= INT_MAX) /* lines are counted in an int */
         error_set(error, "is larger than 2 GiB");
     else
-        good = source_read(source, descriptor, (size_t)status.st_size, error);
+        good = source_read(source, descriptor, (size_t)status.st_size, error) &&
+               (file_held_still(descriptor, &status) ||
+                error_set(error, "was changed while it was read"));
     close(descriptor);
     if (!good) {
         source_close(source);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/diagnostics.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/table.h"
@@ -188,6 +189,24 @@ static void log_lines(void **state)
     assert_true(got < 2200);
 }
 
+static void files_that_hold_still(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/evermx-base-XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    unlink(path);
+    assert_int_equal(write(descriptor, "one", 3), 3);
+    struct stat before;
+    assert_int_equal(fstat(descriptor, &before), 0);
+    assert_true(file_held_still(descriptor, &before));
+    assert_int_equal(ftruncate(descriptor, 0), 0);
+    assert_false(file_held_still(descriptor, &before));
+    usleep(50 * 1000); /* the file system's clock moves on: the same size is not the same file */
+    assert_int_equal(pwrite(descriptor, "two", 3, 0), 3);
+    assert_false(file_held_still(descriptor, &before));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test(diagnostics_are_printable),
         cmocka_unit_test(errors_and_clock),
         cmocka_unit_test(log_lines),
+        cmocka_unit_test(files_that_hold_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,57 @@ static const char *take_odd(void *context, const uint8_t *lower, size_t size)
     return lower[1] == 'o' ? "odd" : NULL;
 }
 
+/* Of a line that does not fit into what is read at once only the end is there. */
+static void test_long_line(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { LONG = 150000 };
+    char *text = malloc(LONG + 100);
+    text[0] = '#';
+    memset(text + 1, ' ', LONG);
+    strcpy(text + LONG, "gone.test # old\nstays.test\n");
+    struct domains *domains = read_list(fixture, text, 0);
+    free(text);
+    assert_false(domains_complete(domains));
+    fixture_expect_all(fixture, "names:1: error: this long line is no domain name");
+    check_names(domains, "stays.test");
+    domains_release(domains);
+}
+
+static void test_byte_order_mark(void **state)
+{
+    struct fixture *fixture = *state;
+    struct domains *domains = read_list(fixture, "\xEF\xBB\xBFshop1.test\nshop2.test\n", 0);
+    fixture_expect_none(fixture);
+    check_names(domains, "shop1.test shop2.test");
+    domains_release(domains);
+}
+
+/* Another program goes on writing the list. */
+static const char *write_on(void *context, const uint8_t *lower, size_t size)
+{
+    if (memcmp(lower, "\5shop1\4test", size) != 0)
+        return NULL; /* once */
+    FILE *file = fopen(context, "a");
+    assert_non_null(file);
+    fputs("more.test\n", file);
+    fclose(file);
+    return NULL;
+}
+
+static void test_changed_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_write(fixture, "names", "shop1.test\nshop2.test\n");
+    char path[4096];
+    snprintf(path, sizeof path, "%s", fixture_path(fixture, "names"));
+    const struct domains_request request = {.file = path, .taken = write_on, .context = path};
+    struct domains *domains = domains_read(&request, &fixture->diagnostics);
+    assert_false(domains_complete(domains));
+    fixture_expect_all(fixture, "names: error: was changed while it was read");
+    domains_release(domains);
+}
+
 static void test_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -274,9 +325,18 @@ static void test_markers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_forms),   TEST(test_wrong_lines),      TEST(test_length),
-        TEST(test_no_list), TEST(test_many_wrong_lines), TEST(test_pieces),
-        TEST(test_taken),   TEST(test_million),          TEST(test_released_by_others),
+        TEST(test_forms),
+        TEST(test_wrong_lines),
+        TEST(test_length),
+        TEST(test_no_list),
+        TEST(test_many_wrong_lines),
+        TEST(test_pieces),
+        TEST(test_changed_meanwhile),
+        TEST(test_long_line),
+        TEST(test_byte_order_mark),
+        TEST(test_taken),
+        TEST(test_million),
+        TEST(test_released_by_others),
         TEST(test_markers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,6 +481,34 @@ static void test_next_model_contradicts(void **state)
     fixture->model = before;
 }
 
+/* One list stays, another changes, and a zone changes with it. */
+static void test_next_model_of_two_lists(void **state)
+{
+    static const char two[] = "zones:\n  - hoster\n  - {file: customer.zone, names: names}\n"
+                              "  - {file: customer.zone, names: more}\n";
+    struct fixture *fixture = *state;
+    write_files(fixture);
+    fixture_write(fixture, "more", "a.test\n");
+    files_settle();
+    fixture_configure(fixture, two);
+    assert_true(fixture_build(fixture, true));
+
+    fixture_write(fixture, "more", "a.test\nb.test\n");
+    fixture_write(fixture, "hoster", HOSTER "new A 192.0.2.1\n");
+    struct model *before = next(fixture, two);
+    assert_int_equal(fixture->model->nread, 1);
+    assert_ptr_equal(before->zones[1].domains, fixture->model->zones[1].domains);
+    assert_int_equal(domains_count(fixture->model->zones[2].domains), 2);
+    model_free(before);
+
+    fixture_write(fixture, "more", "a.test\nhoster.test\n");
+    fixture_write(fixture, "hoster", HOSTER);
+    before = next(fixture, two);
+    assert_null(fixture->model);
+    fixture_expect_all(fixture, "more:2: error: hoster.test is the zone of hoster as well");
+    fixture->model = before;
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -501,6 +529,7 @@ int main(void)
         TEST(test_next_model),
         TEST(test_memory_of_lists),
         TEST(test_next_model_contradicts),
+        TEST(test_next_model_of_two_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 64,       /* more gains nothing measurable, and delays the first of them */
+    BATCH = 32,       /* what they touch fits the first cache; 64 cost more, 16 spare fewer calls */
     QUERY_MAX = 4096, /* a longer datagram is no query that we could answer */
     CONTROL_SIZE = CMSG_SPACE(sizeof(struct in6_pktinfo)),
 };

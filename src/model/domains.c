@@ -4,8 +4,8 @@
 #include "model/domains.h"
 
 #include "base/memory.h"
-#include "base/table.h"
 #include "config/domain.h"
+#include "model/content.h"
 #include "model/template.h"
 #include "wire/name.h"
 
@@ -35,11 +35,6 @@ struct domains {
 };
 
 /* ---- the set ---- */
-
-static uint32_t name_hash(const uint8_t *lower, size_t size)
-{
-    return (uint32_t)hash_bytes(lower, size, 0);
-}
 
 /* The slot of the name, or the free one where it belongs. Behind the last name there is room for
  * another, so that a whole name may be compared. */

@@ -18,25 +18,7 @@ work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
 
 readonly ZONES=2000 DOMAINS=10000 RELOADS=40 READY_S=30
-passed=0 failed=0
-started=()
-
-clean_up() {
-    disown -a # without a word on their end
-    [ ${#started[@]} = 0 ] || kill -KILL "${started[@]}" 2>/dev/null
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-is() { # WHAT EXPECTED FOUND
-    if [ "$2" = "$3" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf "FAILED: %s: expected '%s', found '%s'\n" "$@"
-    fi
-}
+. "$repository/tests/support/started.sh"
 
 free_port() {
     local try

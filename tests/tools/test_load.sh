@@ -13,25 +13,7 @@ build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 load=$build/load
 work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
-passed=0 failed=0
-started=()
-
-clean_up() {
-    disown -a # without a word on their end
-    [ ${#started[@]} = 0 ] || kill -KILL "${started[@]}" 2>/dev/null
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-is() { # WHAT EXPECTED FOUND
-    if [ "$2" = "$3" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf "FAILED: %s: expected '%s', found '%s'\n" "$@"
-    fi
-}
+. "$repository/tests/support/started.sh"
 
 holds() { # WHAT CONDITION OF NUMBERS
     is "$1 ($2)" 1 "$(awk "BEGIN { print ($2) ? 1 : 0 }")"

@@ -21,6 +21,48 @@ void check_init(struct config_check *check, const char *name, enum check_kind ki
 
 /* ---- settings ---- */
 
+static struct shared **settings_texts(struct check_settings *settings, size_t number)
+{
+    struct shared **const texts[] = {&settings->recipient, &settings->user, &settings->password,
+                                     &settings->mailbox};
+    return number < sizeof texts / sizeof *texts ? texts[number] : NULL;
+}
+
+void check_settings_copy(struct check_settings *copy, const struct check_settings *settings)
+{
+    struct shared **text;
+    *copy = *settings;
+    for (size_t i = 0; (text = settings_texts(copy, i)); i++)
+        shared_hold(*text);
+}
+
+void check_settings_release(struct check_settings *settings)
+{
+    struct shared **text;
+    for (size_t i = 0; (text = settings_texts(settings, i)); i++) {
+        shared_release(*text);
+        *text = NULL;
+    }
+}
+
+bool check_settings_equal(const struct check_settings *one, const struct check_settings *other)
+{
+    struct check_settings a = *one, b = *other;
+    struct shared **text;
+    for (size_t i = 0; (text = settings_texts(&a, i)); i++)
+        if (!shared_equal(*text, *settings_texts(&b, i)))
+            return false;
+    return a.kind == b.kind && a.port == b.port && a.tls == b.tls &&
+           a.interval_ms == b.interval_ms && a.service_interval_ms == b.service_interval_ms &&
+           a.timeout_ms == b.timeout_ms && a.connect_timeout_ms == b.connect_timeout_ms &&
+           a.greeting_timeout_ms == b.greeting_timeout_ms &&
+           a.reply_timeout_ms == b.reply_timeout_ms && a.recheck_ms == b.recheck_ms &&
+           a.fall == b.fall && a.rise == b.rise && a.refusal == b.refusal &&
+           a.cert_warn_ms == b.cert_warn_ms && a.returns == b.returns && a.hold_ms == b.hold_ms &&
+           a.slow_start_ms == b.slow_start_ms && a.round_trip_ms == b.round_trip_ms &&
+           a.alarm_ms == b.alarm_ms && a.drain_ms == b.drain_ms && a.sentinel == b.sentinel;
+}
+
 static int64_t growth(int64_t now, int64_t before)
 {
     return now > before ? now - before : 0;

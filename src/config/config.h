@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/diagnostics.h"
+#include "base/shared.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,12 @@ enum check_kind {
     CHECK_TCP,        /* a port of your own: connects, nothing more */
     CHECK_KINDS
 };
+
+/* What a greeting of 5xx means: the host is closed, or it is closed to us. */
+enum check_refusal { CHECK_REFUSAL_UNKNOWN, CHECK_REFUSAL_DOWN };
+
+/* How a target that was down comes back. */
+enum check_return { CHECK_RETURN_AUTO, CHECK_RETURN_MANUAL };
 
 enum check_tls {
     CHECK_TLS_OFF,      /* STARTTLS is never asked for */
@@ -51,7 +58,27 @@ struct check_settings {
     int64_t recheck_ms;          /* while suspect: until the next probe */
     unsigned fall;               /* bad outcomes in a row until down */
     unsigned rise;               /* good outcomes in a row until up again */
+    enum check_refusal refusal;
+    int64_t cert_warn_ms; /* before a certificate expires; 0: no warning */
+
+    /* coming back */
+    enum check_return returns;
+    int64_t hold_ms; /* the shortest time out; doubles with each fall. 0: no hold, no damping */
+    int64_t slow_start_ms; /* from a tenth of the weight to all of it; 0: at once */
+
+    /* what the whole dialogue asks for, and the round trip; NULL: nothing of it */
+    struct shared *recipient;       /* SMTP: of RCPT, and of the round trip's message */
+    struct shared *user, *password; /* both or none; secret */
+    int64_t round_trip_ms;          /* between two messages; 0: none */
+    int64_t alarm_ms, drain_ms;     /* since the first message that did not arrive */
+    struct shared *mailbox; /* the host whose IMAP shows the messages; NULL: the same address */
+    bool sentinel;          /* IMAP: hold one idle session */
 };
+
+/* Copies of settings hold their texts. */
+void check_settings_copy(struct check_settings *copy, const struct check_settings *settings);
+void check_settings_release(struct check_settings *settings);
+bool check_settings_equal(const struct check_settings *one, const struct check_settings *other);
 
 struct config_check {
     const char *name; /* "smtp", or the operator's own */
@@ -71,6 +98,18 @@ enum config_host_set {
     HOST_SETS_FALL = 1 << 7,
     HOST_SETS_RISE = 1 << 8,
     HOST_SETS_SERVICE_INTERVAL = 1 << 9,
+    HOST_SETS_REFUSAL = 1 << 10,
+    HOST_SETS_CERT_WARN = 1 << 11,
+    HOST_SETS_RETURN = 1 << 12,
+    HOST_SETS_HOLD = 1 << 13,
+    HOST_SETS_SLOW_START = 1 << 14,
+    HOST_SETS_RECIPIENT = 1 << 15,
+    HOST_SETS_CREDENTIALS = 1 << 16, /* user and password */
+    HOST_SETS_ROUND_TRIP = 1 << 17,
+    HOST_SETS_ALARM = 1 << 18,
+    HOST_SETS_DRAIN = 1 << 19,
+    HOST_SETS_MAILBOX = 1 << 20,
+    HOST_SETS_SENTINEL = 1 << 21,
 };
 
 struct config_host {
@@ -103,6 +142,7 @@ struct config_policy {
     enum when_all_down when_all_down;
     enum on_down on_down;
     enum mx_weighting mx_weighting;
+    unsigned min_capacity; /* percent of the weight that is to be answered at least; 0: no floor */
     const struct config_tier *tiers; /* first to be used first; hosts in none are never answered */
     size_t ntiers;
     struct config_place place;
@@ -148,6 +188,13 @@ struct config {
     const char *control; /* path of the control socket */
     const char *user;    /* NULL: stay */
     bool probing;
+    struct address *probe_sources; /* what probes connect from: at most one of each family */
+    size_t nprobe_sources;
+    const char *ehlo_name; /* NULL: the machine's own */
+    const char *ca_file;   /* of authorities, PEM; NULL: the system's */
+    bool uplink_guard;
+    struct config_endpoint *canaries; /* that show whether our uplink works; none: the gateway */
+    size_t ncanaries;
     const char *identity;            /* NULL: the host's name; "off" or "": none is told */
     bool version;                    /* told to those who ask */
     unsigned udp_size;               /* octets of the largest answer over UDP */

@@ -10,11 +10,11 @@
 
 /* Options whose presence matters, beside enum config_host_set. */
 enum option_given {
-    GIVEN_WEIGHT = 1 << 16,
-    GIVEN_CHECKS = 1 << 17,
-    GIVEN_TTL = 1 << 18,
-    GIVEN_ON_DOWN = 1 << 19,
-    GIVEN_MX_WEIGHTING = 1 << 20,
+    GIVEN_WEIGHT = 1 << 24,
+    GIVEN_CHECKS = 1 << 25,
+    GIVEN_TTL = 1 << 26,
+    GIVEN_ON_DOWN = 1 << 27,
+    GIVEN_MX_WEIGHTING = 1 << 28,
 };
 
 enum { WORKERS_MAX = 256 };

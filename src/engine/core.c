@@ -96,8 +96,8 @@ static void log_change(const struct slot *slot, const struct verdict *before, in
               has_detail ? " (" : "", after->detail, has_detail ? ")" : "", history);
 }
 
-int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
-                     int64_t now_ms)
+struct probe_next core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
+                               int64_t now_ms)
 {
     struct slot *slot = core_slot(core, target);
     const struct verdict before = slot->verdict;
@@ -107,7 +107,7 @@ int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *o
         log_change(slot, &before, now_ms);
         core_touch(core, slot);
     }
-    return verdict_wait_ms(&slot->verdict, &policy);
+    return verdict_next(&slot->verdict, &policy, now_ms);
 }
 
 void core_tick(struct core *core)

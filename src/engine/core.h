@@ -37,9 +37,9 @@ void core_free(struct core *core);
 struct model *core_load(struct core *core, struct model *model, struct catalog *catalog,
                         int64_t now_ms);
 
-/* One outcome. Returns after how long, from the start of the probe, the next one starts. */
-int64_t core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
-                     int64_t now_ms);
+/* One outcome. Returns what comes next. */
+struct probe_next core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
+                               int64_t now_ms);
 
 /* The addresses of an external host as they are now; no news when the model has no such host. */
 void core_addresses(struct core *core, const char *host, const struct address *addresses,

@@ -85,7 +85,8 @@ static void publish_soon(struct engine *engine)
     event_active(engine->publish, EV_TIMEOUT, 0);
 }
 
-static int64_t on_outcome(void *context, uint32_t id, const struct outcome *outcome, int64_t now_ms)
+static struct probe_next on_outcome(void *context, uint32_t id, const struct outcome *outcome,
+                                    int64_t now_ms)
 {
     struct engine *engine = context;
     publish_soon(engine);
@@ -188,8 +189,9 @@ static void start_core(struct engine *engine, const struct engine_options *optio
 {
     const struct core_probes probes = {.context = engine, .add = add_probe, .remove = remove_probe};
     const struct prober_options settings = {0};
+    const struct probe_reports reports = {.done = on_outcome};
     if (options->probing)
-        engine->prober = prober_new(engine->base, &settings, on_outcome, engine);
+        engine->prober = prober_new(engine->base, &settings, &reports, engine);
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
     struct catalog *catalog = catalog_new(model);
     core_load(engine->core, model, catalog, engine->started_ms);

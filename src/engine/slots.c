@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Greylisting lets the same sender pass after 5 minutes at most. */
+enum { DOUBT_MS = 10 * 60 * 1000 };
+
 void slots_init(struct slots *slots)
 {
     *slots = (struct slots){.by_key = table_new(0)};
@@ -17,6 +20,7 @@ static void slot_free(struct slot *slot)
     free(slot->check);
     free(slot->services);
     free(slot->key);
+    check_settings_release(&slot->settings);
     free(slot);
 }
 
@@ -92,7 +96,7 @@ struct slot *slots_add(struct slots *slots, const struct slot_want *want, const 
     slots->list[slot->id] = slot;
     slot->host = memory_strdup(want->host);
     slot->check = memory_strdup(want->check);
-    slot->settings = *want->settings;
+    check_settings_copy(&slot->settings, want->settings);
     slot->address = want->address;
     slot->port = want->port;
     slot->key = make_key(want, &slot->key_size);
@@ -126,24 +130,11 @@ void slots_sweep(struct slots *slots, void (*gone)(void *context, uint32_t id), 
             index_slot(slots, slots->list[i]);
 }
 
-static bool settings_equal(const struct check_settings *one, const struct check_settings *other)
-{
-    return one->kind == other->kind && one->port == other->port && one->tls == other->tls &&
-           one->interval_ms == other->interval_ms &&
-           one->service_interval_ms == other->service_interval_ms &&
-           one->timeout_ms == other->timeout_ms &&
-           one->connect_timeout_ms == other->connect_timeout_ms &&
-           one->greeting_timeout_ms == other->greeting_timeout_ms &&
-           one->reply_timeout_ms == other->reply_timeout_ms &&
-           one->recheck_ms == other->recheck_ms && one->fall == other->fall &&
-           one->rise == other->rise;
-}
-
 /* A slot in use is shared by all that probe in the same way, whatever the host is called; one that
  * is not (any more) is only taken up by the host it was made for. */
 bool slot_matches(const struct slot *slot, const struct slot_want *want)
 {
-    return settings_equal(&slot->settings, want->settings) &&
+    return check_settings_equal(&slot->settings, want->settings) &&
            (slot_is_used(slot) || strcmp(slot->host, want->host) == 0);
 }
 
@@ -183,7 +174,14 @@ struct verdict_policy slot_policy(const struct slot *slot)
         .fall = settings->fall,
         .rise = settings->rise,
         .interval_ms = settings->interval_ms,
+        .service_interval_ms = settings->service_interval_ms,
         .recheck_ms = settings->recheck_ms,
         .timeout_ms = settings->timeout_ms,
+        .doubt_ms = DOUBT_MS,
+        .hold_ms = settings->hold_ms,
+        .slow_start_ms = settings->slow_start_ms,
+        .alarm_ms = settings->alarm_ms,
+        .drain_ms = settings->drain_ms,
+        .return_manual = settings->returns == CHECK_RETURN_MANUAL,
     };
 }

@@ -139,7 +139,8 @@ struct policy {
     enum when_all_down when_all_down;
     enum on_down on_down;
     enum mx_weighting mx_weighting;
-    unsigned ntiers; /* 1 where none are named */
+    unsigned min_capacity; /* percent; 0: no floor */
+    unsigned ntiers;       /* 1 where none are named */
 };
 
 struct pool {

@@ -22,21 +22,28 @@ struct probe_target {
     const char *host; /* SNI and the name to check certificates by; copied */
 };
 
-/* Called once for each finished probe, on the event base's thread. Returns after how many
- * milliseconds, counted from the START of the probe just ended, the next one of this target starts
- * (never earlier than now). `id` is that of prober_add. */
-typedef int64_t probe_report(void *context, uint32_t id, const struct outcome *outcome,
-                             int64_t now_ms);
+/* Both are called on the event base's thread; `id` is that of prober_add. */
+struct probe_reports {
+    /* Once for each finished probe. Returns what comes next, its wait counted from the START of the
+     * probe just ended (never earlier than now). */
+    struct probe_next (*done)(void *context, uint32_t id, const struct outcome *outcome,
+                              int64_t now_ms);
+    /* A probe under way has waited longer than this target usually takes; unless it hears from it,
+     * it will fail at decides_ms. NULL: nobody wants to know. */
+    void (*late)(void *context, uint32_t id, int64_t decides_ms, int64_t now_ms);
+};
 
 struct prober_options {
     const char *ehlo_name; /* NULL: gethostname(), or the own address where that is no domain */
+    const struct address *sources; /* to connect from: at most one of each family; copied */
+    size_t nsources;
     unsigned max_sessions; /* at a time in all; 0: half of RLIMIT_NOFILE, which is raised to its
                               hard limit. More wait: waiting is not failing */
 };
 
 /* NULL: OpenSSL cannot be set up (logged). */
 struct prober *prober_new(struct event_base *base, const struct prober_options *options,
-                          probe_report *report, void *context);
+                          const struct probe_reports *reports, void *context);
 /* Ends all sessions without reports. Not from within a report. */
 void prober_free(struct prober *prober);
 

@@ -51,10 +51,9 @@ struct job {
     TAILQ_ENTRY(job) place;
     struct probe *probe; /* NULL: none */
     int64_t started_ms;
-    enum session_depth depth; /* of the probe under way */
-    int64_t service_due_ms;   /* when the next one is to go through the whole dialogue */
-    unsigned excuses;         /* REASON_LATE, since the last good one */
-    bool hurried;             /* the next one at once */
+    enum probe_depth depth; /* of the next probe, or of the one under way */
+    unsigned excuses;       /* REASON_LATE, since the last good one */
+    bool hurried;           /* the next one at once */
 };
 
 struct prober {
@@ -62,7 +61,7 @@ struct prober {
     struct tls_client tls;
     struct pulse pulse;
     char *ehlo_name;
-    probe_report *report;
+    struct probe_reports reports;
     void *context;
     void *jobs, *peers; /* tsearch(3): by id, by address and port */
     struct job_queue waiting;
@@ -165,29 +164,12 @@ static int64_t job_jitter(struct job *job, int64_t wait_ms)
     return wait_ms - wait_ms / 10 + (int64_t)(*random % (uint64_t)(wait_ms / 5 + 1));
 }
 
-/* Whatever went wrong, only the whole dialogue can show that it is mended. */
-static void job_plan_service(struct job *job, enum reason reason, int64_t now_ms)
-{
-    if (reason_status(reason) != OUTCOME_OK)
-        job->service_due_ms = now_ms;
-    else if (job->depth == DEPTH_SERVICE)
-        job->service_due_ms =
-            job->started_ms + job_jitter(job, job->target.check->service_interval_ms);
-}
-
 static void job_count_excuses(struct job *job, enum reason reason)
 {
     if (reason == REASON_OK)
         job->excuses = 0;
     else if (reason == REASON_LATE)
         job->excuses++;
-}
-
-/* Re-checks come sooner than the interval, and exactly when they were asked for. */
-static int64_t job_next_ms(struct job *job, int64_t wait_ms)
-{
-    bool regular = wait_ms >= job->target.check->interval_ms;
-    return job->started_ms + (regular ? job_jitter(job, wait_ms) : wait_ms);
 }
 
 static void job_on_probe(void *context, const struct outcome *outcome)
@@ -200,10 +182,11 @@ static void job_on_probe(void *context, const struct outcome *outcome)
     job_count_excuses(job, outcome->reason);
     prober->numbers.finished++;
     prober->reporting = job;
-    int64_t wait_ms = prober->report(prober->context, job->id, outcome, now_ms);
+    struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
     if (prober->reporting == job) { /* else it has been removed */
-        job_plan_service(job, outcome->reason, now_ms);
-        job_sleep(job, job->hurried ? now_ms : job_next_ms(job, wait_ms));
+        int64_t wait_ms = next.exact ? next.wait_ms : job_jitter(job, next.wait_ms);
+        job->depth = next.depth;
+        job_sleep(job, job->hurried ? now_ms : job->started_ms + wait_ms);
         job->hurried = false;
     }
     prober->reporting = NULL;
@@ -221,7 +204,6 @@ static void job_start(struct job *job)
     prober->numbers.sessions++;
     prober->numbers.started++;
     job->started_ms = clock_now_ms();
-    job->depth = job->started_ms >= job->service_due_ms ? DEPTH_SERVICE : DEPTH_LIVENESS;
     job->probe = probe_start(&prober->setting, &job->target, job->depth, job->excuses < EXCUSES_MAX,
                              job_on_probe, job);
 }
@@ -303,6 +285,7 @@ void prober_add(struct prober *prober, uint32_t id, const struct probe_target *t
     struct job *job = memory_alloc(sizeof *job);
     job->prober = prober;
     job->id = id;
+    job->depth = DEPTH_SERVICE;
     job->target = *target;
     job->target.host = memory_strdup(target->host ? target->host : "");
     job->peer = peer_join(prober, target);
@@ -354,7 +337,7 @@ static unsigned sessions_allowed(void)
 }
 
 struct prober *prober_new(struct event_base *base, const struct prober_options *options,
-                          probe_report *report, void *context)
+                          const struct probe_reports *reports, void *context)
 {
     struct error error;
     struct prober *prober = memory_alloc(sizeof *prober);
@@ -372,7 +355,7 @@ struct prober *prober_new(struct event_base *base, const struct prober_options *
         .pulse = &prober->pulse,
         .ehlo_name = prober->ehlo_name,
     };
-    prober->report = report;
+    prober->reports = *reports;
     prober->context = context;
     prober->sessions_max = options->max_sessions ? options->max_sessions : sessions_allowed();
     prober->random = (uint64_t)clock_now_us();

@@ -292,7 +292,7 @@ static void session_on_stream(void *context, const struct stream_news *news)
 }
 
 struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, enum session_depth depth,
+                             const struct probe_target *target, enum probe_depth depth,
                              int64_t deadline_ms, session_done *done, void *context)
 {
     struct session *session = memory_alloc(sizeof *session);

@@ -36,13 +36,9 @@ struct session_result {
 /* Called once, with the session already closed and freed, unless session_cancel came first. */
 typedef void session_done(void *context, const struct session_result *result);
 
-/* How far a session goes: a good greeting shows that a service lives; the rest of the dialogue, TLS
- * above all, is dear to both ends and asked for less often. */
-enum session_depth { DEPTH_LIVENESS, DEPTH_SERVICE };
-
 /* deadline_ms: of the whole probe. The target must stay as long as the session. */
 struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, enum session_depth depth,
+                             const struct probe_target *target, enum probe_depth depth,
                              int64_t deadline_ms, session_done *done, void *context);
 void session_cancel(struct session *session);
 
@@ -73,7 +69,7 @@ struct session {
     void *context;
     int64_t deadline_ms; /* of the whole probe */
     bool last_step;      /* that deadline comes before the step's own */
-    enum session_depth depth;
+    enum probe_depth depth;
     enum session_step step;
     struct session_result result;
 

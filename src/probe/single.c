@@ -12,6 +12,7 @@ struct probe {
     const struct session_setting *setting;
     struct session *session;
     int64_t started_us;
+    enum probe_depth depth;
     bool excuse_late;
     probe_done *done;
     void *context;
@@ -32,7 +33,10 @@ static void probe_on_session(void *context, const struct session_result *result)
     struct probe *probe = context;
     int64_t now_us = clock_now_us();
     int64_t answered_us = result->greeted_us >= 0 ? result->greeted_us : now_us;
-    struct outcome outcome = {.reason = probe_reason(probe, result->reason, now_us), .rtt_us = -1};
+    struct outcome outcome = {.depth = probe->depth,
+                              .reason = probe_reason(probe, result->reason, now_us),
+                              .sessions = 1,
+                              .rtt_us = -1};
     probe_done *done = probe->done;
     void *done_context = probe->context;
 
@@ -44,12 +48,12 @@ static void probe_on_session(void *context, const struct session_result *result)
 }
 
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          enum session_depth depth, bool excuse_late, probe_done *done,
-                          void *context)
+                          enum probe_depth depth, bool excuse_late, probe_done *done, void *context)
 {
     struct probe *probe = memory_alloc(sizeof *probe);
     probe->setting = setting;
     probe->started_us = clock_now_us();
+    probe->depth = depth;
     probe->excuse_late = excuse_late;
     probe->done = done;
     probe->context = context;

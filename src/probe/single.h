@@ -14,7 +14,7 @@ typedef void probe_done(void *context, const struct outcome *outcome);
 /* The target must stay as long as the probe. excuse_late: a failure seen while our own loop was
  * late is REASON_LATE. */
 struct probe *probe_start(const struct session_setting *setting, const struct probe_target *target,
-                          enum session_depth depth, bool excuse_late, probe_done *done,
+                          enum probe_depth depth, bool excuse_late, probe_done *done,
                           void *context);
 void probe_cancel(struct probe *probe); /* without an outcome */
 

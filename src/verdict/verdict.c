@@ -20,6 +20,7 @@ void verdict_init(struct verdict *verdict, int64_t now_ms)
         .status = VERDICT_UP,
         .since_ms = now_ms,
         .rtt_us = -1,
+        .service_due_ms = now_ms,
         .last_probe_ms = -1,
         .last_good_ms = -1,
     };
@@ -86,6 +87,8 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
     verdict->probed = true;
     verdict->probes++;
     verdict->last_probe_ms = now_ms;
+    if (outcome->depth == DEPTH_SERVICE)
+        verdict->service_due_ms = now_ms + policy->service_interval_ms;
     switch (reason_status(outcome->reason)) {
     case OUTCOME_UNKNOWN:
         verdict->unknowns++;
@@ -122,9 +125,16 @@ bool verdict_force(struct verdict *verdict, enum verdict_forced forced)
     return changed;
 }
 
-int64_t verdict_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy)
+struct probe_next verdict_next(const struct verdict *verdict, const struct verdict_policy *policy,
+                               int64_t now_ms)
 {
-    return verdict->status == VERDICT_SUSPECT ? policy->recheck_ms : policy->interval_ms;
+    bool suspect = verdict->status == VERDICT_SUSPECT;
+    bool whole = verdict->status != VERDICT_UP || now_ms >= verdict->service_due_ms;
+    return (struct probe_next){
+        .wait_ms = suspect ? policy->recheck_ms : policy->interval_ms,
+        .depth = whole ? DEPTH_SERVICE : DEPTH_LIVENESS,
+        .exact = suspect,
+    };
 }
 
 enum vote verdict_vote(const struct verdict *verdict)

@@ -7,13 +7,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How far a probe goes. A good greeting shows that a service lives; what stands behind it is dear
+ * to both ends and asked for less often. */
+enum probe_depth {
+    DEPTH_LIVENESS,   /* connect, the whole greeting, goodbye */
+    DEPTH_SERVICE,    /* the whole dialogue: TLS and certificate, login, a recipient */
+    DEPTH_ROUND_TRIP, /* a message goes in and is found in the mailbox */
+};
+
+/* ---- outcomes ---- */
+
 enum outcome_status {
     OUTCOME_OK,
     OUTCOME_FAIL,
     OUTCOME_UNKNOWN, /* says nothing about the target: our own fault, or refused for being us */
 };
 
-/* Why. One table (outcome.c) gives each its status, word and sentence. */
+/* What kind of failure a reason is: how much it takes to be believed. */
+enum evidence {
+    EVIDENCE_NONE,    /* OK and UNKNOWN */
+    EVIDENCE_REFUSAL, /* the peer's kernel or the net says no: asked again at once */
+    EVIDENCE_SILENCE, /* nothing came; may be our own uplink. Enough when it is `confirmed` */
+    EVIDENCE_SICK,    /* it talks, and is unwell: asked again after the recheck time */
+    EVIDENCE_DOUBT,   /* what living hosts say as well (greylisting): counts when it lasts */
+};
+
+/* Why. One table (outcome.c) gives each its status, evidence, word and sentence. */
 enum reason {
     REASON_NONE, /* not probed yet */
     REASON_OK,
@@ -24,46 +43,103 @@ enum reason {
     REASON_GREETING_TIMEOUT, /* connected, and no complete greeting */
     REASON_GREETING_CLOSED,  /* end of file or RST before a complete greeting */
     REASON_GREETING_BAD,     /* not the protocol: junk, another protocol, too long */
-    REASON_GREETING_4XX,     /* 421, 451 and the like; POP3 -ERR; IMAP BYE */
-    REASON_GREETING_5XX,     /* 554: host closed, or the prober is blocked */
+    REASON_GREETING_4XX,     /* 421, 451 and the like, not about us; POP3 -ERR; IMAP BYE */
+    REASON_GREETING_5XX,     /* 554: host closed; only where `refusal: down` is configured */
     REASON_REPLY_TIMEOUT,
     REASON_REPLY_CLOSED,
     REASON_REPLY_BAD, /* not the protocol */
-    REASON_REPLY_4XX,
+    REASON_REPLY_4XX, /* 452 4.3.1, 451 4.3.0: the system has a fault */
     REASON_REPLY_5XX,
-    REASON_TLS_NOT_OFFERED, /* and required */
-    REASON_TLS_REFUSED,     /* STARTTLS answered by 4xx, 5xx, NO, -ERR */
-    REASON_TLS_FAILED,      /* the handshake */
+    REASON_DEFERRED,          /* 451 4.7.1 and the like: a broken filter, or a policy */
+    REASON_LOGIN_UNAVAILABLE, /* IMAP NO [UNAVAILABLE], SMTP 454, 535 with a temporary reason */
+    REASON_MAILBOX_BROKEN,    /* logged in, but the mailbox cannot be opened */
+    REASON_TLS_NOT_OFFERED,   /* and required */
+    REASON_TLS_REFUSED,       /* STARTTLS answered by 4xx, 5xx, NO, -ERR */
+    REASON_TLS_FAILED,        /* the handshake */
     REASON_TLS_TIMEOUT,
-    REASON_INJECTION, /* plain text in the same flight behind the answer to STARTTLS */
-    REASON_TIMEOUT,   /* the whole probe */
+    REASON_TLS_WEAK,     /* below TLS 1.2 */
+    REASON_CERT_EXPIRED, /* or not yet valid */
+    REASON_CERT_NAME,    /* for another name */
+    REASON_CERT_UNTRUSTED,
+    REASON_INJECTION,   /* plain text in the same flight behind the answer to STARTTLS */
+    REASON_TIMEOUT,     /* the whole probe */
+    REASON_UNDELIVERED, /* a round trip's message was taken and did not arrive */
+    /* refused for being us, or asked wrongly: the target may be well */
+    REASON_PROBER_REFUSED,    /* 421 too many connections from you, 554 blocked, a 5xx greeting */
+    REASON_PROBER_BLOCKED,    /* silent to us, while another port of the same host answers */
+    REASON_LOGIN_REFUSED,     /* wrong credentials, as far as the server says */
+    REASON_RECIPIENT_REFUSED, /* the probe recipient does not exist, or may not get mail from us */
     /* ours */
+    REASON_UPLINK,    /* most hosts are silent at once: it is our own network */
     REASON_LOCAL,     /* no descriptor, no route, no source address, no memory */
     REASON_LATE,      /* our own timer came late: the prober was starved or stopped */
     REASON_CANCELLED, /* by a reload or at the end */
+    /* nothing to fail by: warnings only */
+    REASON_CERT_EXPIRES, /* within `cert-warn` */
     REASON_COUNT
 };
 
+enum outcome_status reason_status(enum reason reason);
+enum evidence reason_evidence(enum reason reason);
+const char *reason_word(enum reason reason);     /* "greeting-timeout": stable, for programs */
+const char *reason_sentence(enum reason reason); /* "connected, but no complete greeting came" */
+/* What an operator can do about it, "let the prober's address through: ..."; NULL: nothing that
+ * goes without saying. */
+const char *reason_advice(enum reason reason);
+
+/* The steps of a probe, for who wants to know where its time went. */
+enum outcome_step {
+    TIMED_CONNECT,
+    TIMED_TLS, /* the handshake, at once or by STARTTLS */
+    TIMED_GREETING,
+    TIMED_HELLO, /* EHLO, CAPABILITY, CAPA: the last one */
+    TIMED_LOGIN,
+    TIMED_MAIL,     /* MAIL FROM */
+    TIMED_RCPT,     /* RCPT TO */
+    TIMED_SELECT,   /* SELECT, STAT */
+    TIMED_DELIVERY, /* round trip: from the message's acceptance until it was found */
+    TIMED_STEPS
+};
+const char *outcome_step_word(enum outcome_step step); /* "connect" */
+
+enum { OUTCOME_DETAIL_SIZE = 160 };
+
 struct outcome {
+    enum probe_depth depth; /* that the probe was meant to reach */
     enum reason reason;
+    /* SILENCE: a second, independent session has seen the same, or the whole timeout has passed. */
+    bool confirmed;
+    uint8_t sessions; /* that the probe took: 1, or more where it was hedged */
     /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
      * none. */
     int64_t rtt_us;
-    char detail[120]; /* the first bad reply, or the error's text; printable ASCII; may be empty */
+    int32_t step_us[TIMED_STEPS];     /* how long each took; 0: not reached */
+    char detail[OUTCOME_DETAIL_SIZE]; /* the first bad reply, or the error's text; printable ASCII;
+                                         may be empty */
+    /* Something to tell that is no failure: optional TLS that did not work, a certificate that
+     * expires soon. REASON_NONE: nothing. */
+    enum reason warning;
+    char warning_detail[OUTCOME_DETAIL_SIZE];
 };
 
-enum outcome_status reason_status(enum reason reason);
-const char *reason_word(enum reason reason);     /* "greeting-timeout": stable, for programs */
-const char *reason_sentence(enum reason reason); /* "connected, but no complete greeting came" */
+/* ---- verdicts ---- */
 
 struct verdict_policy {
     unsigned fall, rise;
-    int64_t interval_ms, recheck_ms;
-    int64_t timeout_ms; /* the longest that a probe takes */
+    int64_t interval_ms, service_interval_ms, recheck_ms;
+    int64_t timeout_ms;    /* the longest that a probe takes */
+    int64_t doubt_ms;      /* how long doubtful evidence must last */
+    int64_t hold_ms;       /* the shortest time out; doubles with each fall. 0: none, no damping */
+    int64_t slow_start_ms; /* 0: none */
+    int64_t alarm_ms, drain_ms; /* round trip: since the last message that arrived */
+    bool return_manual;
 };
 
 enum verdict_status { VERDICT_UP, VERDICT_SUSPECT, VERDICT_DOWN };
 enum verdict_forced { FORCED_NOT, FORCED_UP, FORCED_DOWN, FORCED_DRAIN };
+
+/* Why a target that passes its probes again is not answered yet. */
+enum verdict_held { HELD_NOT, HELD_TIME, HELD_DAMPED, HELD_MANUAL };
 
 struct verdict {
     enum verdict_status status;
@@ -72,33 +148,87 @@ struct verdict {
     enum verdict_forced forced;
     enum reason reason; /* of the last outcome that says something; while not up: last bad one;
                            while nothing is known: of the last outcome of all */
-    char detail[120];
-    unsigned bad, good;    /* in a row */
+    char detail[OUTCOME_DETAIL_SIZE];
+    unsigned bad, good;    /* in a row: outcomes that count against it; good ones */
     int64_t since_ms;      /* when status last changed (or the target was first known of) */
     int64_t decides_ms;    /* suspect: when it is down if probes go on ending as this one; else 0 */
     int64_t rtt_us;        /* of the last good outcome; -1: none */
     int64_t last_probe_ms; /* when the last outcome came; -1: none */
     int64_t last_good_ms;  /* when the last good outcome came; -1: none */
     uint64_t probes, failures, unknowns;
+
+    enum probe_depth failed_depth; /* of what took it down or made it suspect */
+    int64_t first_bad_ms;          /* of the row of bad ones; 0: there is none */
+    int64_t service_due_ms;        /* when the next probe is to go through the whole dialogue */
+    bool service_good;             /* while down: such a one was good since the last bad outcome */
+    int64_t doubt_since_ms;        /* the first of a row of doubtful outcomes; 0: there is none */
+    enum reason unheard; /* why the last outcome said nothing (UNKNOWN); REASON_NONE: it did */
+    char unheard_detail[OUTCOME_DETAIL_SIZE];
+    enum reason warning; /* of the last outcome of the depth that it came from */
+    char warning_detail[OUTCOME_DETAIL_SIZE];
+    struct outcome last; /* as it came: depth, steps, sessions */
+
+    /* coming back */
+    enum verdict_held held; /* down, passing its probes, and held back */
+    int64_t held_until_ms;  /* HELD_TIME, HELD_DAMPED: at the earliest */
+    int64_t hold_ms;        /* how long the next hold is; 0: the policy's */
+    double penalty;         /* of flaps, at penalty_ms; falls by half each half-life */
+    int64_t penalty_ms;
+    int64_t returned_ms; /* when it last came back up: the slow start; 0: never fell */
+
+    /* the round trip */
+    int64_t undelivered_since_ms; /* of the first message that has not arrived; 0: all is well */
+    bool undelivered;             /* for so long that it is drained */
+};
+
+enum {
+    FLAP_PENALTY = 1000, /* for each fall */
+    FLAP_READMIT = 750,  /* below it a target may come back */
+    FLAP_HALF_LIFE_MS = 15 * 60 * 1000,
+    FLAP_FORGET_MS = 24 * 60 * 60 * 1000, /* up for so long: the hold begins anew */
+    HOLD_MAX_MS = 60 * 60 * 1000,
+    SLOW_START_PERCENT = 10, /* of the weight, at its beginning */
 };
 
 void verdict_init(struct verdict *verdict, int64_t now_ms);
 
-/* One outcome. Returns whether anything that answers depend on (status, known, probed) changed. */
+/* One outcome. Returns whether anything that answers depend on changed. */
 bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
                   const struct outcome *outcome, int64_t now_ms);
 
-bool verdict_force(struct verdict *verdict, enum verdict_forced forced); /* true: changed */
+/* A probe under way finds its target late: suspect until the probe ends, down at decides_ms if it
+ * does not hear from it. Returns whether anything changed. */
+bool verdict_late(struct verdict *verdict, int64_t decides_ms, int64_t now_ms);
 
-/* How long after the start of the last probe the next one starts. */
-int64_t verdict_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy);
+/* Time alone: whether anything that answers depend on changed by it (a slow start goes on). */
+bool verdict_tick(struct verdict *verdict, const struct verdict_policy *policy, int64_t now_ms);
+
+bool verdict_force(struct verdict *verdict, enum verdict_forced forced); /* true: changed */
+/* An operator takes it back: ends holds, damping and a manual return. True: it was held. */
+bool verdict_release(struct verdict *verdict, int64_t now_ms);
+
+/* The next probe: how deep, and how long after the start of the last one (jitter is the caller's).
+ */
+struct probe_next {
+    int64_t wait_ms;
+    enum probe_depth depth;
+    bool exact; /* a recheck: no jitter */
+};
+struct probe_next verdict_next(const struct verdict *verdict, const struct verdict_policy *policy,
+                               int64_t now_ms);
 
 /* What answers make of it. Forced or known first; a suspect and a target not yet probed are up.
  * ABSTAIN: probed, but nothing is known (only our own faults, as when we have no IPv6): says
- * nothing for or against the host. DRAINED: not known to be dead, but an operator wants nothing
- * sent there while anything else is up. */
-enum vote { VOTE_UP, VOTE_DOWN, VOTE_ABSTAIN, VOTE_DRAINED };
+ * nothing for or against the host. HELD: passes its probes, and is held back (damping, manual
+ * return): better than nothing. DRAINED: not known to be dead, but an operator (or a round trip)
+ * wants nothing sent there while anything else is up. SICK: down, but it talks: better than what
+ * is dead. */
+enum vote { VOTE_UP, VOTE_HELD, VOTE_DRAINED, VOTE_SICK, VOTE_DOWN, VOTE_ABSTAIN };
 enum vote verdict_vote(const struct verdict *verdict);
+
+/* The share of its weight that it may have, 1 to 100: a slow start's. In steps of 10. */
+unsigned verdict_percent(const struct verdict *verdict, const struct verdict_policy *policy,
+                         int64_t now_ms);
 
 /* The longest TTL in seconds that an answer may have because of this target: 1 until it is probed,
  * what is left until the verdict while suspect (rounded up, at least 1), UINT32_MAX otherwise and
@@ -107,5 +237,6 @@ uint32_t verdict_ttl_cap_s(const struct verdict *verdict, int64_t now_ms);
 
 const char *verdict_status_word(enum verdict_status status); /* "up", "suspect", "down" */
 const char *verdict_forced_word(enum verdict_forced forced); /* NULL, "up", "down", "drain" */
+const char *verdict_held_word(enum verdict_held held);       /* NULL, "hold", "damped", "manual" */
 
 #endif

@@ -335,7 +335,8 @@ struct seen {
     struct outcome outcome;
 };
 
-static int64_t on_report(void *context, uint32_t id, const struct outcome *outcome, int64_t now_ms)
+static struct probe_next on_report(void *context, uint32_t id, const struct outcome *outcome,
+                                   int64_t now_ms)
 {
     struct seen *seen = context;
     (void)now_ms;
@@ -343,7 +344,7 @@ static int64_t on_report(void *context, uint32_t id, const struct outcome *outco
     seen->reports++;
     seen->outcome = *outcome;
     event_base_loopbreak(seen->base);
-    return 3600000;
+    return (struct probe_next){.wait_ms = 3600000, .depth = DEPTH_SERVICE};
 }
 
 static void run_for(struct event_base *base, int64_t ms)
@@ -365,8 +366,9 @@ static struct outcome probe_once(const char *address, uint16_t port, enum check_
                                             .greeting_timeout_ms = STEP_MS,
                                             .reply_timeout_ms = STEP_MS};
     const struct prober_options options = {.ehlo_name = "probe.example.test", .max_sessions = 10};
+    const struct probe_reports reports = {.done = on_report};
     struct seen seen = {.base = event_base_new()};
-    struct prober *prober = prober_new(seen.base, &options, on_report, &seen);
+    struct prober *prober = prober_new(seen.base, &options, &reports, &seen);
     struct probe_target target = {.port = port, .check = &settings, .host = "mx.example.test"};
     struct prober_numbers numbers;
 

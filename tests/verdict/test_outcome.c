@@ -28,8 +28,13 @@ static void test_table_is_whole(void **state)
 static void test_statuses(void **state)
 {
     (void)state;
-    for (unsigned reason = REASON_REFUSED; reason <= REASON_TIMEOUT; reason++)
+    for (unsigned reason = REASON_REFUSED; reason <= REASON_UNDELIVERED; reason++)
         assert_int_equal(reason_status((enum reason)reason), OUTCOME_FAIL);
+    for (unsigned reason = REASON_PROBER_REFUSED; reason < REASON_COUNT; reason++)
+        assert_int_equal(reason_status((enum reason)reason), OUTCOME_UNKNOWN);
+    for (unsigned reason = 0; reason < REASON_COUNT; reason++)
+        assert_int_equal(reason_evidence((enum reason)reason) != EVIDENCE_NONE,
+                         reason_status((enum reason)reason) == OUTCOME_FAIL);
     assert_int_equal(reason_status(REASON_OK), OUTCOME_OK);
     assert_int_equal(reason_status(REASON_NONE), OUTCOME_UNKNOWN);
     assert_int_equal(reason_status(REASON_LOCAL), OUTCOME_UNKNOWN);

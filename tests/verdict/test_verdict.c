@@ -276,17 +276,17 @@ static void waits(void **state)
 {
     (void)state;
     struct verdict verdict = fresh();
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 2000);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 2000);
     verdict = up();
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 2000);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 2000);
     step(&verdict, &usual, REASON_REFUSED, 3000);
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 500);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 500);
     step(&verdict, &usual, REASON_LOCAL, 3500);
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 500);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 500);
     step(&verdict, &usual, REASON_REFUSED, 4000);
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 2000);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 2000);
     step(&verdict, &usual, REASON_OK, 6000);
-    assert_int_equal(verdict_wait_ms(&verdict, &usual), 2000);
+    assert_int_equal(verdict_next(&verdict, &usual, 0).wait_ms, 2000);
 }
 
 static void forced(void **state)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sentinels: one idle session to a server each, whose end tells at once that something happens
+ * there: a FIN, a RST, or no acknowledgement (keepalive). That is never a verdict, only a reason to
+ * probe now (mail-facts: idle sessions notice a whole host's kill in milliseconds; a FIN alone is
+ * no proof). The event base's thread. */
+#ifndef EVERMX_PROBE_SENTINEL_H
+#define EVERMX_PROBE_SENTINEL_H
+
+#include "probe/session.h"
+
+struct sentinel;
+
+/* The session has ended, by itself; the sentinel is gone. */
+typedef void sentinel_broken(void *context);
+
+/* Connects (TLS first where the check has it), reads the greeting, and then only listens; a server
+ * that ends idle sessions after a while is asked again (quietly) by the owner. The target must stay
+ * as long as the sentinel. */
+struct sentinel *sentinel_start(const struct session_setting *setting,
+                                const struct probe_target *target, sentinel_broken *broken,
+                                void *context);
+/* Ends it with LOGOUT (QUIT), without waiting for the answer. */
+void sentinel_stop(struct sentinel *sentinel);
+
+#endif

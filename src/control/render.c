@@ -4,7 +4,9 @@
 #include "base/memory.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* JSON is UTF-8; a file's name or a piece of a file may be anything. */
 static json_t *lossy_text(const char *text)
@@ -207,6 +209,44 @@ json_t *render_explanation(const char *name, const char *rrtype,
     json_object_set_new(
         json, "targets",
         render_targets(explanation->targets, explanation->ntargets, explanation->now_ms));
+    return json;
+}
+
+/* RFC 3339, in UTC, as the clock is now: times of events are monotonic. */
+static json_t *time_of(int64_t at_ms, int64_t now_ms)
+{
+    struct timespec now;
+    struct tm parts;
+    char date[32], text[48];
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t unix_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000 - (now_ms - at_ms);
+    time_t unix_s = (time_t)(unix_ms / 1000);
+    gmtime_r(&unix_s, &parts);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text, sizeof text, "%s.%03dZ", date, (int)(unix_ms % 1000));
+    return json_string(text);
+}
+
+static json_t *render_event(const struct engine_event *event, int64_t now_ms)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "number", integer(event->number));
+    json_object_set_new(json, "time", time_of(event->at_ms, now_ms));
+    json_object_set_new(json, "age_s", seconds(now_ms - event->at_ms));
+    json_object_set_new(json, "level", json_string(log_level_word(event->level)));
+    json_object_set_new(json, "kind", text_or_null(event->kind));
+    json_object_set_new(json, "subject", text_or_null(event->subject));
+    json_object_set_new(json, "text", text_or_null(event->text));
+    return json;
+}
+
+json_t *render_events(const struct engine_events *events)
+{
+    json_t *json = json_object(), *list = json_array();
+    for (size_t i = 0; i < events->count; i++)
+        json_array_append_new(list, render_event(&events->list[i], events->now_ms));
+    json_object_set_new(json, "last", integer(events->last));
+    json_object_set_new(json, "events", list);
     return json;
 }
 

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "engine/state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,8 @@ struct core *core_new(struct publisher *publisher, const struct core_probes *pro
     if (probes)
         core->probes = *probes;
     slots_init(&core->slots);
+    core->events = events_new();
+    core->uplink = uplink_new();
     return core;
 }
 
@@ -28,6 +29,9 @@ void core_free(struct core *core)
     view_free(&core->view);
     model_free(core->view.model);
     slots_free(&core->slots);
+    events_free(core->events);
+    uplink_free(core->uplink);
+    free(core->pending);
     for (size_t i = 0; i < core->nforces; i++)
         free(core->forces[i].host);
     free(core->forces);
@@ -44,79 +48,6 @@ void core_numbers(const struct core *core, struct core_numbers *numbers)
     *numbers = (struct core_numbers){.images = core->images};
     for (size_t i = 0; i < core->slots.count; i++)
         numbers->targets += core->slots.list[i] != NULL;
-}
-
-/* ---- outcomes ---- */
-
-static void format_span(int64_t ms, char *text, size_t size)
-{
-    if (ms < 120 * 1000)
-        snprintf(text, size, "%.1f s", (double)ms / 1000);
-    else if (ms < 120 * 60 * 1000)
-        snprintf(text, size, "%lld min", (long long)(ms / (60 * 1000)));
-    else
-        snprintf(text, size, "%lld h", (long long)(ms / (60 * 60 * 1000)));
-}
-
-/* "; last good 2.1 s ago", "; was down for 12.0 s" */
-static void format_history(const struct verdict *before, const struct verdict *after,
-                           int64_t now_ms, char *text, size_t size)
-{
-    char span[32];
-    bool rises = after->status == VERDICT_UP;
-    text[0] = '\0';
-    if (rises && before->known) {
-        format_span(now_ms - before->since_ms, span, sizeof span);
-        snprintf(text, size, "; was %s for %s", verdict_status_word(before->status), span);
-    } else if (!rises && before->last_good_ms < 0) {
-        snprintf(text, size, "; never seen good");
-    } else if (!rises) {
-        format_span(now_ms - before->last_good_ms, span, sizeof span);
-        snprintf(text, size, "; last good %s ago", span);
-    }
-}
-
-static const char *word_of(const struct verdict *verdict)
-{
-    if (verdict->known)
-        return verdict_status_word(verdict->status);
-    return verdict->probed ? "unknown" : "unprobed";
-}
-
-static void log_change(const struct slot *slot, const struct verdict *before, int64_t now_ms)
-{
-    const struct verdict *after = &slot->verdict;
-    char address[ADDRESS_TEXT_SIZE], history[64];
-    address_format(&slot->address, address);
-    format_history(before, after, now_ms, history, sizeof history);
-    bool has_detail = after->detail[0];
-    log_write(after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-              "%s %s port %u %s: %s -> %s: %s%s%s%s%s", slot->host, address, slot->port,
-              slot->check, word_of(before), word_of(after), reason_sentence(after->reason),
-              has_detail ? " (" : "", after->detail, has_detail ? ")" : "", history);
-}
-
-struct probe_next core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
-                               int64_t now_ms)
-{
-    struct slot *slot = core_slot(core, target);
-    const struct verdict before = slot->verdict;
-    const struct verdict_policy policy = slot_policy(slot);
-    bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
-    if (changed) {
-        log_change(slot, &before, now_ms);
-        core_touch(core, slot);
-    }
-    return verdict_next(&slot->verdict, &policy, now_ms);
-}
-
-void core_tick(struct core *core)
-{
-    for (size_t i = 0; i < core->slots.count; i++) {
-        const struct slot *slot = core->slots.list[i];
-        if (slot && slot->verdict.status == VERDICT_SUSPECT)
-            core_touch(core, slot);
-    }
 }
 
 /* ---- publishing ---- */
@@ -235,6 +166,11 @@ void core_publish(struct core *core, int64_t now_ms)
         core->published_ms = now_ms;
     }
     free(changes);
+}
+
+void core_events(const struct core *core, uint64_t after, struct engine_events *events)
+{
+    events_copy(core->events, after, events);
 }
 
 void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms)

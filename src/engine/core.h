@@ -25,6 +25,8 @@ struct core_probes {
     void *context;
     void (*add)(void *context, uint32_t id, const struct probe_target *target);
     void (*remove)(void *context, uint32_t id);
+    void (*hurry)(void *context, uint32_t id); /* probe it now, unless it is being probed */
+    void (*ask_canaries)(void *context);       /* core_canary() tells */
 };
 
 /* probes NULL: nothing is probed, everything is answered as it stands unless it is forced. */
@@ -50,8 +52,14 @@ void core_addresses(struct core *core, const char *host, const struct address *a
 bool core_force(struct core *core, const char *host, enum verdict_forced forced, size_t *count,
                 struct error *error);
 
-/* A few times a second: TTLs capped by suspects fall, second by second. */
-void core_tick(struct core *core);
+/* A probe under way finds its target late. */
+void core_late(struct core *core, uint32_t target, int64_t decides_ms, int64_t now_ms);
+
+/* Whether any canary answers. */
+void core_canary(struct core *core, bool answers, int64_t now_ms);
+
+/* A few times a second: what time alone changes. */
+void core_tick(struct core *core, int64_t now_ms);
 
 /* Publishes what is touched, if any answer changes by it. */
 void core_publish(struct core *core, int64_t now_ms);
@@ -67,6 +75,7 @@ void core_numbers(const struct core *core, struct core_numbers *numbers);
 
 /* Fill what they know of; the arena is the caller's. */
 void core_status(const struct core *core, int64_t now_ms, struct engine_status *status);
+void core_events(const struct core *core, uint64_t after, struct engine_events *events);
 void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype, int64_t now_ms,
                   struct engine_explanation *explanation);
 

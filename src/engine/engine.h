@@ -8,6 +8,7 @@
 #include "answer/select.h"
 #include "answer/snapshot.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "model/compare.h"
 #include "model/domains.h"
 #include "model/model.h"
@@ -91,6 +92,29 @@ struct engine_status {
 };
 bool engine_status(struct engine *engine, struct engine_status *status, struct error *error);
 void engine_status_free(struct engine_status *status);
+
+/* What has happened, the oldest first. */
+struct engine_event {
+    uint64_t number; /* rises by one */
+    int64_t at_ms;   /* monotonic */
+    enum log_level level;
+    const char *kind;    /* a word: "down" */
+    const char *subject; /* "mx1.example.test 127.0.0.11 port 25 smtp", "pool example.test MX";
+                            NULL: the whole */
+    const char *text;
+};
+
+struct engine_events {
+    struct arena *arena;
+    int64_t now_ms;
+    uint64_t last; /* the number of the last one ever */
+    struct engine_event *list;
+    size_t count;
+};
+/* Those with a number above `after`, as far as they are kept. */
+bool engine_events(struct engine *engine, uint64_t after, struct engine_events *events,
+                   struct error *error);
+void engine_events_free(struct engine_events *events);
 
 /* Why a question is answered as it is. */
 struct engine_record {

@@ -37,9 +37,12 @@ void view_free(struct view *view)
 
 static void forget(void *context, uint32_t id)
 {
-    const struct core *core = context;
-    if (core->probing)
-        core->probes.remove(core->probes.context, id);
+    struct core *core = context;
+    if (!core->probing)
+        return;
+    core->probes.remove(core->probes.context, id);
+    uplink_remove(core->uplink, &core_slot(core, id)->address);
+    core_forget_silence(core, core_slot(core, id));
 }
 
 /* The slot that already probes just this, or a new one, which knows what is known of the same
@@ -62,6 +65,7 @@ static struct slot *claim(struct core *core, const struct slot_want *want, int64
             .host = slot->host,
         };
         core->probes.add(core->probes.context, slot->id, &target);
+        uplink_add(core->uplink, &slot->address);
     }
     return slot;
 }

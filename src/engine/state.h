@@ -4,7 +4,9 @@
 #define EVERMX_ENGINE_STATE_H
 
 #include "engine/core.h"
+#include "engine/events.h"
 #include "engine/slots.h"
+#include "verdict/uplink.h"
 
 /* Beside each service of the model. */
 struct service_view {
@@ -53,6 +55,13 @@ struct core {
     struct core_probes probes;
     bool probing;
     struct slots slots;
+    struct events *events;
+    struct uplink *uplink;
+    bool frozen; /* as told */
+    int64_t frozen_since_ms;
+    uint32_t *pending; /* slots with a silence that waits to be judged */
+    size_t npending, pending_capacity;
+    size_t ask_next; /* where to go on looking for somebody to ask */
     struct view view;
     struct force *forces;
     size_t nforces, forces_capacity;
@@ -73,6 +82,9 @@ void view_touch_service(struct view *view, uint32_t service);
 
 /* Its services' states are out of date. */
 void core_touch(struct core *core, const struct slot *slot);
+
+/* A silence of it no longer waits to be judged. */
+void core_forget_silence(struct core *core, struct slot *slot);
 
 /* MODEL_NONE: the model has no such host. */
 uint32_t core_find_host(const struct core *core, const char *name);

@@ -246,6 +246,35 @@ static void print_explanation(bool coloured, const json_t *answer)
         print_record(coloured, json_array_get(records, i), targets);
 }
 
+/* One line each: local time, subject, text. */
+static void print_events(bool coloured, const json_t *answer)
+{
+    static const struct {
+        const char *level;
+        enum colour colour;
+    } levels[] = {{"error", RED}, {"warning", YELLOW}, {"notice", PLAIN}};
+    const json_t *list = json_object_get(answer, "events");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *event = json_array_get(list, i);
+        const char *level = text_of(event, "level"), *kind = text_of(event, "kind");
+        char when[LOCAL_TIME_SIZE];
+        size_t at = 0;
+        while (at < sizeof levels / sizeof *levels - 1 && strcmp(levels[at].level, level) != 0)
+            at++;
+        bool rises = strcmp(kind, "up") == 0, falls = strcmp(kind, "down") == 0;
+        text_print(coloured, FAINT,
+                   text_local_time(json_number_value(json_object_get(event, "age_s")), when));
+        printf("  %s%s", is_text(event, "subject") ? text_of(event, "subject") : "",
+               is_text(event, "subject") ? ": " : "");
+        text_print(coloured,
+                   rises   ? GREEN
+                   : falls ? RED
+                           : levels[at].colour,
+                   text_of(event, "text"));
+        putchar('\n');
+    }
+}
+
 static void print_forced(bool coloured, const json_t *answer)
 {
     long long count = integer_of(answer, "targets");
@@ -313,9 +342,10 @@ static const struct command {
     bool verbatim; /* of several lines, and printable already */
 } commands[] = {
     {"status", 0, 0, print_status, false},  {"explain", 1, 2, print_explanation, false},
-    {"drain", 1, 1, print_forced, false},   {"undrain", 1, 1, print_forced, false},
-    {"force", 2, 2, print_forced, false},   {"reload", 0, 0, print_reload, false},
-    {"metrics", 0, 0, print_metrics, true}, {"stop", 0, 0, print_stopping, false},
+    {"events", 0, 1, print_events, false},  {"drain", 1, 1, print_forced, false},
+    {"undrain", 1, 1, print_forced, false}, {"force", 2, 2, print_forced, false},
+    {"reload", 0, 0, print_reload, false},  {"metrics", 0, 0, print_metrics, true},
+    {"stop", 0, 0, print_stopping, false},
 };
 
 static const struct command *find_command(const char *word)

@@ -110,13 +110,12 @@ bool rate_is_exempt(const struct rate_rules *rules, const uint8_t *address, size
     memcpy(words, address, 4);
     if (address_size == 16)
         memcpy(words, address, 16);
-    for (size_t i = 0; i < rules->nexempt; i++) {
-        const struct rate_exempt *exempt = &rules->exempt[i];
+    const struct rate_exempt *end = rules->exempt + rules->nexempt;
+    for (const struct rate_exempt *exempt = rules->exempt; exempt < end; exempt++)
         if (exempt->address_size == address_size &&
             (words[0] & exempt->mask[0]) == exempt->network[0] &&
             (words[1] & exempt->mask[1]) == exempt->network[1])
             return true;
-    }
     return false;
 }
 

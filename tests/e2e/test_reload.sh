@@ -183,6 +183,7 @@ port=$(free_port)
 write_states
 write_config start 5 1 "$ZONES" 0
 write_questions
+SECONDS=0
 "$build/evermxd" -c evermx.yaml 2>log </dev/null &
 pid=$!
 started+=("$pid")

@@ -168,14 +168,14 @@ static bool take_over(struct process *process, struct loaded *loaded,
 {
     struct error error;
     if (loaded->config != process->loaded.config)
-        changes_of_configuration(changes);
+        changes_of_configuration(process->loaded.config, loaded->config, changes);
     changes_between(process->loaded.model, loaded->model, changes);
     load_warn_of_restart(process->started, loaded->config, diagnostics);
     if (!engine_load(process->engine, loaded->model, &error)) {
         load_free_config(loaded->config, &process->loaded);
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     }
-    serving_configure(process->server, loaded->config);
+    serving_configure(process->server, loaded->config, diagnostics);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
     process->loaded = *loaded;

@@ -41,11 +41,68 @@ __attribute__((format(printf, 3, 4))) static void count_one(struct changes *chan
     changes->lines[changes->nlines++] = arena_strdup(changes->arena, line);
 }
 
-void changes_of_configuration(struct changes *changes)
+/* ---- configuration ---- */
+
+__attribute__((format(printf, 2, 3))) static void tell(struct changes *changes, const char *format,
+                                                       ...)
 {
+    char line[256];
     size_t ignored = 0;
-    count_one(changes, &ignored, "configuration: read again");
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    count_one(changes, &ignored, "%s", line);
 }
+
+static void tell_number(struct changes *changes, const char *option, unsigned before,
+                        unsigned after)
+{
+    if (before != after)
+        tell(changes, "%s: %u, was %u", option, after, before);
+}
+
+static bool exempt_differs(const struct config_rate *one, const struct config_rate *other)
+{
+    if (one->nexempt != other->nexempt)
+        return true;
+    for (size_t i = 0; i < one->nexempt; i++)
+        if (one->exempt[i].bits != other->exempt[i].bits ||
+            !address_equal(&one->exempt[i].address, &other->exempt[i].address))
+            return true;
+    return false;
+}
+
+static void compare_rate(const struct config_rate *before, const struct config_rate *after,
+                         struct changes *changes)
+{
+    if (before->on != after->on)
+        tell(changes, "rate-limit: %s", after->on ? "on, was off" : "off, was on");
+    if (!before->on || !after->on)
+        return;
+    tell_number(changes, "rate-limit answers", before->answers, after->answers);
+    tell_number(changes, "rate-limit negatives", before->negatives, after->negatives);
+    tell_number(changes, "rate-limit errors", before->errors, after->errors);
+    tell_number(changes, "rate-limit slip", before->slip, after->slip);
+    tell_number(changes, "rate-limit ipv4-prefix", before->ipv4_prefix, after->ipv4_prefix);
+    tell_number(changes, "rate-limit ipv6-prefix", before->ipv6_prefix, after->ipv6_prefix);
+    if (exempt_differs(before, after))
+        tell(changes, "rate-limit exempt: other networks, %zu, was %zu", after->nexempt,
+             before->nexempt);
+}
+
+void changes_of_configuration(const struct config *before, const struct config *after,
+                              struct changes *changes)
+{
+    tell(changes, "configuration: read again");
+    compare_rate(&before->rate, &after->rate, changes);
+    tell_number(changes, "tcp-connections", before->tcp_connections, after->tcp_connections);
+    tell_number(changes, "tcp-per-client", before->tcp_per_client, after->tcp_per_client);
+    if (before->tcp_idle_ms != after->tcp_idle_ms)
+        tell(changes, "tcp-idle: %ums, was %ums", after->tcp_idle_ms, before->tcp_idle_ms);
+}
+
+/* ---- targets ---- */
 
 static void listing_init(struct listing *listing, struct arena *arena, size_t most)
 {

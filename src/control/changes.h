@@ -4,6 +4,7 @@
 #define EVERMX_CONTROL_CHANGES_H
 
 #include "base/arena.h"
+#include "config/config.h"
 #include "engine/engine.h"
 
 #include <stdbool.h>
@@ -31,8 +32,9 @@ struct changes {
 void changes_init(struct changes *changes);
 void changes_free(struct changes *changes);
 /* The configuration, or a file that it names, was read again: it may differ in what no count tells.
- */
-void changes_of_configuration(struct changes *changes);
+ * Limits that differ are told. */
+void changes_of_configuration(const struct config *before, const struct config *after,
+                              struct changes *changes);
 void changes_between(const struct model *before, const struct model *after,
                      struct changes *changes);
 /* For the log, of a reload that is done. */

@@ -127,7 +127,7 @@ change() { # STEP
     esac
 }
 
-# What it is told of changes nothing, for once; the next one brings the zone as it is then.
+# A zone that is bad for once goes on as it was, under load too.
 reload_broken() { # STEP
     local zone=zones/z$((RANDOM % ZONES))
     cp "$zone" kept

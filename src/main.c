@@ -187,8 +187,9 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
 {
     struct loaded loaded;
     struct error error;
-    if (!load(process->source, &process->loaded, true, &loaded, diagnostics))
+    if (!load(process->source, &process->loaded, false, &loaded, diagnostics))
         return false;
+    changes_of_bad(changes, loaded.model);
     if (!load_is_same(&process->loaded, &loaded))
         return take_over(process, &loaded, diagnostics, changes);
     model_free(loaded.model);
@@ -451,11 +452,6 @@ static bool run(struct process *process)
     process->started = process->loaded.config;
     diagnostics_log(&diagnostics);
     diagnostics_free(&diagnostics);
-    if (loaded && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
-        log_error("no zone could be read: there is nothing to serve");
-        model_free(model);
-        return false;
-    }
     if (!loaded || !start(process, model))
         return false;
     log_ready(process);

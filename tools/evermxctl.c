@@ -23,7 +23,12 @@
 /* As long as evermxd takes at most: 10 s in its queue, 5 s for the engine, and a large reload. */
 enum { PATIENCE_S = 120, ANSWER_MAX = 256 << 20 };
 
-enum exit_status { EXIT_REFUSED = 1, EXIT_WRONG_USAGE = 2, EXIT_NO_SERVER = 3 };
+enum exit_status {
+    EXIT_REFUSED = 1,
+    EXIT_WRONG_USAGE = 2,
+    EXIT_NO_SERVER = 3,
+    EXIT_IN_PART = 4, /* a reload that left out what is bad */
+};
 
 struct options {
     const char *socket, *config;
@@ -112,7 +117,7 @@ static json_t *ask(const char *path, const char *request)
 
 static const char usage_text[] =
     "usage: evermxctl [-s PATH | -c FILE] [--json] [--color[=WHEN]] COMMAND\n"
-    "  status                    targets, pools, and zones that failed\n"
+    "  status                    targets, pools, and zones whose files are bad\n"
     "  explain NAME [TYPE]       what is answered, what is held back, and why (type: MX)\n"
     "  drain HOST                take a host out of the answers: it is going to be stopped\n"
     "  undrain HOST              let its probes decide again\n"
@@ -251,6 +256,7 @@ int main(int argc, char **argv)
     char *request = request_of(argv + optind), *path = socket_path(&options);
     json_t *answer = ask(path, request);
     bool good = options.json ? print_json(answer) : print_answer(word, options.coloured, answer);
+    bool whole = json_integer_value(json_object_get(answer, "errors")) == 0;
     json_decref(answer);
     free(request);
     free(path);
@@ -258,5 +264,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "evermxctl: writing the answer: %s\n", strerror(errno));
         return EXIT_REFUSED;
     }
-    return good ? EXIT_SUCCESS : EXIT_REFUSED;
+    return !good ? EXIT_REFUSED : whole ? EXIT_SUCCESS : EXIT_IN_PART;
 }

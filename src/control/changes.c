@@ -20,6 +20,7 @@ void changes_init(struct changes *changes)
     memset(changes, 0, sizeof *changes);
     changes->arena = arena_new();
     changes->lines = ARENA_ARRAY(changes->arena, const char *, CHANGES_LINES_MAX);
+    changes->bad = ARENA_ARRAY(changes->arena, const char *, CHANGES_LINES_MAX);
 }
 
 void changes_free(struct changes *changes)
@@ -27,18 +28,35 @@ void changes_free(struct changes *changes)
     arena_free(changes->arena);
 }
 
+__attribute__((format(printf, 4, 0))) static void add_line(struct changes *changes,
+                                                           const char **lines, size_t *nlines,
+                                                           const char *format, va_list arguments)
+{
+    char line[1024];
+    if (*nlines == CHANGES_LINES_MAX)
+        return;
+    vsnprintf(line, sizeof line, format, arguments);
+    lines[(*nlines)++] = arena_strdup(changes->arena, line);
+}
+
 __attribute__((format(printf, 3, 4))) static void count_one(struct changes *changes, size_t *count,
                                                             const char *format, ...)
 {
-    char line[1024];
     va_list arguments;
     (*count)++;
-    if (changes->nlines == CHANGES_LINES_MAX)
-        return;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    add_line(changes, changes->lines, &changes->nlines, format, arguments);
     va_end(arguments);
-    changes->lines[changes->nlines++] = arena_strdup(changes->arena, line);
+}
+
+__attribute__((format(printf, 2, 3))) static void count_bad(struct changes *changes,
+                                                            const char *format, ...)
+{
+    va_list arguments;
+    changes->nbad++;
+    va_start(arguments, format);
+    add_line(changes, changes->bad, &changes->nbad_lines, format, arguments);
+    va_end(arguments);
 }
 
 /* ---- configuration ---- */
@@ -166,9 +184,13 @@ static void compare_zone(const struct zone *before, const struct zone *after,
                          struct changes *changes)
 {
     size_t *count = &changes->zones.changed;
-    if (before->failed && !after->failed)
+    bool again = (before->failed || before->stale) && !after->failed && !after->stale;
+    if (again && (before->failed || before->serial == after->serial))
         count_one(changes, count, "%s %s: good again, serial %u", kind_of(after), after->name,
                   after->serial);
+    else if (again)
+        count_one(changes, count, "%s %s: good again, serial %u, was %u", kind_of(after),
+                  after->name, after->serial, before->serial);
     else if (before->serial != after->serial)
         count_one(changes, count, "%s %s: serial %u, was %u", kind_of(after), after->name,
                   after->serial, before->serial);
@@ -255,7 +277,37 @@ void changes_between(const struct model *before, const struct model *after, stru
     table_free(new.by_key);
 }
 
-void changes_log(const struct changes *changes)
+/* ---- what is bad ---- */
+
+static void tell_bad_list(struct changes *changes, const struct zone *zone)
+{
+    size_t count = domains_count(zone->domains);
+    if (zone->stale_names)
+        count_bad(changes, "domains of %s: the %zu of before go on: %s is bad", zone->name, count,
+                  zone->names);
+    else if (!domains_complete(zone->domains))
+        count_bad(changes, "domains of %s: only %zu are served, the others are missing: %s is bad",
+                  zone->name, count, zone->names);
+}
+
+void changes_of_bad(struct changes *changes, const struct model *after)
+{
+    for (size_t i = 0; i < after->nzones; i++) {
+        const struct zone *zone = &after->zones[i];
+        if (zone->failed)
+            count_bad(changes, "%s %s: SERVFAIL is answered: %s is bad", kind_of(zone), zone->name,
+                      zone->file);
+        else if (zone->stale)
+            count_bad(changes, "%s %s: goes on as it was, with serial %u: %s is bad", kind_of(zone),
+                      zone->name, zone->serial, zone->file);
+        if (zone->domains)
+            tell_bad_list(changes, zone);
+    }
+}
+
+/* ---- the log ---- */
+
+static void log_done(const struct changes *changes)
 {
     for (size_t i = 0; i < changes->nlines; i++)
         log_notice("reload: %s", changes->lines[i]);
@@ -268,4 +320,13 @@ void changes_log(const struct changes *changes)
                changes->zones.added, changes->zones.removed, changes->zones.changed,
                changes->domains.added, changes->domains.removed, changes->targets.added,
                changes->targets.removed);
+}
+
+void changes_log(const struct changes *changes)
+{
+    log_done(changes);
+    for (size_t i = 0; i < changes->nbad_lines; i++)
+        log_error("reload: %s", changes->bad[i]);
+    if (changes->nbad > changes->nbad_lines)
+        log_error("reload: ... and %zu more that are bad", changes->nbad - changes->nbad_lines);
 }

@@ -98,6 +98,9 @@ bool load(const struct load_source *source, const struct loaded *before, bool st
     }
     bool complete = is_complete(source, loaded->config, diagnostics);
     loaded->model = model_build(loaded->config, previous, strict, diagnostics);
+    if (loaded->model && loaded->config->nzones > 0 && loaded->model->nzones == 0)
+        complete = diagnostics_error(diagnostics, NULL, 0, 0,
+                                     "no zone could be read: there is nothing to serve");
     if (loaded->model && complete)
         return true;
     model_free(loaded->model);

@@ -310,6 +310,29 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     return job.domains;
 }
 
+static bool is_taken(const struct domains_request *request, const uint8_t *name)
+{
+    return request->taken != NULL &&
+           request->taken(request->context, name, name_size(name)) != NULL;
+}
+
+struct domains *domains_keep(struct domains *domains, const struct domains_request *request)
+{
+    const uint8_t *name = domains_next(domains, NULL);
+    while (name != NULL && !is_taken(request, name))
+        name = domains_next(domains, name);
+    if (name == NULL)
+        return domains_share(domains);
+    struct domains *kept = domains_new();
+    kept->complete = domains->complete;
+    kept->identity = domains->identity;
+    for (name = domains_next(domains, NULL); name != NULL; name = domains_next(domains, name))
+        if (!is_taken(request, name))
+            add(kept, name, name_size(name));
+    shrink(kept);
+    return kept;
+}
+
 struct domains *domains_share(struct domains *domains)
 {
     atomic_fetch_add_explicit(&domains->references, 1, memory_order_relaxed);

@@ -29,6 +29,9 @@ struct domains_request {
  * With one reference. */
 struct domains *domains_read(const struct domains_request *request,
                              struct diagnostics *diagnostics);
+/* Those of another list that do not belong to somebody else now: the same one, where that is all.
+ * With a reference of the caller's. */
+struct domains *domains_keep(struct domains *domains, const struct domains_request *request);
 struct domains *domains_share(struct domains *domains);
 void domains_release(struct domains *domains); /* NULL is none */
 

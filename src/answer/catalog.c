@@ -2,6 +2,7 @@
 /* Looking up names; compile.c makes catalogs. */
 #include "answer/catalog.h"
 
+#include "model/domains.h"
 #include "wire/name.h"
 
 #include <stdlib.h>
@@ -13,12 +14,13 @@ void catalog_free(struct catalog *catalog)
         return;
     name_index_free(&catalog->names);
     name_index_free(&catalog->sides);
-    for (size_t i = 0; i < catalog->ntemplates; i++)
+    for (size_t i = 0; i < catalog->ntemplates; i++) {
         name_index_free(&catalog->templates[i].names);
+        domains_release(catalog->templates[i].domains);
+    }
     free(catalog->templates);
     free(catalog->nodes.bytes);
     free(catalog->images.bytes);
-    free(catalog->domains.bytes);
     free(catalog->pools);
     free(catalog->parts);
     free(catalog);
@@ -26,10 +28,10 @@ void catalog_free(struct catalog *catalog)
 
 size_t catalog_bytes(const struct catalog *catalog)
 {
-    size_t bytes =
-        sizeof *catalog + name_index_bytes(&catalog->names) + name_index_bytes(&catalog->sides) +
-        catalog->nodes.capacity + catalog->images.capacity + catalog->domains.capacity +
-        catalog->npools * sizeof *catalog->pools + catalog->nparts * sizeof *catalog->parts;
+    size_t bytes = sizeof *catalog + name_index_bytes(&catalog->names) +
+                   name_index_bytes(&catalog->sides) + catalog->nodes.capacity +
+                   catalog->images.capacity + catalog->npools * sizeof *catalog->pools +
+                   catalog->nparts * sizeof *catalog->parts;
     for (size_t i = 0; i < catalog->ntemplates; i++)
         bytes += sizeof *catalog->templates + name_index_bytes(&catalog->templates[i].names);
     return bytes;
@@ -37,10 +39,8 @@ size_t catalog_bytes(const struct catalog *catalog)
 
 static bool is_named(const struct catalog *catalog, uint32_t ref, const uint8_t *name, size_t size)
 {
-    if (ref & CATALOG_DOMAIN) {
-        const struct catalog_domain *domain = catalog_domain_at(catalog, ref);
-        return domain->name_size == size && memcmp(domain->name, name, size) == 0;
-    }
+    if (ref & CATALOG_DOMAIN) /* no name is the beginning of another: see domains_next() */
+        return memcmp(catalog_domain_name(catalog, ref), name, size) == 0;
     const struct catalog_node *node = catalog_node_at(catalog, ref);
     return node->name_size == size && memcmp(catalog_node_name(node), name, size) == 0;
 }
@@ -61,14 +61,14 @@ static uint32_t search(const struct catalog *catalog, const struct name_index *i
     return search_hash(catalog, index, name_index_hash(name, size), name, size);
 }
 
-static void set_place(const struct catalog *catalog, uint32_t ref, struct catalog_place *place)
+/* The size is the name's that the ref was found by. */
+static void set_place(const struct catalog *catalog, uint32_t ref, size_t size,
+                      struct catalog_place *place)
 {
+    place->extra = 0;
     if (ref & CATALOG_DOMAIN) {
-        const struct catalog_domain *domain = catalog_domain_at(catalog, ref);
-        ref = catalog->templates[domain->template_number].apex;
-        place->extra = domain->name_size - 1u;
-    } else {
-        place->extra = 0;
+        ref = catalog_template_of(catalog, ref)->apex;
+        place->extra = size - 1;
     }
     place->node = catalog_node_at(catalog, ref);
 }
@@ -78,22 +78,19 @@ bool catalog_find(const struct catalog *catalog, uint32_t hash, const uint8_t *n
 {
     uint32_t ref = search_hash(catalog, &catalog->names, hash, name, size);
     if (ref)
-        set_place(catalog, ref, place);
+        set_place(catalog, ref, size, place);
     return ref;
 }
 
-/* Below a domain: the node of the rest of the name in the template, or the closest encloser there,
- * which is at last the template's apex. */
-static void find_in_template(const struct catalog *catalog, const struct catalog_domain *domain,
-                             const uint8_t *name, size_t size, struct catalog_place *place,
-                             bool *exact)
+/* Below a domain, behind the first `rest` octets of the name: the node of these in the template, or
+ * the closest encloser there, which is at last the template's apex. */
+static void find_in_template(const struct catalog *catalog, uint32_t domain, const uint8_t *name,
+                             size_t rest, struct catalog_place *place, bool *exact)
 {
-    const struct catalog_template *template = &catalog->templates[domain->template_number];
+    const struct catalog_template *template = catalog_template_of(catalog, domain);
     uint8_t relative[NAME_MAX_SIZE];
-    size_t rest = size - domain->name_size;
     memcpy(relative, name, rest);
     relative[rest++] = 0;
-    place->extra = domain->name_size - 1u;
     const uint8_t *at = relative;
     for (; rest > 1; rest -= (size_t)*at + 1, at += (size_t)*at + 1) {
         uint32_t ref = search(catalog, &template->names, at, rest);
@@ -114,11 +111,12 @@ bool catalog_find_encloser(const struct catalog *catalog, const uint8_t *name, s
     for (size_t rest = size;; rest -= (size_t)*at + 1, at += (size_t)*at + 1) {
         uint32_t ref = search(catalog, &catalog->names, at, rest);
         if (ref & CATALOG_DOMAIN && at != name) {
-            find_in_template(catalog, catalog_domain_at(catalog, ref), name, size, place, exact);
+            place->extra = rest - 1;
+            find_in_template(catalog, ref, name, size - rest, place, exact);
             return true;
         }
         if (ref) {
-            set_place(catalog, ref, place);
+            set_place(catalog, ref, rest, place);
             *exact = at == name;
             return true;
         }
@@ -132,7 +130,7 @@ bool catalog_find_above(const struct catalog *catalog, const uint8_t *name, size
 {
     uint32_t side = search(catalog, &catalog->sides, name, size);
     if (side) {
-        set_place(catalog, side, place);
+        set_place(catalog, side, size, place);
         *exact = true;
         return true;
     }
@@ -141,9 +139,9 @@ bool catalog_find_above(const struct catalog *catalog, const uint8_t *name, size
         return false;
     *exact = false;
     if (place->extra) { /* a template may hold the name itself */
-        const uint8_t *domain = name + size - 1 - place->extra;
-        uint32_t ref = search(catalog, &catalog->names, domain, place->extra + 1);
-        find_in_template(catalog, catalog_domain_at(catalog, ref), name, size, place, exact);
+        size_t rest = size - 1 - place->extra;
+        uint32_t domain = search(catalog, &catalog->names, name + rest, place->extra + 1);
+        find_in_template(catalog, domain, name, rest, place, exact);
     }
     return true;
 }

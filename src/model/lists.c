@@ -57,6 +57,16 @@ static bool list_holds(const struct zone *zone, const struct zone *before, struc
            file_is_same(domains_identity(before->domains), &now);
 }
 
+/* Octets of the names that are there already. */
+static size_t names_size(const struct model *model)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        if (template_at(model, i)->domains != NULL)
+            size += domains_size(template_at(model, i)->domains);
+    return size;
+}
+
 static bool read_list(const struct model *model, struct zone *zone, struct diagnostics *diagnostics)
 {
     struct claim claim = {.model = model};
@@ -65,6 +75,7 @@ static bool read_list(const struct model *model, struct zone *zone, struct diagn
         .longest_prefix = longest_prefix(zone),
         .taken = find_owner,
         .context = &claim,
+        .others = names_size(model),
     };
     zone->domains = domains_read(&request, diagnostics);
     return domains_complete(zone->domains);

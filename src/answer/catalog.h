@@ -134,20 +134,15 @@ static inline const struct image *catalog_image_at(const struct catalog *catalog
 static inline const struct catalog_template *catalog_template_of(const struct catalog *catalog,
                                                                  uint32_t ref)
 {
-    size_t from = 0, to = catalog->ntemplates;
-    while (to - from > 1) {
-        size_t middle = from + (to - from) / 2;
-        if (catalog->templates[middle].place <= (ref & ~CATALOG_DOMAIN))
-            from = middle;
-        else
-            to = middle;
-    }
-    return &catalog->templates[from];
+    const struct catalog_template *template = catalog->templates;
+    for (size_t left = catalog->ntemplates, half; (half = left / 2) > 0; left -= half)
+        template += template[half].place <= (ref & ~CATALOG_DOMAIN) ? half : 0;
+    return template;
 }
 
-static inline const uint8_t *catalog_domain_name(const struct catalog *catalog, uint32_t ref)
+static inline const uint8_t *catalog_domain_name(const struct catalog_template *template,
+                                                 uint32_t ref)
 {
-    const struct catalog_template *template = catalog_template_of(catalog, ref);
     return template->first + ((ref & ~CATALOG_DOMAIN) - template->place);
 }
 
@@ -173,8 +168,9 @@ static inline void catalog_fetch_slot(const struct catalog *catalog, uint32_t ha
 static inline void catalog_fetch_node(const struct catalog *catalog, uint32_t hash)
 {
     uint32_t ref = name_index_first(&catalog->names, hash)->ref;
-    const uint8_t *at = ref & CATALOG_DOMAIN ? catalog_domain_name(catalog, ref)
-                                             : (const uint8_t *)catalog_node_at(catalog, ref);
+    const uint8_t *at = ref & CATALOG_DOMAIN
+                            ? catalog_domain_name(catalog_template_of(catalog, ref), ref)
+                            : (const uint8_t *)catalog_node_at(catalog, ref);
     __builtin_prefetch(at);
     __builtin_prefetch(at + 64);
 }

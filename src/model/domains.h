@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The domains of a template: a set of names as a file lists them, one a line, in presentation
- * format; `#` begins a comment. Immutable once read; shared by successive models, any of which may
- * be freed by any thread. About 30 octets a domain. */
+ * format; `#` begins a comment. Immutable once read; shared by successive models and by
+ * what is made of them, any of which may be freed by any thread. About 30 octets a domain. */
 #ifndef EVERMX_MODEL_DOMAINS_H
 #define EVERMX_MODEL_DOMAINS_H
 

@@ -238,8 +238,8 @@ static void take_line(struct job *job, char *line, size_t size)
     } else if (taken != NULL) {
         error_set(&error, "%.260s is %s", text, taken);
         tell_error(job, error.text);
-    } else if (job->domains->size > UINT32_MAX - 2 * NAME_MAX_SIZE) {
-        tell_error(job, "the list is too large");
+    } else if (job->request->others + job->domains->size + octets > DOMAINS_SIZE_MAX) {
+        tell_error(job, "the lists of domains take more than 2 GiB");
     } else if (!add(job->domains, lower, octets)) {
         tell_twice(job, lower);
     }
@@ -362,6 +362,11 @@ size_t domains_bytes(const struct domains *domains)
            ((size_t)domains->mask + 1) * sizeof *domains->index;
 }
 
+size_t domains_size(const struct domains *domains)
+{
+    return domains->size;
+}
+
 size_t domains_longest(const struct domains *domains)
 {
     return domains->longest;
@@ -377,15 +382,9 @@ const struct file_identity *domains_identity(const struct domains *domains)
     return &domains->identity;
 }
 
-bool domains_has_hashed(const struct domains *domains, const uint8_t *lower, size_t size,
-                        uint32_t hash)
-{
-    return *find_slot(domains, lower, size, hash) != 0;
-}
-
 bool domains_has(const struct domains *domains, const uint8_t *lower, size_t size)
 {
-    return domains_has_hashed(domains, lower, size, name_hash(lower, size));
+    return *find_slot(domains, lower, size, name_hash(lower, size)) != 0;
 }
 
 bool domains_has_name(const struct domains *domains, const uint8_t *lower)

@@ -58,6 +58,16 @@ static bool list_holds(const struct zone *zone, const struct zone *before, struc
            file_is_same(domains_identity(before->domains), &now);
 }
 
+/* Octets of the names that are there already. */
+static size_t names_size(const struct model *model)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        if (template_at(model, i)->domains != NULL)
+            size += domains_size(template_at(model, i)->domains);
+    return size;
+}
+
 /* The list is bad: the template goes on with the domains of before, but for those that are
  * another's now. Where its file is new, and has longer names than they leave room for, with both as
  * before. */
@@ -84,11 +94,13 @@ static bool read_list(const struct model *model, struct zone *zone, const struct
         .longest_prefix = longest_prefix(zone),
         .taken = find_owner,
         .context = &claim,
+        .others = names_size(model),
     };
     zone->domains = domains_read(&request, diagnostics);
     if (domains_complete(zone->domains))
         return true;
-    if (before != NULL && domains_count(before->domains) > 0)
+    if (before != NULL && domains_count(before->domains) > 0 &&
+        request.others + domains_size(before->domains) <= DOMAINS_SIZE_MAX)
         keep_list(zone, before, &request);
     return false;
 }

@@ -168,14 +168,14 @@ static bool take_over(struct process *process, struct loaded *loaded,
 {
     struct error error;
     if (loaded->config != process->loaded.config)
-        changes_of_configuration(changes);
+        changes_of_configuration(process->loaded.config, loaded->config, changes);
     changes_between(process->loaded.model, loaded->model, changes);
     load_warn_of_restart(process->started, loaded->config, diagnostics);
     if (!engine_load(process->engine, loaded->model, &error)) {
         load_free_config(loaded->config, &process->loaded);
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     }
-    serving_configure(process->server, loaded->config);
+    serving_configure(process->server, loaded->config, diagnostics);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
     process->loaded = *loaded;
@@ -187,8 +187,9 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
 {
     struct loaded loaded;
     struct error error;
-    if (!load(process->source, &process->loaded, true, &loaded, diagnostics))
+    if (!load(process->source, &process->loaded, false, &loaded, diagnostics))
         return false;
+    changes_of_bad(changes, loaded.model);
     if (!load_is_same(&process->loaded, &loaded))
         return take_over(process, &loaded, diagnostics, changes);
     model_free(loaded.model);
@@ -451,11 +452,6 @@ static bool run(struct process *process)
     process->started = process->loaded.config;
     diagnostics_log(&diagnostics);
     diagnostics_free(&diagnostics);
-    if (loaded && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
-        log_error("no zone could be read: there is nothing to serve");
-        model_free(model);
-        return false;
-    }
     if (!loaded || !start(process, model))
         return false;
     log_ready(process);

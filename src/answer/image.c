@@ -45,7 +45,8 @@ static void note_names(struct builder *builder, uint16_t rrtype, const struct rd
 {
     uint16_t names[RDATA_NAMES_MAX];
     unsigned count = rdata_names(rrtype, record, names);
-    for (unsigned i = 0; i < count; i++)
+    /* HIP may have more; not in templates, which are refused with such a record. */
+    for (unsigned i = 0; i < count && i < RDATA_NAMES_MAX; i++)
         note_name(builder, offset + names[i]);
 }
 

@@ -98,6 +98,9 @@ bool load(const struct load_source *source, const struct loaded *before, bool st
     }
     bool complete = is_complete(source, loaded->config, diagnostics);
     loaded->model = model_build(loaded->config, previous, strict, diagnostics);
+    if (loaded->model && loaded->config->nzones > 0 && loaded->model->nzones == 0)
+        complete = diagnostics_error(diagnostics, NULL, 0, 0,
+                                     "no zone could be read: there is nothing to serve");
     if (loaded->model && complete)
         return true;
     model_free(loaded->model);
@@ -169,20 +172,6 @@ static bool listen_differs(const struct config *one, const struct config *other)
     return false;
 }
 
-static bool rate_differs(const struct config_rate *one, const struct config_rate *other)
-{
-    if (one->on != other->on || one->answers != other->answers ||
-        one->negatives != other->negatives || one->errors != other->errors ||
-        one->slip != other->slip || one->ipv4_prefix != other->ipv4_prefix ||
-        one->ipv6_prefix != other->ipv6_prefix || one->nexempt != other->nexempt)
-        return true;
-    for (size_t i = 0; i < one->nexempt; i++)
-        if (one->exempt[i].bits != other->exempt[i].bits ||
-            !address_equal(&one->exempt[i].address, &other->exempt[i].address))
-            return true;
-    return false;
-}
-
 void load_warn_of_restart(const struct config *started, const struct config *config,
                           struct diagnostics *diagnostics)
 {
@@ -192,10 +181,6 @@ void load_warn_of_restart(const struct config *started, const struct config *con
     } settings[] = {
         {"listen", listen_differs(started, config)},
         {"workers", started->workers != config->workers},
-        {"rate-limit", rate_differs(&started->rate, &config->rate)},
-        {"tcp-connections", started->tcp_connections != config->tcp_connections},
-        {"tcp-per-client", started->tcp_per_client != config->tcp_per_client},
-        {"tcp-idle", started->tcp_idle_ms != config->tcp_idle_ms},
         {"control", texts_differ(started->control, config->control)},
         {"user", texts_differ(started->user, config->user)},
         {"probing", started->probing != config->probing},

@@ -38,12 +38,20 @@ static json_t *seconds(int64_t ms)
     return json_real((double)ms / 1000);
 }
 
-static json_t *texts(const char *const *list)
+static json_t *texts(const char *const *list, size_t count)
 {
     json_t *array = json_array();
-    for (; *list; list++)
-        json_array_append_new(array, text_or_null(*list));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, text_or_null(list[i]));
     return array;
+}
+
+static json_t *labels(const char *const *list) /* ends with NULL */
+{
+    size_t count = 0;
+    while (list[count])
+        count++;
+    return texts(list, count);
 }
 
 json_t *render_error(const char *format, ...)
@@ -99,8 +107,8 @@ static json_t *render_pool(const struct engine_pool *pool)
 {
     json_t *json = json_object();
     json_object_set_new(json, "name", text_or_null(pool->name));
-    json_object_set_new(json, "serving", texts(pool->serving));
-    json_object_set_new(json, "removed", texts(pool->removed));
+    json_object_set_new(json, "serving", labels(pool->serving));
+    json_object_set_new(json, "removed", labels(pool->removed));
     json_object_set_new(json, "fail_open", json_boolean(pool->fail_open));
     json_object_set_new(json, "servfail", json_boolean(pool->servfail));
     json_object_set_new(json, "ttl_s", integer(pool->ttl_s));
@@ -108,11 +116,15 @@ static json_t *render_pool(const struct engine_pool *pool)
     return json;
 }
 
-static const char *zone_state(const struct engine_zone *zone)
+/* The files that are bad, so that what was read of them before is served. */
+static json_t *render_stale(const struct engine_zone *zone)
 {
-    if (zone->failed)
-        return "failed";
-    return zone->incomplete ? "incomplete" : "ok";
+    json_t *json = json_array();
+    if (zone->stale)
+        json_array_append_new(json, text_or_null(zone->file));
+    if (zone->stale_names)
+        json_array_append_new(json, text_or_null(zone->names));
+    return json;
 }
 
 static json_t *render_zone(const struct engine_zone *zone)
@@ -120,8 +132,9 @@ static json_t *render_zone(const struct engine_zone *zone)
     json_t *json = json_object();
     json_object_set_new(json, "name", text_or_null(zone->name));
     json_object_set_new(json, "file", text_or_null(zone->file));
-    json_object_set_new(json, "state", json_string(zone_state(zone)));
+    json_object_set_new(json, "state", json_string(engine_zone_word(engine_zone_state(zone))));
     json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
+    json_object_set_new(json, "stale", render_stale(zone));
     json_object_set_new(json, "names", text_or_null(zone->names));
     json_object_set_new(json, "domains", zone->names ? integer(zone->ndomains) : json_null());
     return json;
@@ -290,16 +303,16 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
 {
     json_t *json;
     if (done) {
-        json_t *lines = json_array();
-        for (size_t i = 0; i < changes->nlines; i++)
-            json_array_append_new(lines, text_or_null(changes->lines[i]));
         json = json_object();
         json_object_set_new(json, "reloaded", json_true());
         json_object_set_new(json, "zones", render_counts(&changes->zones));
         json_object_set_new(json, "domains", render_counts(&changes->domains));
         json_object_set_new(json, "targets", render_counts(&changes->targets));
         json_object_set_new(json, "nothing", json_boolean(changes->nothing));
-        json_object_set_new(json, "changes", lines);
+        json_object_set_new(json, "changes", texts(changes->lines, changes->nlines));
+        json_object_set_new(json, "errors", integer(diagnostics->errors));
+        json_object_set_new(json, "bad_zones", integer(changes->nbad));
+        json_object_set_new(json, "bad", texts(changes->bad, changes->nbad_lines));
     } else {
         json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,
                             diagnostics->errors == 1 ? "" : "s");

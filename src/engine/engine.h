@@ -71,9 +71,15 @@ struct engine_zone {
     const char *names; /* of a template: the file of its domains; NULL: none */
     size_t ndomains;
     bool failed;
-    bool incomplete; /* errors in the list of domains: only its good lines are served */
+    bool incomplete;         /* errors in the list of domains: only its good lines are served */
+    bool stale, stale_names; /* the file, the list is bad: what was read of it before is served */
     uint32_t serial;
 };
+
+/* The worst that is true of it. */
+enum engine_zone_state { ZONE_OK, ZONE_FAILED, ZONE_INCOMPLETE, ZONE_STALE, ZONE_STATES };
+enum engine_zone_state engine_zone_state(const struct engine_zone *zone);
+const char *engine_zone_word(enum engine_zone_state state); /* "ok", "failed", ... */
 
 struct engine_status {
     struct arena *arena;

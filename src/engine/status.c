@@ -62,8 +62,31 @@ static void fill_zone(struct arena *arena, const struct zone *zone, struct engin
         .ndomains = zone->domains ? domains_count(zone->domains) : 0,
         .failed = zone->failed,
         .incomplete = zone->domains && !domains_complete(zone->domains),
+        .stale = zone->stale,
+        .stale_names = zone->stale_names,
         .serial = zone->serial,
     };
+}
+
+/* No answers; none for some domains; old ones. */
+enum engine_zone_state engine_zone_state(const struct engine_zone *zone)
+{
+    if (zone->failed)
+        return ZONE_FAILED;
+    if (zone->incomplete)
+        return ZONE_INCOMPLETE;
+    return zone->stale || zone->stale_names ? ZONE_STALE : ZONE_OK;
+}
+
+const char *engine_zone_word(enum engine_zone_state state)
+{
+    static const char *const words[ZONE_STATES] = {
+        [ZONE_OK] = "ok",
+        [ZONE_FAILED] = "failed",
+        [ZONE_INCOMPLETE] = "incomplete",
+        [ZONE_STALE] = "stale",
+    };
+    return words[state];
 }
 
 void core_status(const struct core *core, int64_t now_ms, struct engine_status *status)

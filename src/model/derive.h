@@ -56,7 +56,7 @@ struct derivation {
     struct model *model; /* its arrays grow on the heap until derive_finish() */
     const struct config *config;
     struct diagnostics *diagnostics;
-    bool zones_failed; /* names that are nowhere may stand in a zone that could not be read */
+    bool zones_bad; /* names that are nowhere may stand in a zone that could not be read */
     size_t hosts_capacity, states_capacity, checks_capacity, targets_capacity, services_capacity,
         pools_capacity, sites_capacity, links_capacity;
     struct host_state *states;

@@ -148,12 +148,22 @@ static void test_reload(void **state)
     json_decref(answer);
 }
 
-static void test_reload_of_a_bad_file_changes_nothing(void **state)
+static void test_reload_of_a_bad_zone(void **state)
 {
+    char line[300];
     (void)state;
+    json_t *answer = client_ask("status");
+    json_t *zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    snprintf(line, sizeof line, "zone example.test: goes on as it was, with serial %d: %s is bad",
+             (int)integer_at(zone, "serial"), fixture.zone);
+    assert_int_equal(json_array_size(json_object_get(zone, "stale")), 0);
+    json_decref(answer);
     control_fixture_zone(8, "mx4 A 127.0.0.300\nmx5 BAD data\n");
-    json_t *answer = client_ask("reload");
-    assert_non_null(strstr(text_at(answer, "error"), "nothing has changed"));
+    answer = client_ask("reload");
+    assert_true(json_is_true(json_object_get(answer, "reloaded")));
+    assert_int_equal(integer_at(answer, "errors"), 2);
+    assert_int_equal(integer_at(answer, "bad_zones"), 1);
+    assert_true(holds_text(json_object_get(answer, "bad"), line));
     json_t *diagnostics = json_object_get(answer, "diagnostics");
     assert_true(json_array_size(diagnostics) >= 2);
     json_t *first = find_by(diagnostics, "severity", "error");
@@ -161,11 +171,32 @@ static void test_reload_of_a_bad_file_changes_nothing(void **state)
     assert_true(integer_at(first, "line") > 0);
     json_decref(answer);
     answer = client_ask("status");
-    json_t *zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
     assert_true(integer_at(zone, "serial") < 8);
+    assert_string_equal(text_at(zone, "state"), "stale");
+    assert_true(holds_text(json_object_get(zone, "stale"), fixture.zone));
     json_decref(answer);
     control_fixture_zone(1, "");
-    json_decref(client_ask("reload"));
+    answer = client_ask("reload");
+    assert_int_equal(integer_at(answer, "errors"), 0);
+    assert_int_equal(integer_at(answer, "bad_zones"), 0);
+    json_decref(answer);
+    answer = client_ask("status");
+    zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    assert_string_equal(text_at(zone, "state"), "ok");
+    json_decref(answer);
+}
+
+static void test_refused_reload(void **state)
+{
+    const char *other = fixture.zones[1];
+    (void)state;
+    fixture.zones[1] = fixture.zone; /* the same zone twice */
+    json_t *answer = client_ask("reload");
+    fixture.zones[1] = other;
+    assert_string_equal(text_at(answer, "error"), "reload: 1 error, nothing has changed");
+    assert_null(json_object_get(answer, "errors"));
+    json_decref(answer);
 }
 
 int main(void)
@@ -177,7 +208,8 @@ int main(void)
         cmocka_unit_test(test_explain_refuses),
         cmocka_unit_test(test_force),
         cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_reload_of_a_bad_file_changes_nothing),
+        cmocka_unit_test(test_reload_of_a_bad_zone),
+        cmocka_unit_test(test_refused_reload),
     };
     return cmocka_run_group_tests(tests, control_fixture_up, control_fixture_down);
 }

@@ -44,7 +44,15 @@ static void write_zone(struct place *place, const char *more)
 static bool load_again(struct place *place, struct loaded *loaded)
 {
     diagnostics_free(&place->diagnostics);
-    return load(&place->source, &place->before, true, loaded, &place->diagnostics);
+    return load(&place->source, &place->before, false, loaded, &place->diagnostics);
+}
+
+/* In place of what is served. */
+static void take_over(struct place *place, struct loaded *loaded)
+{
+    model_free(place->before.model);
+    load_free_config(place->before.config, loaded);
+    place->before = *loaded;
 }
 
 static void drop(struct place *place, struct loaded *loaded)
@@ -178,6 +186,67 @@ static void test_bad_configuration(void **state)
     drop(place, &loaded);
 }
 
+/* A bad zone file keeps nothing else from being loaded. That it is bad is a change; that it stays
+ * so is none, and is told nevertheless. */
+static void test_bad_zone(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    write_zone(place, "broken\n");
+    write_config(place, "policies: [{match: \"a.test MX\", ttl: 3s}]\n");
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 1);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(loaded.model->pools[0].policy.ttl_s, 3);
+    assert_true(loaded.model->zones[0].stale);
+    take_over(place, &loaded);
+
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 1);
+    assert_int_equal(loaded.model->nread, 1);
+    assert_true(load_is_same(&place->before, &loaded));
+    drop(place, &loaded);
+
+    folder_write(place->folder, "names", "b.test\n..\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 2);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(load_count_zones(&loaded), 3);
+    take_over(place, &loaded);
+
+    write_zone(place, "@ MX 1 mx\nmx A 127.0.0.1\n");
+    folder_write(place->folder, "names", "b.test\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 0);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(load_count_zones(&loaded), 2);
+    drop(place, &loaded);
+}
+
+/* What is wrong beside the files of zones refuses all, also when one of these is bad. */
+static void test_refused(void **state)
+{
+    static const char *const settings[] = {
+        "hosts: {nosuch.a.test: {weight: 2}}\n",                  /* dangling */
+        "policies: [{match: \"a.test MX\", nonsense: 3s}]\n",     /* no such option */
+        "checks: {smtp: {interval: 2s}, smtp: {interval: 3s}}\n", /* twice */
+    };
+    struct place *place = *state;
+    struct loaded loaded;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        write_config(place, settings[i]);
+        assert_false(load_again(place, &loaded));
+        assert_null(loaded.model);
+        if (i == 0)
+            write_zone(place, "broken\n");
+    }
+    folder_write(place->folder, "evermx.yaml",
+                 "server: {listen: [\"127.0.0.1@20101\"]}\nzones: [nosuch]\n");
+    assert_false(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 2); /* the file, and that no zone is left */
+}
+
 /* Without a configuration file, the command line's is always the same. */
 static void test_command_line(void **state)
 {
@@ -203,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
         TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_bad_zone),        TEST(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ void stage_config(struct stage *stage, const char *text)
     stage->has_config = true;
 }
 
-struct model *stage_build(struct stage *stage)
+static struct model *build(struct stage *stage, const struct model *previous, bool strict)
 {
     struct diagnostics diagnostics;
     char path[128];
@@ -91,7 +91,7 @@ struct model *stage_build(struct stage *stage)
         config_add_zone(config, path);
     }
     if (config)
-        model = model_build(config, NULL, !stage->lenient, &diagnostics);
+        model = model_build(config, previous, strict, &diagnostics);
     if (!model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model could be built");
@@ -102,10 +102,28 @@ struct model *stage_build(struct stage *stage)
     return model;
 }
 
+struct model *stage_build(struct stage *stage)
+{
+    return build(stage, NULL, !stage->lenient);
+}
+
+static void load(struct stage *stage, struct model *model, struct catalog *catalog)
+{
+    stage->model = model;
+    model_free(core_load(stage->core, model, catalog, stage->now_ms));
+}
+
 void stage_load(struct stage *stage)
 {
     struct model *model = stage_build(stage);
-    model_free(core_load(stage->core, model, catalog_new(model), stage->now_ms));
+    load(stage, model, catalog_new(model));
+}
+
+void stage_reload(struct stage *stage)
+{
+    const struct catalog *before = publisher_current(stage->publisher)->catalog;
+    struct model *model = build(stage, stage->model, false);
+    load(stage, model, catalog_next(before, stage->model, model));
 }
 
 void stage_at(struct stage *stage, int64_t ms)

@@ -136,6 +136,21 @@ static void print_pool(bool coloured, const json_t *pool)
     print_list(coloured, "removed", RED, removed);
 }
 
+static void print_stale(const json_t *zone)
+{
+    const json_t *files = json_object_get(zone, "stale");
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const char *file = json_string_value(json_array_get(files, i));
+        if (strcmp(file, text_of(zone, "names")) == 0)
+            printf("domains of %s are those of before, %lld: the list is bad (",
+                   text_of(zone, "name"), integer_of(zone, "domains"));
+        else
+            printf("zone %s is as it was before, serial %lld: its file is bad (",
+                   text_of(zone, "name"), integer_of(zone, "serial"));
+        printf("%s; see the log, or evermxd -t)\n", file);
+    }
+}
+
 static void print_zones(bool coloured, const json_t *zones)
 {
     for (size_t i = 0; i < json_array_size(zones); i++) {
@@ -147,9 +162,10 @@ static void print_zones(bool coloured, const json_t *zones)
         if (strcmp(state, "incomplete") == 0)
             printf("domains of %s are missing: the list is bad (%s; see the log, or evermxd -t)\n",
                    text_of(zone, "name"), text_of(zone, "names"));
-        else
+        else if (strcmp(state, "failed") == 0)
             printf("zone %s is bad: SERVFAIL is answered (%s; see the log, or evermxd -t)\n",
                    text_of(zone, "name"), text_of(zone, "file"));
+        print_stale(zone);
         text_colour(coloured, PLAIN);
     }
 }
@@ -301,25 +317,44 @@ static void print_diagnostics(const json_t *answer, FILE *out)
     }
 }
 
-static void print_reload(bool coloured, const json_t *answer)
+static void print_lines(const json_t *lines, FILE *out)
+{
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        fprintf(out, "%s\n", json_string_value(json_array_get(lines, i)));
+}
+
+static void print_counts(const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
     const json_t *domains = json_object_get(answer, "domains");
     const json_t *targets = json_object_get(answer, "targets");
-    const json_t *changes = json_object_get(answer, "changes");
-    (void)coloured;
-    print_diagnostics(answer, stderr);
-    for (size_t i = 0; i < json_array_size(changes); i++)
-        puts(json_string_value(json_array_get(changes, i)));
-    if (json_is_true(json_object_get(answer, "nothing"))) {
-        puts("nothing has changed");
-        return;
-    }
     printf("reloaded; zones: %lld added, %lld removed, %lld changed; domains: %lld added, %lld "
            "removed; targets: %lld added, %lld removed\n",
            integer_of(zones, "added"), integer_of(zones, "removed"), integer_of(zones, "changed"),
            integer_of(domains, "added"), integer_of(domains, "removed"),
            integer_of(targets, "added"), integer_of(targets, "removed"));
+}
+
+/* What is bad stands behind all else, where it is seen. */
+static void print_reload(bool coloured, const json_t *answer)
+{
+    const json_t *bad = json_object_get(answer, "bad");
+    long long errors = integer_of(answer, "errors");
+    long long more = integer_of(answer, "bad_zones") - (long long)json_array_size(bad);
+    (void)coloured;
+    print_diagnostics(answer, stderr);
+    print_lines(json_object_get(answer, "changes"), stdout);
+    if (json_is_true(json_object_get(answer, "nothing")))
+        puts("nothing has changed");
+    else
+        print_counts(answer);
+    fflush(stdout);
+    print_lines(bad, stderr);
+    if (more > 0)
+        fprintf(stderr, "... and %lld more; see evermxctl status\n", more);
+    if (errors > 0)
+        fprintf(stderr, "evermxctl: reload: %lld error%s: not all is as the files say\n", errors,
+                text_plural(errors));
 }
 
 static void print_metrics(bool coloured, const json_t *answer)

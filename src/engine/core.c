@@ -103,18 +103,23 @@ struct probe_next core_outcome(struct core *core, uint32_t target, const struct 
     const struct verdict before = slot->verdict;
     const struct verdict_policy policy = slot_policy(slot);
     bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
-    if (changed) {
+    if (slot->verdict.status != before.status || slot->verdict.known != before.known ||
+        slot->verdict.probed != before.probed)
         log_change(slot, &before, now_ms);
+    if (changed)
         core_touch(core, slot);
-    }
     return verdict_next(&slot->verdict, &policy, now_ms);
 }
 
-void core_tick(struct core *core)
+void core_tick(struct core *core, int64_t now_ms)
 {
     for (size_t i = 0; i < core->slots.count; i++) {
-        const struct slot *slot = core->slots.list[i];
-        if (slot && slot->verdict.status == VERDICT_SUSPECT)
+        struct slot *slot = core->slots.list[i];
+        if (!slot)
+            continue;
+        const struct verdict_policy policy = slot_policy(slot);
+        bool changed = verdict_tick(&slot->verdict, &policy, now_ms);
+        if (changed || slot->verdict.status == VERDICT_SUSPECT)
             core_touch(core, slot);
     }
 }

@@ -38,7 +38,7 @@ static int64_t hold_of_fall(const struct verdict_policy *policy, unsigned falls)
 
 void return_fell(struct verdict *verdict, const struct verdict_policy *policy, int64_t now_ms)
 {
-    verdict->fell_by = verdict->reason;
+    verdict->revocable = reason_evidence(verdict->reason) == EVIDENCE_SILENCE;
     verdict->held_until_ms = 0;
     if (verdict->last_good_ms < 0)
         return;
@@ -99,6 +99,8 @@ bool verdict_release(struct verdict *verdict, int64_t now_ms)
         return false;
     verdict->held = HELD_NOT;
     verdict->status = VERDICT_UP;
+    verdict->failed_depth = DEPTH_LIVENESS;
+    verdict->service_good = false;
     verdict->since_ms = verdict->returned_ms = now_ms;
     return true;
 }

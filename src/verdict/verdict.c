@@ -142,10 +142,11 @@ static int64_t expected_verdict_ms(const struct verdict *verdict,
 static void step_bad(struct verdict *verdict, const struct verdict_policy *policy,
                      const struct outcome *outcome, int64_t now_ms)
 {
-    bool whole = outcome->confirmed && reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
+    bool silent = reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
     verdict->bad++;
-    if (whole && verdict->bad < policy->fall)
+    if (silent && outcome->confirmed && verdict->bad < policy->fall)
         verdict->bad = policy->fall;
+    verdict->revocable &= silent && !verdict->good;
     verdict->good = 0;
     verdict->service_good = false;
     verdict->held = HELD_NOT;
@@ -190,8 +191,7 @@ static void step_good(struct verdict *verdict, const struct verdict_policy *poli
  * weighs more. */
 static void step_revoked(struct verdict *verdict, int64_t now_ms)
 {
-    if (reason_evidence(verdict->fell_by) != EVIDENCE_SILENCE ||
-        reason_evidence(verdict->reason) != EVIDENCE_SILENCE)
+    if (!verdict->revocable)
         return;
     return_revoked(verdict, now_ms);
     verdict->good++;

@@ -192,7 +192,7 @@ struct verdict {
     enum verdict_held held; /* down, passing its probes, and held back */
     int64_t held_until_ms;  /* hold and damping of the last fall: at the earliest; 0: none */
     unsigned falls;         /* that are remembered: doublings of the hold */
-    enum reason fell_by;    /* what took it down the last time */
+    bool revocable;         /* down by silence, and nothing else was seen of it since */
     double penalty;         /* of flaps, at penalty_ms; falls by half each half-life */
     int64_t penalty_ms;
     int64_t returned_ms; /* when it last came back up: the slow start; 0: never fell */

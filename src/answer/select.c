@@ -10,6 +10,8 @@ struct service_state service_state_add(struct service_state sum, enum vote vote,
     /* Which vote outweighs which. */
     static const unsigned weight[] = {
         [VOTE_ABSTAIN] = 0, [VOTE_DOWN] = 1, [VOTE_DRAINED] = 2, [VOTE_UP] = 3};
+    if (vote == VOTE_HELD || vote == VOTE_SICK)
+        vote = VOTE_DOWN;
     if (weight[vote] > weight[sum.vote])
         return (struct service_state){vote, vote == VOTE_UP ? ttl_cap_s : UINT32_MAX};
     if (vote == VOTE_UP && ttl_cap_s > sum.ttl_cap_s)

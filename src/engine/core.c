@@ -19,6 +19,9 @@ struct core *core_new(struct publisher *publisher, const struct core_probes *pro
     slots_init(&core->slots);
     core->events = events_new();
     core->uplink = uplink_new();
+    core->guarded = probes && probes->guarded;
+    core->guards[0].family = 4;
+    core->guards[1].family = 6;
     return core;
 }
 

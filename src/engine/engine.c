@@ -34,7 +34,7 @@ struct engine {
     char *resolv_conf;
     struct event_base *base;
     struct prober *prober; /* NULL: probing is off */
-    struct canaries *canaries;
+    struct canaries *canaries4, *canaries6;
     struct resolver *resolver; /* NULL: there are no external hosts */
     char **externals;          /* names by the resolver's numbers; NULL: free */
     size_t nexternals, externals_capacity;
@@ -95,17 +95,18 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
     return core_outcome(engine->core, id, outcome, now_ms);
 }
 
-static void on_late(void *context, uint32_t id, int64_t decides_ms, int64_t now_ms)
+static void on_late(void *context, uint32_t id, int64_t since_ms, int64_t decides_ms,
+                    int64_t now_ms)
 {
     struct engine *engine = context;
-    core_late(engine->core, id, decides_ms, now_ms);
+    core_late(engine->core, id, since_ms, decides_ms, now_ms);
     publish_soon(engine);
 }
 
-static void on_canaries(void *context, bool answers, int64_t now_ms)
+static void on_canaries(void *context, uint8_t family, bool answers, int64_t now_ms)
 {
     struct engine *engine = context;
-    core_canary(engine->core, answers, now_ms);
+    core_canary(engine->core, family, answers, now_ms);
     publish_soon(engine);
 }
 
@@ -138,10 +139,10 @@ static void hurry_probe(void *context, uint32_t id)
     prober_hurry(engine->prober, id);
 }
 
-static void ask_canaries(void *context)
+static void ask_canaries(void *context, uint8_t family)
 {
     struct engine *engine = context;
-    canaries_ask(engine->canaries);
+    canaries_ask(family == 4 ? engine->canaries4 : engine->canaries6);
 }
 
 static void forget_external(struct engine *engine, uint32_t place)
@@ -277,6 +278,8 @@ void engine_free(struct engine *engine)
     }
     if (engine->resolver)
         resolver_free(engine->resolver);
+    canaries_free(engine->canaries4);
+    canaries_free(engine->canaries6);
     if (engine->prober)
         prober_free(engine->prober);
     core_free(engine->core);

@@ -50,6 +50,8 @@ struct force {
     enum verdict_forced forced;
 };
 
+enum { GUARDS = 2 }; /* IPv4 and IPv6 have an uplink each */
+
 struct core {
     struct publisher *publisher;
     struct core_probes probes;
@@ -57,11 +59,14 @@ struct core {
     struct slots slots;
     struct events *events;
     struct uplink *uplink;
-    bool frozen; /* as told */
-    int64_t frozen_since_ms;
+    bool guarded; /* silence is judged by it */
+    struct guard {
+        uint8_t family;
+        int64_t frozen_since_ms; /* as told; 0: not frozen */
+        int64_t asked_ms;        /* its canaries; 0: never */
+    } guards[GUARDS];
     uint32_t *pending; /* slots with a silence that waits to be judged */
     size_t npending, pending_capacity;
-    size_t ask_next; /* where to go on looking for somebody to ask */
     struct view view;
     struct force *forces;
     size_t nforces, forces_capacity;

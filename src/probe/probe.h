@@ -28,9 +28,9 @@ struct probe_reports {
      * probe just ended (never earlier than now). */
     struct probe_next (*done)(void *context, uint32_t id, const struct outcome *outcome,
                               int64_t now_ms);
-    /* A probe under way has waited longer than this target usually takes; unless it hears from it,
-     * it will fail at decides_ms. NULL: nobody wants to know. */
-    void (*late)(void *context, uint32_t id, int64_t decides_ms, int64_t now_ms);
+    /* A probe under way since since_ms has waited longer than this target usually takes; unless it
+     * hears from it, it will fail at decides_ms. NULL: nobody wants to know. */
+    void (*late)(void *context, uint32_t id, int64_t since_ms, int64_t decides_ms, int64_t now_ms);
 };
 
 struct prober_options {

@@ -5,12 +5,43 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 bool privileges_user_exists(const char *user)
 {
     return getpwnam(user);
+}
+
+static bool is_among(gid_t group, const gid_t *groups, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+bool privileges_has_group(gid_t group, const char *user)
+{
+    gid_t groups[256]; /* of more, the first ones */
+    int count = sizeof groups / sizeof *groups;
+    const struct passwd *entry = user ? getpwnam(user) : NULL;
+    if (group == 0 || group == getegid())
+        return true;
+    if (is_among(group, groups, getgroups(count, groups)))
+        return true;
+    if (!entry)
+        return false;
+    getgrouplist(user, entry->pw_gid, groups, &count); /* the count of all where they are more */
+    int most = sizeof groups / sizeof *groups;
+    return is_among(group, groups, count < most ? count : most);
+}
+
+bool privileges_forbid_dumps(struct error *error)
+{
+    return prctl(PR_SET_DUMPABLE, 0) == 0 ||
+           error_set(error, "forbidding core dumps: %s", strerror(errno));
 }
 
 bool privileges_drop(const char *user, struct error *error)

@@ -45,10 +45,19 @@ static struct file_identity identify(const char *file, int64_t now_ns)
     return file_identity(&status, now_ns);
 }
 
-static bool is_unchanged(const char *file, const struct file_identity *before,
-                         const struct file_identity *now)
+/* Whether nothing that the configuration was read from has changed. */
+static bool is_current(const struct load_source *source, const struct loaded *before,
+                       const struct file_identity *file, int64_t now_ns)
 {
-    return !file || file_is_same(before, now);
+    if (source->config && !file_is_same(&before->file, file))
+        return false;
+    for (size_t i = 0; i < before->config->nsources; i++) {
+        const struct config_source *read = &before->config->sources[i];
+        struct file_identity now = identify(read->path, now_ns);
+        if (!file_is_same(&read->identity, &now))
+            return false;
+    }
+    return true;
 }
 
 /* NULL: it is wrong. */
@@ -73,17 +82,10 @@ static struct config *read_config(const struct load_source *source, const struct
                                   struct loaded *loaded, struct diagnostics *diagnostics)
 {
     int64_t now_ns = file_clock_ns();
-    struct config *config = before ? before->config : NULL;
     loaded->file = identify(source->config, now_ns);
-    if (config)
-        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
-    if (config && is_unchanged(source->config, &before->file, &loaded->file) &&
-        is_unchanged(config->cookie_secrets_file, &before->secrets, &loaded->secrets))
-        return config;
-    config = parse_config(source, diagnostics);
-    if (config)
-        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
-    return config;
+    if (before && is_current(source, before, &loaded->file, now_ns))
+        return before->config;
+    return parse_config(source, diagnostics);
 }
 
 bool load(const struct load_source *source, const struct loaded *before, bool strict,
@@ -158,13 +160,23 @@ static bool texts_differ(const char *one, const char *other)
     return one != other && (!one || !other || strcmp(one, other) != 0);
 }
 
-static bool listen_differs(const struct config *one, const struct config *other)
+static bool endpoints_differ(const struct config_endpoint *one, size_t none,
+                             const struct config_endpoint *other, size_t nother)
 {
-    if (one->nlisten != other->nlisten)
+    if (none != nother)
         return true;
-    for (size_t i = 0; i < one->nlisten; i++)
-        if (one->listen[i].port != other->listen[i].port ||
-            !address_equal(&one->listen[i].address, &other->listen[i].address))
+    for (size_t i = 0; i < none; i++)
+        if (one[i].port != other[i].port || !address_equal(&one[i].address, &other[i].address))
+            return true;
+    return false;
+}
+
+static bool sources_differ(const struct config *one, const struct config *other)
+{
+    if (one->nprobe_sources != other->nprobe_sources)
+        return true;
+    for (size_t i = 0; i < one->nprobe_sources; i++)
+        if (!address_equal(&one->probe_sources[i], &other->probe_sources[i]))
             return true;
     return false;
 }
@@ -190,7 +202,8 @@ void load_warn_of_restart(const struct config *started, const struct config *con
         const char *option;
         bool differs;
     } settings[] = {
-        {"listen", listen_differs(started, config)},
+        {"listen",
+         endpoints_differ(started->listen, started->nlisten, config->listen, config->nlisten)},
         {"workers", started->workers != config->workers},
         {"rate-limit", rate_differs(&started->rate, &config->rate)},
         {"tcp-connections", started->tcp_connections != config->tcp_connections},
@@ -198,6 +211,12 @@ void load_warn_of_restart(const struct config *started, const struct config *con
         {"tcp-idle", started->tcp_idle_ms != config->tcp_idle_ms},
         {"control", texts_differ(started->control, config->control)},
         {"user", texts_differ(started->user, config->user)},
+        {"probe-source", sources_differ(started, config)},
+        {"ehlo-name", texts_differ(started->ehlo_name, config->ehlo_name)},
+        {"ca-file", texts_differ(started->ca_file, config->ca_file)},
+        {"uplink-guard", started->uplink_guard != config->uplink_guard},
+        {"canaries", endpoints_differ(started->canaries, started->ncanaries, config->canaries,
+                                      config->ncanaries)},
         {"probing", started->probing != config->probing},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)

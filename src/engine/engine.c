@@ -188,7 +188,12 @@ static void start_core(struct engine *engine, const struct engine_options *optio
                        struct publisher *publisher, struct model *model)
 {
     const struct core_probes probes = {.context = engine, .add = add_probe, .remove = remove_probe};
-    const struct prober_options settings = {0};
+    const struct prober_options settings = {
+        .ehlo_name = options->ehlo_name,
+        .sources = options->probe_sources,
+        .nsources = options->nprobe_sources,
+        .ca_file = options->ca_file,
+    };
     const struct probe_reports reports = {.done = on_outcome};
     if (options->probing)
         engine->prober = prober_new(engine->base, &settings, &reports, engine);

@@ -152,6 +152,34 @@ static void test_secrets(void **state)
     drop(place, &loaded);
 }
 
+/* And files of credentials: a password that changed is a change, and the only one. */
+static void test_credentials(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    char path[128];
+    folder_path(place->folder, "secret", path, sizeof path);
+    folder_write(place->folder, "secret", "user: a\npassword: b\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    write_config(place, "checks: {smtp: {credentials: secret}}\n");
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_true(loaded.config->has_credentials);
+    assert_false(place->before.config->has_credentials);
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_true(load_is_same(&loaded, &next));
+    model_free(next.model);
+    folder_write(place->folder, "secret", "user: a\npassword: c\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_ptr_not_equal(next.config, loaded.config);
+    assert_int_equal(next.model->nread, 0);
+    assert_string_equal(shared_text(next.config->checks[CHECK_SMTP].settings.password), "c");
+    drop(place, &next);
+    folder_write(place->folder, "secret", "user: a\n");
+    assert_false(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    drop(place, &loaded);
+}
+
 /* Errors of a bad configuration and of the zones that it names are told at once; what is served is
  * left as it is. */
 static void test_bad_configuration(void **state)
@@ -201,8 +229,9 @@ static void test_command_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
-        TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_nothing_changed), TEST(test_each_file),   TEST(test_configuration),
+        TEST(test_secrets),         TEST(test_credentials), TEST(test_bad_configuration),
+        TEST(test_command_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

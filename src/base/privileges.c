@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool privileges_user_exists(const char *user)
@@ -22,20 +23,36 @@ static bool is_among(gid_t group, const gid_t *groups, int count)
     return false;
 }
 
+enum { GROUPS_MAX = 256 }; /* of who is in more, the first ones */
+
+static bool user_has_group(const struct passwd *entry, gid_t group)
+{
+    gid_t groups[GROUPS_MAX];
+    int count = GROUPS_MAX;
+    getgrouplist(entry->pw_name, entry->pw_gid, groups, &count); /* count: of all of them */
+    return is_among(group, groups, count < GROUPS_MAX ? count : GROUPS_MAX);
+}
+
 bool privileges_has_group(gid_t group, const char *user)
 {
-    gid_t groups[256]; /* of more, the first ones */
-    int count = sizeof groups / sizeof *groups;
+    gid_t groups[GROUPS_MAX];
     const struct passwd *entry = user ? getpwnam(user) : NULL;
-    if (group == 0 || group == getegid())
+    return group == 0 || group == getegid() ||
+           is_among(group, groups, getgroups(GROUPS_MAX, groups)) ||
+           (entry && user_has_group(entry, group));
+}
+
+bool privileges_user_may_read(const char *user, const char *path)
+{
+    const struct passwd *entry = getpwnam(user);
+    struct stat status;
+    if (!entry || stat(path, &status) < 0 || entry->pw_uid == 0)
         return true;
-    if (is_among(group, groups, getgroups(count, groups)))
-        return true;
-    if (!entry)
-        return false;
-    getgrouplist(user, entry->pw_gid, groups, &count); /* the count of all where they are more */
-    int most = sizeof groups / sizeof *groups;
-    return is_among(group, groups, count < most ? count : most);
+    if (entry->pw_uid == status.st_uid)
+        return status.st_mode & S_IRUSR;
+    if (user_has_group(entry, status.st_gid))
+        return status.st_mode & S_IRGRP;
+    return status.st_mode & S_IROTH;
 }
 
 bool privileges_forbid_dumps(struct error *error)

@@ -11,6 +11,10 @@
 
 bool privileges_user_exists(const char *user);
 
+/* Whether a file's mode lets that user read it (folders on the way are not looked at); also true
+ * where there is no such user or file. */
+bool privileges_user_may_read(const char *user, const char *path);
+
 /* Whether a group is one that we are in, root's, or one of the user that we may become (NULL:
  * none): what such a group may read is read by nobody else. */
 bool privileges_has_group(gid_t group, const char *user);

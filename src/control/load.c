@@ -3,9 +3,44 @@
 
 #include "base/privileges.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_of_this_machine(const struct address *address)
+{
+    struct sockaddr_storage name;
+    socklen_t size = address_to_sockaddr(address, 0, &name);
+    int made = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool refused =
+        made >= 0 && bind(made, (struct sockaddr *)&name, size) < 0 && errno == EADDRNOTAVAIL;
+    if (made >= 0)
+        close(made);
+    return !refused;
+}
+
+/* What works now, or may work later, and most likely is not meant so. */
+static void warn_of_place(const struct config *config, struct diagnostics *diagnostics)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    for (size_t i = 0; i < config->nprobe_sources; i++) {
+        const struct address *source = &config->probe_sources[i];
+        address_format(source, text);
+        if (!is_of_this_machine(source))
+            diagnostics_warning(diagnostics, config->file, 0, 0,
+                                "probe-source: this machine has not got the address %s now: no "
+                                "probe by IPv%d can start without it",
+                                text, source->family);
+    }
+    for (size_t i = 0; config->user && i < config->nsources; i++)
+        if (!privileges_user_may_read(config->user, config->sources[i].path))
+            diagnostics_warning(diagnostics, config->file, 0, 0,
+                                "user '%s' may not read %s: a reload will fail once it has changed",
+                                config->user, config->sources[i].path);
+}
 
 /* What neither the configuration nor the model can know alone. */
 static bool is_complete(const struct load_source *source, const struct config *config,
@@ -23,6 +58,7 @@ static bool is_complete(const struct load_source *source, const struct config *c
     if (config->user && !privileges_user_exists(config->user))
         complete = diagnostics_error(diagnostics, config->file, 0, 0,
                                      "user: this machine has no user '%s'", config->user);
+    warn_of_place(config, diagnostics);
     return complete;
 }
 

@@ -119,7 +119,7 @@ static struct config *read_config(const struct load_source *source, const struct
 {
     int64_t now_ns = file_clock_ns();
     loaded->file = identify(source->config, now_ns);
-    if (before && is_current(source, before, &loaded->file, now_ns))
+    if (before && before->config && is_current(source, before, &loaded->file, now_ns))
         return before->config;
     return parse_config(source, diagnostics);
 }

@@ -13,6 +13,7 @@
 #include "control/watchdog.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "probe/canary.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -160,6 +161,15 @@ static int check(const struct load_source *source)
     return EXIT_SUCCESS;
 }
 
+/* Also what a crash leaves behind would be read by others. For good: what has been in memory once
+ * may stay there. */
+static void guard_secrets(const struct config *config)
+{
+    struct error error;
+    if (config->has_credentials && !privileges_forbid_dumps(&error))
+        log_warning("%s", error.text);
+}
+
 /* ---- reload ---- */
 
 /* Makes what was loaded what is served. */
@@ -190,6 +200,7 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
     if (!load(process->source, &process->loaded, false, &loaded, diagnostics))
         return false;
     changes_of_bad(changes, loaded.model);
+    guard_secrets(loaded.config);
     if (!load_is_same(&process->loaded, &loaded))
         return take_over(process, &loaded, diagnostics, changes);
     model_free(loaded.model);
@@ -357,10 +368,27 @@ static bool start_server(struct process *process)
     return process->server;
 }
 
+static struct engine_options probing_of(const struct config *config, struct canary *canaries)
+{
+    for (size_t i = 0; i < config->ncanaries; i++)
+        canaries[i] = (struct canary){config->canaries[i].address, config->canaries[i].port};
+    return (struct engine_options){
+        .probing = config->probing,
+        .probe_sources = config->probe_sources,
+        .nprobe_sources = config->nprobe_sources,
+        .ehlo_name = config->ehlo_name,
+        .ca_file = config->ca_file,
+        .uplink_guard = config->uplink_guard,
+        .canaries = canaries,
+        .ncanaries = config->ncanaries,
+    };
+}
+
 /* Signals are for main alone: the threads start with all of them blocked. */
 static bool start_threads(struct process *process, struct model *model)
 {
-    struct engine_options options = {.probing = process->started->probing};
+    struct canary canaries[CANARIES_LIMIT];
+    struct engine_options options = probing_of(process->started, canaries);
     struct error error;
     sigset_t all, before;
     sigfillset(&all);
@@ -384,6 +412,7 @@ static bool start(struct process *process, struct model *model)
         model_free(model);
         return false;
     }
+    guard_secrets(process->started); /* another user: by fs.suid_dumpable dumps may be back */
     if (!start_threads(process, model))
         return false;
     struct command_parts parts = {
@@ -448,6 +477,8 @@ static bool run(struct process *process)
     }
     diagnostics_init(&diagnostics);
     bool loaded = load(process->source, NULL, false, &process->loaded, &diagnostics);
+    if (loaded)
+        guard_secrets(process->loaded.config);
     struct model *model = process->loaded.model;
     process->started = process->loaded.config;
     diagnostics_log(&diagnostics);

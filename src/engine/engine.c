@@ -213,6 +213,13 @@ static bool start_events(struct engine *engine)
            event_add(engine->beat, &heartbeat) == 0 && event_add(engine->stop, NULL) == 0;
 }
 
+static struct canaries *start_canaries(struct engine *engine, const struct engine_options *options,
+                                       uint8_t family)
+{
+    return canaries_new(engine->base, family, options->canaries, options->ncanaries, on_canaries,
+                        engine);
+}
+
 static void start_core(struct engine *engine, const struct engine_options *options,
                        struct publisher *publisher, struct model *model)
 {
@@ -221,12 +228,21 @@ static void start_core(struct engine *engine, const struct engine_options *optio
         .add = add_probe,
         .remove = remove_probe,
         .hurry = hurry_probe,
+        .guarded = options->uplink_guard,
         .ask_canaries = ask_canaries,
     };
-    const struct prober_options settings = {0};
+    const struct prober_options settings = {
+        .ehlo_name = options->ehlo_name,
+        .sources = options->probe_sources,
+        .nsources = options->nprobe_sources,
+        .ca_file = options->ca_file,
+    };
     const struct probe_reports reports = {.done = on_outcome, .late = on_late};
-    if (options->probing)
+    if (options->probing) {
         engine->prober = prober_new(engine->base, &settings, &reports, engine);
+        engine->canaries4 = start_canaries(engine, options, 4);
+        engine->canaries6 = start_canaries(engine, options, 6);
+    }
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
     struct catalog *catalog = catalog_new(model);
     core_load(engine->core, model, catalog, engine->started_ms);

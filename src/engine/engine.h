@@ -20,14 +20,24 @@
 
 enum { ENGINE_PATIENCE_MS = 5000 };
 
+struct canary;
 struct engine;
 
 struct engine_options {
     bool probing;            /* false: nothing is probed, everything is answered as it stands */
     const char *resolv_conf; /* NULL: the system's */
+    /* What probes come from and call themselves: see struct prober_options. */
+    const struct address *probe_sources;
+    size_t nprobe_sources;
+    const char *ehlo_name;
+    const char *ca_file;
+    bool uplink_guard;             /* false: all silence is believed at once */
+    const struct canary *canaries; /* none: the default gateways */
+    size_t ncanaries;
 };
 
-/* Publishes the first snapshot before it returns, then starts the thread. Takes the model over. */
+/* Publishes the first snapshot before it returns, then starts the thread. Takes the model over;
+ * copies what it keeps of the options. */
 struct engine *engine_new(const struct engine_options *options, struct publisher *publisher,
                           struct model *model, struct error *error);
 /* Ends and joins the thread. */

@@ -118,6 +118,7 @@ static void derivation_finish(struct derivation *derivation)
     free(derivation->sites);
     free(derivation->links);
     free(derivation->ttls_s);
+    texts_free(derivation);
     table_free(derivation->host_table);
     table_free(derivation->check_table);
     table_free(derivation->target_table);
@@ -139,6 +140,7 @@ bool model_derive(struct model *model, const struct config *config, struct diagn
     derivation.policies = policies_new(&derivation);
     pools_build(&derivation);
     hosts_report_dangling(&derivation);
+    round_trips_report(&derivation);
     policies_report_dangling(&derivation);
     report_negative_ttls(&derivation);
     policies_free(derivation.policies);

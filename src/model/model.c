@@ -139,6 +139,8 @@ void model_free(struct model *model)
         domains_release(model->zones[model->templates[i]].domains);
     for (size_t i = 0; i < model->nstores; i++)
         store_release(model->stores[i]);
+    for (size_t i = 0; i < model->nchecks; i++)
+        check_settings_release(&model->checks[i].settings);
     arena_free(model->arena); /* holds the model itself */
 }
 

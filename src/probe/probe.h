@@ -37,6 +37,7 @@ struct prober_options {
     const char *ehlo_name; /* NULL: gethostname(), or the own address where that is no domain */
     const struct address *sources; /* to connect from: at most one of each family; copied */
     size_t nsources;
+    const char *ca_file;   /* authorities of certificates, PEM; NULL: the system's */
     unsigned max_sessions; /* at a time in all; 0: half of RLIMIT_NOFILE, which is raised to its
                               hard limit. More wait: waiting is not failing */
 };

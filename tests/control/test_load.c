@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -160,6 +161,61 @@ static void test_secrets(void **state)
     drop(place, &loaded);
 }
 
+/* And files of credentials: a password that changed is a change, and the only one. */
+static void test_credentials(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    char path[128];
+    folder_path(place->folder, "secret", path, sizeof path);
+    folder_write(place->folder, "secret", "user: a\npassword: b\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    write_config(place, "checks: {smtp: {credentials: secret}}\n");
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_true(loaded.config->has_credentials);
+    assert_false(place->before.config->has_credentials);
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_true(load_is_same(&loaded, &next));
+    model_free(next.model);
+    folder_write(place->folder, "secret", "user: a\npassword: c\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_ptr_not_equal(next.config, loaded.config);
+    assert_int_equal(next.model->nread, 0);
+    assert_string_equal(shared_text(next.config->checks[CHECK_SMTP].settings.password), "c");
+    drop(place, &next);
+    folder_write(place->folder, "secret", "user: a\n");
+    assert_false(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    drop(place, &loaded);
+}
+
+/* What is not wrong yet: an address that may come, a file that will not be read again. */
+static void test_warnings_of_the_place(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    char path[128];
+    folder_path(place->folder, "secret", path, sizeof path);
+    folder_write(place->folder, "secret", "user: a\npassword: b\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    folder_write(place->folder, "evermx.yaml",
+                 "server: {listen: [\"127.0.0.1@20101\"], probe-source: [192.0.2.77, \"::1\"],\n"
+                 "         user: nobody}\n"
+                 "zones: [a.zone]\nchecks: {smtp: {credentials: secret}}\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.count, 2);
+    assert_string_equal(place->diagnostics.list[0].text,
+                        "probe-source: this machine has not got the address 192.0.2.77 now: no "
+                        "probe by IPv4 can start without it");
+    assert_non_null(strstr(place->diagnostics.list[1].text, "user 'nobody' may not read "));
+    drop(place, &loaded);
+    if (chown(path, 65534, (gid_t)-1) == 0) { /* nobody's own */
+        assert_true(load_again(place, &loaded));
+        assert_int_equal(place->diagnostics.count, 1);
+        drop(place, &loaded);
+    }
+}
+
 /* Errors of a bad configuration and of the zones that it names are told at once; what is served is
  * left as it is. */
 static void test_bad_configuration(void **state)
@@ -270,9 +326,11 @@ static void test_command_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
-        TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
-        TEST(test_bad_zone),        TEST(test_refused),
+        TEST(test_nothing_changed),   TEST(test_each_file),
+        TEST(test_configuration),     TEST(test_secrets),
+        TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_bad_zone),          TEST(test_refused),
+        TEST(test_credentials),       TEST(test_warnings_of_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     atomic_store(&engine->heartbeat_ms, now_ms);
-    core_tick(engine->core);
+    core_tick(engine->core, now_ms);
     core_publish(engine->core, now_ms);
 }
 

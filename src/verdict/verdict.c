@@ -76,6 +76,8 @@ static void step_ok(struct verdict *verdict, const struct verdict_policy *policy
 {
     if (verdict->status == VERDICT_DOWN && verdict->good < policy->rise)
         return;
+    if (verdict->status == VERDICT_DOWN)
+        verdict->returned_ms = now_ms;
     set_status(verdict, VERDICT_UP, now_ms);
     verdict->decides_ms = 0;
 }
@@ -141,11 +143,33 @@ enum vote verdict_vote(const struct verdict *verdict)
 {
     if (verdict->forced == FORCED_UP)
         return VOTE_UP;
-    if (verdict->forced == FORCED_DOWN || verdict->status == VERDICT_DOWN)
+    if (verdict->forced == FORCED_DOWN)
         return VOTE_DOWN;
-    if (verdict->forced == FORCED_DRAIN)
+    bool drained = verdict->forced == FORCED_DRAIN || verdict->undelivered;
+    if (verdict->status == VERDICT_DOWN && verdict->held == HELD_NOT)
+        return reason_passes(verdict->reason) && !drained ? VOTE_SICK : VOTE_DOWN;
+    if (drained)
         return VOTE_DRAINED;
+    if (verdict->held != HELD_NOT)
+        return VOTE_HELD;
     return verdict->probed && !verdict->known ? VOTE_ABSTAIN : VOTE_UP;
+}
+
+/* In steps of 10, the last one when the time is over. */
+unsigned verdict_percent(const struct verdict *verdict, const struct verdict_policy *policy,
+                         int64_t now_ms)
+{
+    int64_t spent_ms = now_ms - verdict->returned_ms;
+    if (!verdict->returned_ms || policy->slow_start_ms <= 0 || verdict->forced == FORCED_UP ||
+        spent_ms >= policy->slow_start_ms)
+        return 100;
+    int64_t steps = (100 - SLOW_START_PERCENT) / 10;
+    return SLOW_START_PERCENT + (unsigned)(10 * (spent_ms * steps / policy->slow_start_ms));
+}
+
+bool verdict_tick(struct verdict *verdict, const struct verdict_policy *policy, int64_t now_ms)
+{
+    return verdict->returned_ms && now_ms - verdict->returned_ms < policy->slow_start_ms + 1000;
 }
 
 uint32_t verdict_ttl_cap_s(const struct verdict *verdict, int64_t now_ms)

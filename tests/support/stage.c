@@ -118,7 +118,7 @@ void stage_at(struct stage *stage, int64_t ms)
     while (stage->now_ms < then_ms) {
         int64_t beat_ms = stage->now_ms + HEARTBEAT_MS - stage->now_ms % HEARTBEAT_MS;
         stage->now_ms = beat_ms < then_ms ? beat_ms : then_ms;
-        core_tick(stage->core);
+        core_tick(stage->core, stage->now_ms);
         stage_publish(stage);
     }
 }

@@ -122,7 +122,7 @@ static void falls_after_fall_in_a_row(void **state)
     assert_int_equal(verdict.decides_ms, 0);
     assert_int_equal(verdict.last_good_ms, 1000);
     assert_int_equal(verdict.failures, 4);
-    assert_int_equal(verdict_vote(&verdict), VOTE_DOWN);
+    assert_int_equal(verdict_vote(&verdict), VOTE_SICK);
     assert_int_equal(verdict_ttl_cap_s(&verdict, 4500), UINT32_MAX);
 }
 

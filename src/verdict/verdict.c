@@ -117,7 +117,7 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
         break;
     }
     return verdict->status != before.status || verdict->known != before.known ||
-           verdict->probed != before.probed;
+           verdict->probed != before.probed || verdict_vote(verdict) != verdict_vote(&before);
 }
 
 bool verdict_force(struct verdict *verdict, enum verdict_forced forced)

@@ -19,7 +19,7 @@ CFLAGS_ALL   = -std=gnu11 -pthread -fPIE $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(SAN
 CPPFLAGS_ALL = -D_GNU_SOURCE -DEVERMX_VERSION='"$(VERSION)"' -Isrc -Itests -MMD -MP $(CPPFLAGS)
 LDFLAGS_ALL  = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIBS := -lldns -levent_extra -levent_core -levent_openssl -levent_pthreads -lyaml -ljansson \
-        -lssl -lcrypto -lurcu-qsbr -lurcu-common
+        -lssl -lcrypto -lurcu-qsbr -lurcu-common -lm
 
 SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
 SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))

@@ -103,10 +103,11 @@ struct probe_next core_outcome(struct core *core, uint32_t target, const struct 
     const struct verdict before = slot->verdict;
     const struct verdict_policy policy = slot_policy(slot);
     bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
-    if (changed) {
+    if (slot->verdict.status != before.status || slot->verdict.known != before.known ||
+        slot->verdict.probed != before.probed)
         log_change(slot, &before, now_ms);
+    if (changed)
         core_touch(core, slot);
-    }
     return verdict_next(&slot->verdict, &policy, now_ms);
 }
 

@@ -50,7 +50,7 @@ void core_addresses(struct core *core, const char *host, const struct address *a
 bool core_force(struct core *core, const char *host, enum verdict_forced forced, size_t *count,
                 struct error *error);
 
-/* A few times a second: what time alone changes. */
+/* A few times a second: TTLs capped by suspects fall, second by second; slow starts go on. */
 void core_tick(struct core *core, int64_t now_ms);
 
 /* Publishes what is touched, if any answer changes by it. */

@@ -27,7 +27,12 @@ static void on_add(void *context, uint32_t id, const struct probe_target *target
     struct stage_probe *probe = &stage->probes[id];
     assert_false(probe->on);
     *probe = (struct stage_probe){
-        .on = true, .address = target->address, .port = target->port, .settings = target->check};
+        .on = true,
+        .address = target->address,
+        .port = target->port,
+        .settings = target->check,
+        .depth = DEPTH_SERVICE, /* the prober's first one */
+    };
     snprintf(probe->host, sizeof probe->host, "%s", target->host);
     stage->added++;
 }
@@ -154,9 +159,11 @@ size_t stage_outcome(struct stage *stage, const char *host, const char *kind, en
     for (uint32_t i = 0; i < stage->nprobes; i++) {
         if (!is_meant(&stage->probes[i], host, kind))
             continue;
-        const struct outcome outcome = {
-            .reason = reason, .rtt_us = took_ms(stage->probes[i].settings, reason) * 1000};
-        core_outcome(stage->core, i, &outcome, stage->now_ms);
+        struct stage_probe *probe = &stage->probes[i];
+        const struct outcome outcome = {.depth = probe->depth,
+                                        .reason = reason,
+                                        .rtt_us = took_ms(probe->settings, reason) * 1000};
+        probe->depth = core_outcome(stage->core, i, &outcome, stage->now_ms).depth;
         count++;
     }
     return count;

@@ -34,6 +34,7 @@ struct stage_probe {
     struct address address;
     uint16_t port;
     const struct check_settings *settings;
+    enum probe_depth depth; /* that the next outcome is of: as deep as was asked for */
 };
 
 struct stage {

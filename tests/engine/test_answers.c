@@ -2,7 +2,7 @@
 /* From verdicts to answers through the core: slow starts, hosts that are held or sick, and the
  * floor of `min-capacity`. */
 #include "base/log.h"
-#include "engine/state.h"
+#include "engine/core.h"
 #include "support/stage.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
@@ -29,19 +29,24 @@ static const char three[] = ZONE_HEAD "@ MX 10 mx1\n"
                                       "imap A 127.0.0.12\n"
                                       "_imaps._tcp SRV 0 1 993 imap\n";
 
-/* A zone whose hosts are all seen good, with these settings for all of its checks and pools. */
-static void begin(struct stage *stage, const char *zone, int64_t slow_start_ms,
-                  unsigned min_capacity)
+/* For all checks and all pools. */
+struct wanted {
+    int64_t slow_start_ms, hold_ms;
+    unsigned min_capacity;
+};
+
+/* A zone whose hosts are all seen good. */
+static void begin(struct stage *stage, const char *zone, const struct wanted *wanted)
 {
     stage_init(stage, true);
     stage_zone(stage, "example.test", zone);
     struct model *model = stage_build(stage);
     for (size_t i = 0; i < model->nchecks; i++) {
-        model->checks[i].settings.hold_ms = 0;
-        model->checks[i].settings.slow_start_ms = slow_start_ms;
+        model->checks[i].settings.hold_ms = wanted->hold_ms;
+        model->checks[i].settings.slow_start_ms = wanted->slow_start_ms;
     }
     for (size_t i = 0; i < model->npools; i++)
-        model->pools[i].policy.min_capacity = min_capacity;
+        model->pools[i].policy.min_capacity = wanted->min_capacity;
     model_free(core_load(stage->core, model, catalog_new(model), stage->now_ms));
     stage_at(stage, 1000);
     stage_outcome(stage, "*", "*", REASON_OK);
@@ -121,7 +126,7 @@ static void slow_start(void **state)
 {
     (void)state;
     struct stage stage;
-    begin(&stage, three, SLOW_START_MS, 0);
+    begin(&stage, three, &(struct wanted){.slow_start_ms = SLOW_START_MS});
     stage_at(&stage, 10000);
     probes_end(&stage, "127.0.0.11", REASON_REFUSED);
     assert_states(&stage, "DSS");
@@ -160,7 +165,7 @@ static void slow_start_alone(void **state)
 {
     (void)state;
     struct stage stage;
-    begin(&stage, ZONE_HEAD TWO_HOSTS, SLOW_START_MS, 0);
+    begin(&stage, ZONE_HEAD TWO_HOSTS, &(struct wanted){.slow_start_ms = SLOW_START_MS});
     probes_end(&stage, "127.0.0.11", REASON_REFUSED);
     probes_end(&stage, "127.0.0.12", REASON_REFUSED);
     assert_states(&stage, "SS");
@@ -181,7 +186,7 @@ static void slow_start_of_all(void **state)
 {
     (void)state;
     struct stage stage;
-    begin(&stage, ZONE_HEAD TWO_HOSTS, SLOW_START_MS, 0);
+    begin(&stage, ZONE_HEAD TWO_HOSTS, &(struct wanted){.slow_start_ms = SLOW_START_MS});
     probes_end(&stage, "127.0.0.11", REASON_REFUSED);
     probes_end(&stage, "127.0.0.12", REASON_REFUSED);
     stage_at(&stage, 20000);
@@ -195,30 +200,17 @@ static void slow_start_of_all(void **state)
     stage_free(&stage);
 }
 
-static void set_held(struct stage *stage, const char *at, enum verdict_held held)
-{
-    struct address address;
-    assert_true(address_parse(at, &address));
-    for (uint32_t i = 0; i < stage->nprobes; i++) {
-        struct slot *slot = core_slot(stage->core, i);
-        if (!address_equal(&slot->address, &address))
-            continue;
-        assert_int_equal(slot->verdict.status, VERDICT_DOWN);
-        slot->verdict.held = held;
-        core_touch(stage->core, slot);
-    }
-    stage_publish(stage);
-}
-
 /* Held back while others live, answered before all that is worse. */
 static void held(void **state)
 {
     (void)state;
     struct stage stage;
     struct engine_explanation got;
-    begin(&stage, three, 0, 0);
+    begin(&stage, three, &(struct wanted){.hold_ms = 30000});
+    stage_at(&stage, 10000);
     probes_end(&stage, "127.0.0.11", REASON_REFUSED);
-    set_held(&stage, "127.0.0.11", HELD_MANUAL);
+    stage_at(&stage, 15000);
+    probes_end(&stage, "127.0.0.11", REASON_OK);
     assert_states(&stage, "DSS");
     probes_end(&stage, "127.0.0.12", REASON_GREETING_4XX);
     assert_states(&stage, "DDS");
@@ -232,13 +224,30 @@ static void held(void **state)
     stage_free(&stage);
 }
 
+/* Before the sick one. */
+static void floor_of_held(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, three, &(struct wanted){.hold_ms = 30000, .min_capacity = 60});
+    stage_at(&stage, 10000);
+    probes_end(&stage, "127.0.0.11", REASON_GREETING_4XX);
+    assert_states(&stage, "DSS");
+    probes_end(&stage, "127.0.0.12", REASON_REFUSED);
+    assert_states(&stage, "FDS");
+    stage_at(&stage, 15000);
+    probes_end(&stage, "127.0.0.12", REASON_OK);
+    assert_states(&stage, "DFS");
+    stage_free(&stage);
+}
+
 /* All down: those that only put off, and all when there is none such any more. */
 static void sick(void **state)
 {
     (void)state;
     struct stage stage;
     struct engine_explanation got;
-    begin(&stage, three, 0, 0);
+    begin(&stage, three, &(struct wanted){.hold_ms = 0});
     probes_end(&stage, "127.0.0.11", REASON_REFUSED);
     probes_end(&stage, "127.0.0.12", REASON_GREETING_4XX);
     assert_states(&stage, "DDS");
@@ -263,7 +272,7 @@ static void sick_and_drained(void **state)
     struct stage stage;
     struct error error;
     size_t count;
-    begin(&stage, three, 0, 100);
+    begin(&stage, three, &(struct wanted){.min_capacity = 100});
     probes_end(&stage, "127.0.0.12", REASON_GREETING_4XX);
     assert_states(&stage, "SFS");
     assert_true(core_force(stage.core, "mx2.example.test", FORCED_DRAIN, &count, &error));
@@ -311,7 +320,7 @@ static void floor_begins_and_ends(void **state)
     (void)state;
     struct stage stage;
     struct engine_status status = {.arena = arena_new()};
-    begin(&stage, three, SLOW_START_MS, 60);
+    begin(&stage, three, &(struct wanted){.slow_start_ms = SLOW_START_MS, .min_capacity = 60});
     char *text = logged(one_falls_sick, &stage);
     assert_states(&stage, "SDS");
     assert_null(strstr(text, "pool example.test MX"));
@@ -356,6 +365,7 @@ int main(void)
         cmocka_unit_test(held),
         cmocka_unit_test(sick),
         cmocka_unit_test(sick_and_drained),
+        cmocka_unit_test(floor_of_held),
         cmocka_unit_test(floor_begins_and_ends),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

@@ -103,6 +103,16 @@ static json_t *render_targets(const struct engine_target *targets, size_t count,
     return array;
 }
 
+/* Those that get less than all of their weight. */
+static json_t *render_percents(const struct engine_pool *pool)
+{
+    json_t *json = json_object();
+    for (size_t i = 0; pool->serving[i]; i++)
+        if (pool->percents[i] < 100)
+            json_object_set_new(json, pool->serving[i], integer(pool->percents[i]));
+    return json;
+}
+
 static json_t *render_pool(const struct engine_pool *pool)
 {
     json_t *json = json_object();
@@ -111,6 +121,8 @@ static json_t *render_pool(const struct engine_pool *pool)
     json_object_set_new(json, "removed", labels(pool->removed));
     json_object_set_new(json, "fail_open", json_boolean(pool->fail_open));
     json_object_set_new(json, "servfail", json_boolean(pool->servfail));
+    json_object_set_new(json, "floor", json_boolean(pool->floor));
+    json_object_set_new(json, "percents", render_percents(pool));
     json_object_set_new(json, "ttl_s", integer(pool->ttl_s));
     json_object_set_new(json, "owners", integer(pool->nowners));
     return json;
@@ -185,7 +197,7 @@ static const char *member_state_word(enum member_state state)
 {
     static const char *const words[] = {
         [MEMBER_SERVED] = "served",   [MEMBER_DEMOTED] = "demoted", [MEMBER_DOWN] = "down",
-        [MEMBER_STANDBY] = "standby", [MEMBER_OUTSIDE] = "outside",
+        [MEMBER_STANDBY] = "standby", [MEMBER_OUTSIDE] = "outside", [MEMBER_FLOOR] = "floor",
     };
     return words[state];
 }
@@ -199,6 +211,7 @@ static json_t *render_record(const struct engine_record *record)
     json_object_set_new(json, "state", json_string(member_state_word(record->state)));
     json_object_set_new(json, "host", text_or_null(record->host));
     json_object_set_new(json, "weight", integer(record->weight));
+    json_object_set_new(json, "percent", integer(record->percent));
     json_object_set_new(json, "targets", targets);
     return json;
 }
@@ -218,6 +231,7 @@ json_t *render_explanation(const char *name, const char *rrtype,
     json_object_set_new(json, "ttl_s", integer(explanation->ttl_s));
     json_object_set_new(json, "fail_open", json_boolean(explanation->fail_open));
     json_object_set_new(json, "servfail", json_boolean(explanation->servfail));
+    json_object_set_new(json, "floor", json_boolean(explanation->floor));
     json_object_set_new(json, "records", records);
     json_object_set_new(
         json, "targets",

@@ -71,9 +71,10 @@ struct engine_target {
 struct engine_pool {
     const char *name;
     const char **serving, **removed; /* labels; each ends with NULL. Demoted ones are in removed */
+    uint8_t *percents;               /* of those serving: of its weight, that each gets */
     size_t nowners;
     uint32_t ttl_s;
-    bool fail_open, servfail;
+    bool fail_open, servfail, floor;
 };
 
 struct engine_zone {
@@ -138,6 +139,7 @@ struct engine_record {
     enum member_state state;
     const char *host; /* NULL where none is behind it */
     unsigned weight;
+    unsigned percent;        /* of its weight, that it gets: below 100 in a slow start */
     const uint32_t *targets; /* the targets it depends on, by number below */
     size_t ntargets;
 };
@@ -152,7 +154,7 @@ struct engine_explanation {
                           "no such name (NXDOMAIN)", "no such type (NODATA)", "referral", ... */
     const char *pool;  /* NULL: not steered */
     uint32_t ttl_s;
-    bool fail_open, servfail;
+    bool fail_open, servfail, floor;
     struct engine_record *records;
     size_t nrecords;
     struct engine_target *targets;

@@ -41,6 +41,7 @@ struct view {
     uint32_t *targets;                     /* their slots' ids */
     struct service_state *states;          /* of the services */
     enum member_state *members, *previous; /* room of all selections, and of the largest one */
+    uint8_t *percents, *previous_percents; /* the same */
     uint32_t *touched_services, *touched_pools;
     size_t ntouched_services, ntouched_pools;
 };

@@ -38,18 +38,22 @@ static void fill_pool(struct arena *arena, const struct pool *pool,
         .name = arena_strdup(arena, pool->name),
         .serving = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
         .removed = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
+        .percents = ARENA_ARRAY(arena, uint8_t, pool->nmembers),
         .nowners = pool->nowners,
         .ttl_s = selection->ttl_s,
         .fail_open = selection->fail_open,
         .servfail = selection->servfail,
+        .floor = selection->floor,
     };
     for (size_t i = 0; i < pool->nmembers; i++) {
         enum member_state state = selection->members[i];
         const char *label = arena_strdup(arena, pool->members[i].label);
-        if (state == MEMBER_SERVED)
+        if (member_is_served(state)) {
+            out->percents[serving] = selection->percents[i];
             out->serving[serving++] = label;
-        else if (state == MEMBER_DOWN || state == MEMBER_DEMOTED)
+        } else if (state == MEMBER_DOWN || state == MEMBER_DEMOTED) {
             out->removed[removed++] = label;
+        }
     }
 }
 

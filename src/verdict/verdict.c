@@ -349,10 +349,10 @@ bool verdict_force(struct verdict *verdict, enum verdict_forced forced)
     return changed;
 }
 
-static bool talks(const struct verdict *verdict)
+/* Better than what is dead: it only puts off, or does well again. */
+static bool is_sick(const struct verdict *verdict)
 {
-    enum evidence evidence = reason_evidence(verdict->reason);
-    return verdict->good || evidence == EVIDENCE_SICK || evidence == EVIDENCE_DOUBT;
+    return verdict->good || reason_passes(verdict->reason);
 }
 
 enum vote verdict_vote(const struct verdict *verdict)
@@ -361,9 +361,10 @@ enum vote verdict_vote(const struct verdict *verdict)
         return VOTE_UP;
     if (verdict->forced == FORCED_DOWN)
         return VOTE_DOWN;
+    bool drained = verdict->forced == FORCED_DRAIN || verdict->undelivered;
     if (verdict->status == VERDICT_DOWN && verdict->held == HELD_NOT)
-        return talks(verdict) ? VOTE_SICK : VOTE_DOWN;
-    if (verdict->forced == FORCED_DRAIN || verdict->undelivered)
+        return is_sick(verdict) && !drained ? VOTE_SICK : VOTE_DOWN;
+    if (drained)
         return VOTE_DRAINED;
     if (verdict->status == VERDICT_DOWN)
         return VOTE_HELD;

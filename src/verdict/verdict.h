@@ -83,6 +83,9 @@ enum reason {
 
 enum outcome_status reason_status(enum reason reason);
 enum evidence reason_evidence(enum reason reason);
+/* Whether it only puts off: who meets it tries again later, and nothing is lost. Not so where mail
+ * bounces, or where a client is led to another host or to go on without TLS. */
+bool reason_passes(enum reason reason);
 const char *reason_word(enum reason reason);     /* "greeting-timeout": stable, for programs */
 const char *reason_sentence(enum reason reason); /* "connected, but no complete greeting came" */
 /* What an operator can do about it, "let the prober's address through: ..."; NULL: nothing that
@@ -247,8 +250,8 @@ struct probe_next verdict_next(const struct verdict *verdict, const struct verdi
  * ABSTAIN: probed, but nothing is known (only our own faults, as when we have no IPv6): says
  * nothing for or against the host. HELD: passes its probes, and is held back (damping, manual
  * return): better than nothing. DRAINED: not known to be dead, but an operator (or a round trip)
- * wants nothing sent there while anything else is up. SICK: down, but it talks (or does so again):
- * better than what is dead. */
+ * wants nothing sent there while anything else is up. SICK: down, but it talks and only puts off
+ * (reason_passes()), or does well again: better than what is dead, or refuses for good. */
 enum vote { VOTE_UP, VOTE_HELD, VOTE_DRAINED, VOTE_SICK, VOTE_DOWN, VOTE_ABSTAIN };
 enum vote verdict_vote(const struct verdict *verdict);
 

@@ -98,7 +98,9 @@ static void print_targets(bool coloured, const json_t *targets)
     free(rows);
 }
 
-static void print_list(bool coloured, const char *label, enum colour which, const json_t *labels)
+/* percents: of those that get less than all of their weight; NULL: of none. */
+static void print_list(bool coloured, const char *label, enum colour which, const json_t *labels,
+                       const json_t *percents)
 {
     size_t count = json_array_size(labels);
     if (!count)
@@ -106,7 +108,10 @@ static void print_list(bool coloured, const char *label, enum colour which, cons
     printf("    %-8s ", label);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? ", " : "", stdout);
-        text_print(coloured, which, json_string_value(json_array_get(labels, i)));
+        const char *name = json_string_value(json_array_get(labels, i));
+        text_print(coloured, which, name);
+        if (json_object_get(percents, name))
+            printf(" (%lld%% of its weight)", integer_of(percents, name));
     }
     putchar('\n');
 }
@@ -126,14 +131,17 @@ static void print_pool(bool coloured, const json_t *pool)
         printf("  only %s", json_string_value(json_array_get(serving, 0)));
     if (is_true(pool, "fail_open"))
         text_print(coloured, RED,
-                   single ? "  FAIL OPEN: it is down, and answered"
-                          : "  FAIL OPEN: all are down, all are answered");
+                   single                     ? "  FAIL OPEN: it is down, and answered"
+                   : json_array_size(removed) ? "  FAIL OPEN: all are down, and some are answered"
+                                              : "  FAIL OPEN: all are down, all are answered");
+    if (is_true(pool, "floor"))
+        text_print(coloured, YELLOW, "  below min-capacity: some are kept in");
     if (is_true(pool, "servfail"))
         text_print(coloured, RED, "  SERVFAIL: all are down");
     putchar('\n');
     if (!single)
-        print_list(coloured, "serving", GREEN, serving);
-    print_list(coloured, "removed", RED, removed);
+        print_list(coloured, "serving", GREEN, serving, json_object_get(pool, "percents"));
+    print_list(coloured, "removed", RED, removed, NULL);
 }
 
 static void print_stale(const json_t *zone)
@@ -224,15 +232,20 @@ static void print_record(bool coloured, const json_t *record, const json_t *targ
         {"demoted", "served, but behind all others", YELLOW},
         {"down", "held back", RED},
         {"standby", "held back: in reserve", YELLOW},
+        {"floor", "served, though it is not well: kept in for min-capacity", YELLOW},
         {"outside", "never served: in no tier of the policy", FAINT},
     };
     const char *state = text_of(record, "state");
+    const json_t *share = json_object_get(record, "percent");
+    char percent[32] = "";
     size_t i = 0;
     while (i < sizeof states / sizeof *states - 1 && strcmp(states[i].state, state) != 0)
         i++;
+    if (json_is_integer(share) && json_integer_value(share) < 100)
+        snprintf(percent, sizeof percent, ", %lld%% of it now", integer_of(record, "percent"));
     printf("  %s", text_of(record, "text"));
     if (is_text(record, "host"))
-        printf("  (weight %lld)", integer_of(record, "weight"));
+        printf("  (weight %lld%s)", integer_of(record, "weight"), percent);
     fputs("  ", stdout);
     text_print(coloured, states[i].colour, states[i].words);
     putchar('\n');
@@ -255,7 +268,7 @@ static void print_explanation(bool coloured, const json_t *answer)
         printf("zone %s, owner %s, TTL %lld s\n", text_of(answer, "zone"), text_of(answer, "owner"),
                integer_of(answer, "ttl_s"));
     if (is_true(answer, "fail_open"))
-        text_print(coloured, RED, "FAIL OPEN: all are down, so all are answered\n");
+        text_print(coloured, RED, "FAIL OPEN: all are down, and answered nevertheless\n");
     if (is_true(answer, "servfail"))
         text_print(coloured, RED, "SERVFAIL is answered: all are down\n");
     for (size_t i = 0; i < json_array_size(records); i++)

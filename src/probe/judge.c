@@ -10,55 +10,61 @@
 
 /* Lists end with NULL. Any case; "*" stands for any text. */
 
-/* About the client: limits for each of them, lists of bad ones, names and manners. A server that is
- * full for everybody says "too many connections" too, but not from whom. */
-static const char *const about_us[] = {"too many*from",
-                                       "too much*from",
-                                       "connections from user",
-                                       "concurrent*from",
-                                       "too many open connections", /* Sendmail's conncontrol */
-                                       "too many simultaneous connections",
-                                       "too many*for this host",
-                                       "too many errors",
-                                       "per source",
-                                       "per-source",
-                                       "per client",
-                                       "per-client",
-                                       "per ip",
-                                       "per host",
-                                       "from your",
-                                       "your ip",
-                                       "your host",
-                                       "your network",
-                                       "rate limit",
-                                       "rate-limit",
-                                       "ratelimit",
-                                       "unusual rate",
-                                       "too fast",
-                                       "slow down",
-                                       "throttl",
-                                       "reputation",
-                                       "blacklist",
-                                       "black list",
-                                       "blocklist",
-                                       "block list",
-                                       "dnsbl",
-                                       " rbl",
-                                       "spamhaus",
-                                       "blocked",
-                                       "banned",
-                                       "greylist",
-                                       "graylist",
-                                       "client host",
-                                       "reverse hostname",
-                                       "reverse dns",
-                                       "rdns",
-                                       " ptr ",
-                                       "helo command",
-                                       "protocol error",        /* postscreen's */
-                                       "synchronization error", /* Exim's */
-                                       "access denied",
-                                       NULL};
+/* Limits for each client. A server that is full for everybody says "too many connections" too, but
+ * not from whom. */
+static const char *const limits[] = {"too many*from",
+                                     "too much*from",
+                                     "connections from user",
+                                     "concurrent*from",
+                                     "too many open connections", /* Sendmail's conncontrol */
+                                     "too many simultaneous connections",
+                                     "too many*for this host",
+                                     "too many errors",
+                                     "per source",
+                                     "per-source",
+                                     "per client",
+                                     "per-client",
+                                     "per ip",
+                                     "per host",
+                                     "rate limit",
+                                     "rate-limit",
+                                     "ratelimit",
+                                     "unusual rate",
+                                     "too fast",
+                                     "slow down",
+                                     "throttl",
+                                     NULL};
+
+/* Lists of bad clients, names and manners of ours. Postfix puts "Client host rejected:" before
+ * whatever it says of a client, "Server configuration error" too: that is not enough. */
+static const char *const dislike[] = {"from your",
+                                      "your ip",
+                                      "your host",
+                                      "your network",
+                                      "cannot find your",
+                                      "reputation",
+                                      "blacklist",
+                                      "black list",
+                                      "blocklist",
+                                      "block list",
+                                      "dnsbl",
+                                      " rbl",
+                                      "spamhaus",
+                                      "blocked",
+                                      "banned",
+                                      "greylist",
+                                      "graylist",
+                                      "reverse hostname",
+                                      "reverse dns",
+                                      "rdns",
+                                      " ptr ",
+                                      "helo command",
+                                      "protocol error",        /* postscreen's */
+                                      "synchronization error", /* Exim's */
+                                      "access denied",
+                                      NULL};
+
+static const char *const client_host[] = {"client host", NULL};
 
 static const char *const greylist[] = {"greylist",  "graylist", "grey list", "gray list",
                                        "grey-list", "greyl",    NULL};
@@ -167,16 +173,22 @@ struct smtp_row {
 /* The first row that fits holds. */
 static const struct smtp_row smtp_rows[] = {
     {AT(GREETING), 500, 599, ANY, ANY, NULL, REASON_PROBER_REFUSED},
-    {AT(GREETING), 400, 499, ANY, ANY, about_us, REASON_PROBER_REFUSED},
+    {AT(GREETING), 400, 499, ANY, ANY, limits, REASON_PROBER_REFUSED},
+    {AT(GREETING), 400, 499, 3, ANY, NULL, REASON_GREETING_4XX},
+    {AT(GREETING), 400, 499, ANY, ANY, dislike, REASON_PROBER_REFUSED},
+    {AT(GREETING), 400, 499, 7, ANY, client_host, REASON_PROBER_REFUSED},
     {AT(GREETING), 400, 499, ANY, ANY, NULL, REASON_GREETING_4XX},
 
-    {AT(HELLO), 400, 599, ANY, ANY, about_us, REASON_PROBER_REFUSED},
+    {AT(HELLO), 400, 599, ANY, ANY, limits, REASON_PROBER_REFUSED},
+    {AT(HELLO), 400, 499, 3, ANY, NULL, REASON_REPLY_4XX},
+    {AT(HELLO), 400, 599, ANY, ANY, dislike, REASON_PROBER_REFUSED},
     {AT(HELLO), 500, 599, 7, ANY, NULL, REASON_PROBER_REFUSED},
 
-    {AT(LOGIN), 400, 599, ANY, ANY, about_us, REASON_PROBER_REFUSED},
+    {AT(LOGIN), 400, 599, ANY, ANY, limits, REASON_PROBER_REFUSED},
+    {AT(LOGIN), 400, 599, 3, ANY, NULL, REASON_LOGIN_UNAVAILABLE},
+    {AT(LOGIN), 400, 599, ANY, ANY, dislike, REASON_PROBER_REFUSED},
     {AT(LOGIN), 400, 499, ANY, ANY, NULL, REASON_LOGIN_UNAVAILABLE},
     {AT(LOGIN), 500, 599, ANY, ANY, login_broken, REASON_LOGIN_UNAVAILABLE},
-    {AT(LOGIN), 500, 599, 3, ANY, NULL, REASON_LOGIN_UNAVAILABLE},
     {AT(LOGIN), 530, 538, ANY, ANY, NULL, REASON_LOGIN_REFUSED},
     {AT(LOGIN), 500, 599, 7, ANY, NULL, REASON_LOGIN_REFUSED},
     {AT(LOGIN), 501, 504, ANY, ANY, NULL, REASON_LOGIN_REFUSED},
@@ -184,8 +196,10 @@ static const struct smtp_row smtp_rows[] = {
     /* put off: for how the message is, for how we are, or because the server is broken? */
     {AT(MAIL) | AT(RCPT), 400, 499, ANY, ANY, greylist, REASON_OK},
     {AT(MAIL) | AT(RCPT), 450, 450, 2, ANY, NULL, REASON_OK},
-    {AT(MAIL) | AT(RCPT), 400, 499, ANY, ANY, about_us, REASON_PROBER_REFUSED},
+    {AT(MAIL) | AT(RCPT), 400, 499, ANY, ANY, limits, REASON_PROBER_REFUSED},
     {AT(MAIL) | AT(RCPT), 400, 499, 3, ANY, NULL, REASON_REPLY_4XX},
+    {AT(MAIL) | AT(RCPT), 400, 499, ANY, ANY, dislike, REASON_PROBER_REFUSED},
+    {AT(MAIL) | AT(RCPT), 400, 499, 7, ANY, client_host, REASON_PROBER_REFUSED},
     {AT(RCPT), 400, 499, 2, ANY, NULL, REASON_RECIPIENT_REFUSED},
     {AT(RCPT), 400, 499, ANY, ANY, no_such_user, REASON_RECIPIENT_REFUSED},
     {AT(MAIL) | AT(RCPT), 452, 452, ANY, ANY, NULL, REASON_REPLY_4XX},
@@ -195,7 +209,9 @@ static const struct smtp_row smtp_rows[] = {
     {AT(MAIL) | AT(RCPT), 400, 499, ANY, ANY, NULL, REASON_DEFERRED},
 
     {AT(RCPT), 500, 599, ANY, ANY, relay, REASON_RECIPIENT_REFUSED},
-    {AT(MAIL) | AT(RCPT), 500, 599, ANY, ANY, about_us, REASON_PROBER_REFUSED},
+    {AT(MAIL) | AT(RCPT), 500, 599, ANY, ANY, limits, REASON_PROBER_REFUSED},
+    {AT(MAIL) | AT(RCPT), 500, 599, ANY, ANY, dislike, REASON_PROBER_REFUSED},
+    {AT(MAIL) | AT(RCPT), 500, 599, 7, ANY, client_host, REASON_PROBER_REFUSED},
     {AT(RCPT), 500, 599, 3, 5, NULL, REASON_REPLY_5XX}, /* the mail system is configured wrongly */
     {AT(RCPT), 500, 599, ANY, ANY, NULL, REASON_RECIPIENT_REFUSED},
     {AT(MAIL), 500, 599, 3, ANY, NULL, REASON_REPLY_5XX},
@@ -247,7 +263,8 @@ struct word_row {
 };
 
 static const struct word_row imap_rows[] = {
-    {ANY_STEP, ANY_STATUS, NULL, about_us, REASON_PROBER_REFUSED},
+    {ANY_STEP, ANY_STATUS, NULL, limits, REASON_PROBER_REFUSED},
+    {ANY_STEP, ANY_STATUS, NULL, dislike, REASON_PROBER_REFUSED},
     {AT(GREETING), ANY_STATUS, NULL, NULL, REASON_GREETING_4XX},
 
     {AT(LOGIN), ON(BYE), NULL, NULL, REASON_LOGIN_UNAVAILABLE},
@@ -273,7 +290,8 @@ static const struct word_row imap_rows[] = {
 };
 
 static const struct word_row pop3_rows[] = {
-    {ANY_STEP, ANY_STATUS, NULL, about_us, REASON_PROBER_REFUSED},
+    {ANY_STEP, ANY_STATUS, NULL, limits, REASON_PROBER_REFUSED},
+    {ANY_STEP, ANY_STATUS, NULL, dislike, REASON_PROBER_REFUSED},
     {ANY_STEP, ANY_STATUS, "LOGIN-DELAY", NULL, REASON_PROBER_REFUSED},
     {AT(GREETING), ANY_STATUS, NULL, NULL, REASON_GREETING_4XX},
 

@@ -39,7 +39,15 @@ static const struct smtp_row smtp_rows[] = {
     {JUDGE_GREETING, 421, "mx.example.test Service shutting down", REASON_GREETING_4XX},
     {JUDGE_GREETING, 421, "", REASON_GREETING_4XX},
 
+    {JUDGE_GREETING, 421, "4.3.2 <unknown[192.0.2.1]>: Client host rejected: Service not available",
+     REASON_GREETING_4XX}, /* Postfix's access map */
+    {JUDGE_GREETING, 451,
+     "4.3.5 <unknown[192.0.2.1]>: Client host rejected: Server configuration error",
+     REASON_GREETING_4XX},
+
     /* greetings: us */
+    {JUDGE_GREETING, 450, "4.7.1 <unknown[192.0.2.1]>: Client host rejected: go away",
+     REASON_PROBER_REFUSED},
     {JUDGE_GREETING, 421, "4.7.0 mx.example.test Error: too many connections from 192.0.2.1",
      REASON_PROBER_REFUSED},
     {JUDGE_GREETING, 421, "4.7.0 mx Error: too many concurrent connections from 192.0.2.1",
@@ -68,7 +76,12 @@ static const struct smtp_row smtp_rows[] = {
     {JUDGE_GREETING, 521, "5.3.2 Protocol error", REASON_PROBER_REFUSED},
     {JUDGE_GREETING, 554, "SMTP synchronization error", REASON_PROBER_REFUSED},
 
+    {JUDGE_GREETING, 554, "5.7.1 <unknown[192.0.2.1]>: Client host rejected: no",
+     REASON_PROBER_REFUSED},
+
     /* hello */
+    {JUDGE_HELLO, 451, "4.3.5 <probe>: Helo command rejected: Server configuration error",
+     REASON_REPLY_4XX},
     {JUDGE_HELLO, 421, "4.7.0 mx Error: too many new TLS sessions from 192.0.2.1",
      REASON_PROBER_REFUSED},
     {JUDGE_HELLO, 421, "4.3.0 mx Server local data error", REASON_REPLY_4XX},
@@ -125,6 +138,12 @@ static const struct smtp_row smtp_rows[] = {
     {JUDGE_MAIL, 451, "qqt failure (#4.3.0)", REASON_REPLY_4XX},
     {JUDGE_RCPT, 451, "4.3.0 <probe@example.test>: Temporary lookup failure", REASON_REPLY_4XX},
     {JUDGE_RCPT, 451, "4.3.5 Server configuration problem", REASON_REPLY_4XX},
+    {JUDGE_RCPT, 451,
+     "4.3.5 <probe@example.test>: Recipient address rejected: Server configuration error",
+     REASON_REPLY_4XX}, /* a table's server is dead */
+    {JUDGE_RCPT, 451,
+     "4.3.5 <unknown[192.0.2.1]>: Client host rejected: Server configuration error",
+     REASON_REPLY_4XX},
     {JUDGE_RCPT, 451, "4.3.0 Temporary system failure. Please try again later.", REASON_REPLY_4XX},
     {JUDGE_RCPT, 451, "Temporary local problem - please try later", REASON_REPLY_4XX},
     {JUDGE_RCPT, 450, "4.3.2 Service currently unavailable", REASON_REPLY_4XX},

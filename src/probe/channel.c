@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/channel.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "probe/certificate.h"
@@ -152,8 +153,11 @@ static ssize_t channel_receive(struct channel *channel, void *bytes, size_t room
         return -1;
     }
     ssize_t got = recv(channel->fd, bytes, room, 0);
-    if (got > 0)
+    if (got > 0) {
         channel->budget -= (size_t)got;
+        if (!channel->heard_us)
+            channel->heard_us = clock_now_us();
+    }
     return got;
 }
 

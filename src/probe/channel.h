@@ -31,6 +31,7 @@ struct channel {
     int error;               /* errno of the last call that failed; 0: none */
     unsigned long tls_error; /* OpenSSL's, where it is not the socket that failed */
     size_t budget;           /* how many bytes may still be received in this turn of the loop */
+    int64_t heard_us;        /* when the first octet came, of whatever kind; 0: none yet */
 };
 
 enum channel_result {

@@ -71,39 +71,34 @@ struct judge_hints session_hints(const struct session *session)
 /* Peers write what they like, and servers quote commands that they do not understand: only
  * printable ASCII goes on to logs and terminals, and nothing of a password. */
 static void session_write(const struct session *session, char detail[OUTCOME_DETAIL_SIZE],
-                          const char *about, const char *text, size_t size)
+                          const char *text, size_t size)
 {
-    size_t room = OUTCOME_DETAIL_SIZE - 1;
-    size_t used = strlen(about);
-
-    if (size > room - used)
-        size = room - used;
-    memcpy(detail, about, used);
-    memcpy(detail + used, text, size);
+    if (size > OUTCOME_DETAIL_SIZE - 1)
+        size = OUTCOME_DETAIL_SIZE - 1;
+    memcpy(detail, text, size);
     if (session->told_secret) {
         struct credentials credentials = session_credentials(session);
-        credentials_hide(&credentials, detail + used, size);
+        credentials_hide(&credentials, detail, size);
     }
-    for (size_t i = 0; i < size; i++, used++)
-        if (detail[used] < ' ' || detail[used] > '~')
-            detail[used] = '?';
-    detail[used] = '\0';
+    for (size_t i = 0; i < size; i++)
+        if (detail[i] < ' ' || detail[i] > '~')
+            detail[i] = '?';
+    detail[size] = '\0';
 }
 
 static void session_note(struct session *session, const char *text, size_t size)
 {
-    session_write(session, session->result.detail, "", text, size);
+    session_write(session, session->result.detail, text, size);
 }
 
 /* The first warning is told; only that a certificate expires one day is less than any other. */
-static void session_warn(struct session *session, enum reason reason, const char *about,
-                         const char *text, size_t size)
+static void session_warn(struct session *session, enum reason reason, const char *text, size_t size)
 {
     enum reason *warning = &session->result.warning;
     if (*warning != REASON_NONE && *warning != REASON_CERT_EXPIRES)
         return;
     *warning = reason;
-    session_write(session, session->result.warning_detail, about, text, size);
+    session_write(session, session->result.warning_detail, text, size);
 }
 
 void session_result_tell(const struct session_result *result, struct outcome *outcome)
@@ -275,10 +270,16 @@ bool session_wants_tls(const struct session *session)
 
 bool session_is_private(struct session *session)
 {
-    if (session->secure || session->target->check->tls != CHECK_TLS_REQUIRED)
-        return true;
-    session_leave(session, REASON_TLS_NOT_OFFERED);
-    return false;
+    const struct check_settings *check = session->target->check;
+    const char *untried = check->user ? "no login without TLS" : "";
+
+    if (!session->secure && check->tls == CHECK_TLS_REQUIRED) {
+        session_leave(session, REASON_TLS_NOT_OFFERED);
+        return false;
+    }
+    if (!session->secure && !session->authenticated && check->tls == CHECK_TLS_OPTIONAL)
+        session_warn(session, REASON_TLS_NOT_OFFERED, untried, strlen(untried));
+    return true;
 }
 
 bool session_tls_refused(struct session *session, const char *line)
@@ -288,13 +289,15 @@ bool session_tls_refused(struct session *session, const char *line)
         return false;
     }
     session->tls_given_up = true;
-    session_warn(session, REASON_TLS_REFUSED, "", line, strlen(line));
+    session_warn(session, REASON_TLS_REFUSED, line, strlen(line));
     return true;
 }
 
 static void session_begin_tls(struct session *session)
 {
-    int64_t patience_ms = session->target->check->reply_timeout_ms;
+    const struct check_settings *check = session->target->check;
+    int64_t patience_ms =
+        session_tls_first(session) ? check->greeting_timeout_ms : check->reply_timeout_ms;
     if (session_tls_is_optional(session) && session->target->tls_failed &&
         patience_ms > TLS_DOUBTFUL_MS)
         patience_ms = TLS_DOUBTFUL_MS;
@@ -326,7 +329,7 @@ static void session_end_with_warning(struct session *session, enum reason reason
 {
     if (reason == REASON_TIMEOUT)
         reason = REASON_TLS_TIMEOUT;
-    session_warn(session, reason, "", about, size);
+    session_warn(session, reason, about, size);
     session->result.reason = REASON_OK;
     session_left(session);
 }
@@ -349,26 +352,20 @@ static void session_examine(struct session *session)
         return;
     if (finding.reason == REASON_CERT_EXPIRES || session_tls_is_optional(session)) {
         session->distrusted = finding.reason != REASON_CERT_EXPIRES;
-        session_warn(session, finding.reason, "", finding.detail, size);
+        session_warn(session, finding.reason, finding.detail, size);
     } else {
         session->fault = finding.reason;
         session_note(session, finding.detail, size);
     }
 }
 
-bool session_may_login(struct session *session)
+bool session_may_login(const struct session *session)
 {
-    static const char without[] = "no login without TLS";
     const struct check_settings *check = session->target->check;
     bool is_private = session->secure && !session->distrusted;
 
-    if (!check->user || !check->password || session->authenticated)
-        return false;
-    if (!is_private && check->tls != CHECK_TLS_OFF) {
-        session_warn(session, REASON_TLS_NOT_OFFERED, "", without, sizeof without - 1);
-        return false;
-    }
-    return true;
+    return check->user && check->password && !session->authenticated &&
+           (is_private || check->tls == CHECK_TLS_OFF);
 }
 
 bool session_has_recipient(const struct session *session)
@@ -377,6 +374,18 @@ bool session_has_recipient(const struct session *session)
 }
 
 /* ---- events ---- */
+
+/* Where TLS comes first, its first octet is the first sign of life: silence before it is no fault
+ * of TLS. */
+static enum reason session_silence(const struct session *session)
+{
+    if (session->last_step)
+        return REASON_TIMEOUT;
+    if (session->step == STEP_TLS && session_tls_first(session) &&
+        !stream_heard_us(session->stream))
+        return REASON_GREETING_TIMEOUT;
+    return session_faults[session->step].timeout;
+}
 
 /* Ends with the best that can be said: what came of a reply, else the error, else what was asked.
  */
@@ -456,7 +465,7 @@ static void session_on_stream(void *context, const struct stream_news *news)
         session_broken(session, faults->closed, news);
         break;
     case STREAM_TIMEOUT:
-        session_broken(session, session->last_step ? REASON_TIMEOUT : faults->timeout, news);
+        session_broken(session, session_silence(session), news);
         break;
     case STREAM_ERROR:
         session_broken(session, news->reason, news);

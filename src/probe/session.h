@@ -128,12 +128,13 @@ bool session_wants_tls(const struct session *session); /* STARTTLS next? */
 void session_start_tls(struct session *session);       /* it was granted */
 /* Refused. True: the dialogue goes on in plain text. */
 bool session_tls_refused(struct session *session, const char *line);
-/* False: TLS is missing where it must be, and the session ends by it. */
+/* False: TLS is missing where it must be, and the session ends by it. Missing where it is optional
+ * is a warning. */
 bool session_is_private(struct session *session);
 
 /* Whether there are credentials and they may be told here: over TLS with a good certificate, or
  * where TLS is configured off. */
-bool session_may_login(struct session *session);
+bool session_may_login(const struct session *session);
 /* Whether there is a recipient to ask for. */
 bool session_has_recipient(const struct session *session);
 struct credentials session_credentials(const struct session *session);

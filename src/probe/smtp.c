@@ -132,7 +132,7 @@ static void smtp_auth_next(struct session *session)
 }
 
 /* On port 25 hardly any server takes logins, and none needs to. */
-static bool smtp_needs_login(struct session *session)
+static bool smtp_needs_login(const struct session *session)
 {
     return session_may_login(session) &&
            (session->target->check->kind != CHECK_SMTP || session->offers & OFFERS_AUTH);

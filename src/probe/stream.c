@@ -263,6 +263,11 @@ struct ssl_st *stream_tls(const struct stream *stream)
     return stream->channel.ssl;
 }
 
+int64_t stream_heard_us(const struct stream *stream)
+{
+    return stream->channel.heard_us;
+}
+
 bool stream_local_address(const struct stream *stream, struct address *address)
 {
     return channel_local_address(&stream->channel, address);

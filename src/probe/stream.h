@@ -62,6 +62,8 @@ void stream_start_tls(struct stream *stream, const struct tls_client *client, co
 /* After STREAM_SECURE: the TLS session, to look at. */
 struct ssl_st *stream_tls(const struct stream *stream);
 
+int64_t stream_heard_us(const struct stream *stream); /* when the first octet came; 0: none yet */
+
 bool stream_local_address(const struct stream *stream, struct address *address);
 
 #endif

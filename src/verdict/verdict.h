@@ -109,6 +109,7 @@ struct outcome {
     enum reason reason;
     /* SILENCE: a second, independent session has seen the same, or the whole timeout has passed. */
     bool confirmed;
+    bool revoked; /* OK: this is the same probe that failed before */
     uint8_t sessions; /* that the probe took: 1, or more where it was hedged */
     /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
      * none. */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/evermx/evermx.yaml"
@@ -23,11 +24,16 @@
 /* As long as evermxd takes at most: 10 s in its queue, 5 s for the engine, and a large reload. */
 enum { PATIENCE_S = 120, ANSWER_MAX = 256 << 20 };
 
-enum exit_status { EXIT_REFUSED = 1, EXIT_WRONG_USAGE = 2, EXIT_NO_SERVER = 3 };
+enum exit_status {
+    EXIT_REFUSED = 1,
+    EXIT_WRONG_USAGE = 2,
+    EXIT_NO_SERVER = 3,
+    EXIT_IN_PART = 4, /* a reload that left out what is bad */
+};
 
 struct options {
     const char *socket, *config;
-    bool json, coloured;
+    bool json, coloured, follow;
 };
 
 /* ---- the socket ---- */
@@ -112,8 +118,9 @@ static json_t *ask(const char *path, const char *request)
 
 static const char usage_text[] =
     "usage: evermxctl [-s PATH | -c FILE] [--json] [--color[=WHEN]] COMMAND\n"
-    "  status                    targets, pools, and zones that failed\n"
+    "  status                    targets, pools, and zones whose files are bad\n"
     "  explain NAME [TYPE]       what is answered, what is held back, and why (type: MX)\n"
+    "  events [NUMBER]           what has happened (after event NUMBER), the oldest first\n"
     "  drain HOST                take a host out of the answers: it is going to be stopped\n"
     "  undrain HOST              let its probes decide again\n"
     "  force HOST up|down|auto   set a verdict by hand; auto: undo it\n"
@@ -124,6 +131,7 @@ static const char usage_text[] =
     "  -s PATH         the control socket (default: $EVERMX_CONTROL, or the configuration's)\n"
     "  -c FILE         the configuration that names it (default: " DEFAULT_CONFIG ")\n"
     "  --json          print the answer as JSON\n"
+    "  --follow        events: go on showing what happens, until interrupted\n"
     "  --color[=WHEN]  always, never, or auto: on a terminal, unless $NO_COLOR is set\n"
     "  -V, -h          print the version; this help\n";
 
@@ -148,9 +156,10 @@ static bool is_coloured(const char *when)
 
 static void read_options(int argc, char **argv, struct options *options)
 {
-    enum { OPTION_JSON = 256, OPTION_COLOUR };
+    enum { OPTION_JSON = 256, OPTION_FOLLOW, OPTION_COLOUR };
     static const struct option names[] = {
         {"json", no_argument, NULL, OPTION_JSON},
+        {"follow", no_argument, NULL, OPTION_FOLLOW},
         {"color", optional_argument, NULL, OPTION_COLOUR},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -168,6 +177,9 @@ static void read_options(int argc, char **argv, struct options *options)
             break;
         case OPTION_JSON:
             options->json = true;
+            break;
+        case OPTION_FOLLOW:
+            options->follow = true;
             break;
         case OPTION_COLOUR:
             options->coloured = is_coloured(optarg ? optarg : "always");
@@ -237,6 +249,37 @@ static char *socket_path(const struct options *options)
     return socket_of_config(options->config);
 }
 
+/* Asks once, and prints; returns the exit status. *last: the number of the last event, where it is
+ * events. */
+static int run(const char *path, const char *word, const char *request,
+               const struct options *options, json_int_t *last)
+{
+    json_t *answer = ask(path, request);
+    bool good = options->json ? print_json(answer) : print_answer(word, options->coloured, answer);
+    bool whole = json_integer_value(json_object_get(answer, "errors")) == 0;
+    *last = json_integer_value(json_object_get(answer, "last"));
+    json_decref(answer);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "evermxctl: writing the answer: %s\n", strerror(errno));
+        return EXIT_REFUSED;
+    }
+    return !good ? EXIT_REFUSED : whole ? EXIT_SUCCESS : EXIT_IN_PART;
+}
+
+/* Until it is interrupted, or nobody reads on. */
+static int follow(const char *path, const struct options *options, json_int_t last)
+{
+    const struct timespec pause = {.tv_nsec = 500000000};
+    int status = EXIT_SUCCESS;
+    while (status == EXIT_SUCCESS) {
+        char *request = memory_printf("events %" JSON_INTEGER_FORMAT "\n", last);
+        nanosleep(&pause, NULL);
+        status = run(path, "events", request, options, &last);
+        free(request);
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -248,15 +291,14 @@ int main(int argc, char **argv)
     if (known != PRINT_KNOWN)
         wrong_usage(known == PRINT_UNKNOWN ? "no such command: " : "wrong number of words for ",
                     word);
+    if (options.follow && (strcmp(word, "events") != 0 || options.json))
+        wrong_usage("--follow is for events, and not with --json", "");
     char *request = request_of(argv + optind), *path = socket_path(&options);
-    json_t *answer = ask(path, request);
-    bool good = options.json ? print_json(answer) : print_answer(word, options.coloured, answer);
-    json_decref(answer);
+    json_int_t last;
+    int status = run(path, word, request, &options, &last);
+    if (status == EXIT_SUCCESS && options.follow)
+        status = follow(path, &options, last);
     free(request);
     free(path);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "evermxctl: writing the answer: %s\n", strerror(errno));
-        return EXIT_REFUSED;
-    }
-    return good ? EXIT_SUCCESS : EXIT_REFUSED;
+    return status;
 }

@@ -21,6 +21,11 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", 7},
 };
 
+const char *log_level_word(enum log_level level)
+{
+    return levels[level].word;
+}
+
 void log_set_level(enum log_level level)
 {
     atomic_store(&most_verbose, (int)level);

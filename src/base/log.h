@@ -13,6 +13,8 @@ enum log_level {
     LOG_LEVEL_DEBUG
 };
 
+const char *log_level_word(enum log_level level); /* "warning" */
+
 void log_set_level(enum log_level level); /* default: LOG_LEVEL_INFO */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -9,6 +9,7 @@
 #include "wire/name.h"
 #include "wire/rrtype.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,24 @@ static json_t *run_explain(struct request *request)
     return answer;
 }
 
+/* "events", or "events NUMBER": those after it. */
+static json_t *run_events(struct request *request)
+{
+    const char *after_text = request->arguments[0] ? request->arguments[0] : "0";
+    struct engine_events events;
+    struct error error;
+    char *end;
+    errno = 0;
+    unsigned long long after = strtoull(after_text, &end, 10);
+    if (errno || *end || *after_text < '0' || *after_text > '9')
+        return render_error("events: '%.100s' is no number of an event", after_text);
+    if (!engine_events(request->parts->engine, after, &events, &error))
+        return render_error("events: %s", error.text);
+    json_t *answer = render_events(&events);
+    engine_events_free(&events);
+    return answer;
+}
+
 static json_t *force(struct request *request, enum verdict_forced forced)
 {
     struct error error;
@@ -135,6 +154,7 @@ static const struct command {
 } commands[] = {
     {"status", "status", 0, 0, false, run_status},
     {"explain", "explain NAME [TYPE]", 1, 2, false, run_explain},
+    {"events", "events [NUMBER]", 0, 1, false, run_events},
     {"drain", "drain HOST", 1, 1, true, run_drain},
     {"undrain", "undrain HOST", 1, 1, true, run_undrain},
     {"force", "force HOST up|down|auto", 2, 2, true, run_force},

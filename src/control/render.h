@@ -15,6 +15,7 @@ json_t *render_error(const char *format, ...) __attribute__((format(printf, 1, 2
 json_t *render_status(const struct engine_status *status, const struct server_numbers *numbers);
 json_t *render_explanation(const char *name, const char *rrtype,
                            const struct engine_explanation *explanation);
+json_t *render_events(const struct engine_events *events);
 json_t *render_forced(const char *host, enum verdict_forced forced, size_t targets);
 json_t *render_reload(bool done, const struct diagnostics *diagnostics,
                       const struct changes *changes);

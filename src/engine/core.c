@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "engine/state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,11 @@ struct core *core_new(struct publisher *publisher, const struct core_probes *pro
     if (probes)
         core->probes = *probes;
     slots_init(&core->slots);
+    core->events = events_new();
+    core->uplink = uplink_new();
+    core->guarded = probes && probes->guarded;
+    core->guards[0].family = 4;
+    core->guards[1].family = 6;
     return core;
 }
 
@@ -28,6 +32,9 @@ void core_free(struct core *core)
     view_free(&core->view);
     model_free(core->view.model);
     slots_free(&core->slots);
+    events_free(core->events);
+    uplink_free(core->uplink);
+    free(core->pending);
     for (size_t i = 0; i < core->nforces; i++)
         free(core->forces[i].host);
     free(core->forces);
@@ -44,79 +51,6 @@ void core_numbers(const struct core *core, struct core_numbers *numbers)
     *numbers = (struct core_numbers){.images = core->images};
     for (size_t i = 0; i < core->slots.count; i++)
         numbers->targets += core->slots.list[i] != NULL;
-}
-
-/* ---- outcomes ---- */
-
-static void format_span(int64_t ms, char *text, size_t size)
-{
-    if (ms < 120 * 1000)
-        snprintf(text, size, "%.1f s", (double)ms / 1000);
-    else if (ms < 120 * 60 * 1000)
-        snprintf(text, size, "%lld min", (long long)(ms / (60 * 1000)));
-    else
-        snprintf(text, size, "%lld h", (long long)(ms / (60 * 60 * 1000)));
-}
-
-/* "; last good 2.1 s ago", "; was down for 12.0 s" */
-static void format_history(const struct verdict *before, const struct verdict *after,
-                           int64_t now_ms, char *text, size_t size)
-{
-    char span[32];
-    bool rises = after->status == VERDICT_UP;
-    text[0] = '\0';
-    if (rises && before->known) {
-        format_span(now_ms - before->since_ms, span, sizeof span);
-        snprintf(text, size, "; was %s for %s", verdict_status_word(before->status), span);
-    } else if (!rises && before->last_good_ms < 0) {
-        snprintf(text, size, "; never seen good");
-    } else if (!rises) {
-        format_span(now_ms - before->last_good_ms, span, sizeof span);
-        snprintf(text, size, "; last good %s ago", span);
-    }
-}
-
-static const char *word_of(const struct verdict *verdict)
-{
-    if (verdict->known)
-        return verdict_status_word(verdict->status);
-    return verdict->probed ? "unknown" : "unprobed";
-}
-
-static void log_change(const struct slot *slot, const struct verdict *before, int64_t now_ms)
-{
-    const struct verdict *after = &slot->verdict;
-    char address[ADDRESS_TEXT_SIZE], history[64];
-    address_format(&slot->address, address);
-    format_history(before, after, now_ms, history, sizeof history);
-    bool has_detail = after->detail[0];
-    log_write(after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-              "%s %s port %u %s: %s -> %s: %s%s%s%s%s", slot->host, address, slot->port,
-              slot->check, word_of(before), word_of(after), reason_sentence(after->reason),
-              has_detail ? " (" : "", after->detail, has_detail ? ")" : "", history);
-}
-
-struct probe_next core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
-                               int64_t now_ms)
-{
-    struct slot *slot = core_slot(core, target);
-    const struct verdict before = slot->verdict;
-    const struct verdict_policy policy = slot_policy(slot);
-    bool changed = verdict_step(&slot->verdict, &policy, outcome, now_ms);
-    if (changed) {
-        log_change(slot, &before, now_ms);
-        core_touch(core, slot);
-    }
-    return verdict_next(&slot->verdict, &policy, now_ms);
-}
-
-void core_tick(struct core *core)
-{
-    for (size_t i = 0; i < core->slots.count; i++) {
-        const struct slot *slot = core->slots.list[i];
-        if (slot && slot->verdict.status == VERDICT_SUSPECT)
-            core_touch(core, slot);
-    }
 }
 
 /* ---- publishing ---- */
@@ -143,16 +77,27 @@ void core_touch(struct core *core, const struct slot *slot)
         view_touch_service(&core->view, slot->services[i]);
 }
 
+static struct service_state state_of_target(const struct core *core, const struct slot *slot,
+                                            int64_t now_ms)
+{
+    const struct verdict *verdict = &slot->verdict;
+    const struct verdict_policy policy = slot_policy(slot);
+    if (!core->probing && verdict->forced == FORCED_NOT)
+        return (struct service_state){VOTE_UP, UINT32_MAX, 100};
+    return (struct service_state){
+        .vote = verdict_vote(verdict),
+        .ttl_cap_s = verdict_ttl_cap_s(verdict, now_ms),
+        .percent = (uint8_t)verdict_percent(verdict, &policy, now_ms),
+    };
+}
+
 static struct service_state compute_service(const struct core *core,
                                             const struct service_view *service, int64_t now_ms)
 {
     struct service_state sum = SERVICE_STATE_NONE;
-    for (size_t i = 0; i < service->nslots; i++) {
-        const struct verdict *verdict = &core_slot(core, service->slots[i])->verdict;
-        bool stands = !core->probing && verdict->forced == FORCED_NOT;
-        sum = service_state_add(sum, stands ? VOTE_UP : verdict_vote(verdict),
-                                stands ? UINT32_MAX : verdict_ttl_cap_s(verdict, now_ms));
-    }
+    for (size_t i = 0; i < service->nslots; i++)
+        sum = service_state_add(sum,
+                                state_of_target(core, core_slot(core, service->slots[i]), now_ms));
     return sum;
 }
 
@@ -163,7 +108,8 @@ static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
     struct service_state *state = &core->view.states[number], before = *state;
     *state = compute_service(core, service, now_ms);
     service->touched = false;
-    return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s;
+    return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s ||
+           state->percent != before.percent;
 }
 
 static void log_fail_open(const struct pool *pool, const struct selection *before,
@@ -182,6 +128,23 @@ static void log_fail_open(const struct pool *pool, const struct selection *befor
                    before->servfail ? "SERVFAIL" : "what is known to be down");
 }
 
+static void log_floor(const struct pool *pool, const struct selection *before,
+                      const struct selection *after)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pool->nmembers; i++)
+        kept += after->members[i] == MEMBER_FLOOR;
+    if (!before->floor && after->floor)
+        log_warning("pool %s: %zu of %zu are well, which is below min-capacity %u%%: %zu that %s "
+                    "held back or sick %s kept in",
+                    pool->name, after->nserved - kept, pool->nmembers, pool->policy.min_capacity,
+                    kept, kept == 1 ? "is" : "are", kept == 1 ? "is" : "are");
+    if (before->floor && !after->floor)
+        log_notice("pool %s: none is kept in for min-capacity %u%% any more, %zu of %zu are "
+                   "answered",
+                   pool->name, pool->policy.min_capacity, after->nserved, pool->nmembers);
+}
+
 /* Selects anew; whether what is answered has changed. */
 static bool refresh_pool(struct core *core, uint32_t number)
 {
@@ -191,11 +154,14 @@ static bool refresh_pool(struct core *core, uint32_t number)
     const struct selection before = *selection;
     size_t size = pool->nmembers * sizeof *selection->members;
     memcpy(view->previous, selection->members, size);
+    memcpy(view->previous_percents, selection->percents, pool->nmembers);
     pool_select(pool, view->states, selection);
     view->pools[number].touched = false;
     log_fail_open(pool, &before, selection);
+    log_floor(pool, &before, selection);
     return before.ttl_s != selection->ttl_s || before.servfail != selection->servfail ||
-           memcmp(view->previous, selection->members, size) != 0;
+           memcmp(view->previous, selection->members, size) != 0 ||
+           memcmp(view->previous_percents, selection->percents, pool->nmembers) != 0;
 }
 
 static struct image *compile_pool(struct core *core, uint32_t number)
@@ -235,6 +201,11 @@ void core_publish(struct core *core, int64_t now_ms)
         core->published_ms = now_ms;
     }
     free(changes);
+}
+
+void core_events(const struct core *core, uint64_t after, struct engine_events *events)
+{
+    events_copy(core->events, after, events);
 }
 
 void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms)

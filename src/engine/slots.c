@@ -11,7 +11,7 @@ enum { DOUBT_MS = 10 * 60 * 1000 };
 
 void slots_init(struct slots *slots)
 {
-    *slots = (struct slots){.by_key = table_new(0)};
+    *slots = (struct slots){.by_key = table_new(0), .by_address = table_new(0)};
 }
 
 static void slot_free(struct slot *slot)
@@ -31,6 +31,7 @@ void slots_free(struct slots *slots)
             slot_free(slots->list[i]);
     free(slots->list);
     table_free(slots->by_key);
+    table_free(slots->by_address);
 }
 
 /* Address, port and check in octets. */
@@ -63,11 +64,36 @@ struct slot *slots_next(const struct slots *slots, const struct slot *slot)
     return slot->next_same == SLOT_NONE ? NULL : slots->list[slot->next_same];
 }
 
-/* The table has no removal: it is filled anew after a sweep. */
+struct slot *slots_at(const struct slots *slots, const struct address *address)
+{
+    uint32_t id;
+    bool found = table_get(slots->by_address, address->bytes, address_size(address), &id);
+    return found ? slots->list[id] : NULL;
+}
+
+struct slot *slots_next_at(const struct slots *slots, const struct slot *slot)
+{
+    return slot->next_at == SLOT_NONE ? NULL : slots->list[slot->next_at];
+}
+
+static void index_address(struct slots *slots, struct slot *slot)
+{
+    struct slot *first = slots_at(slots, &slot->address);
+    slot->next_at = SLOT_NONE;
+    if (first) {
+        slot->next_at = first->next_at;
+        first->next_at = slot->id;
+    } else {
+        table_put(slots->by_address, slot->address.bytes, address_size(&slot->address), slot->id);
+    }
+}
+
+/* The tables have no removal: they are filled anew after a sweep. */
 static void index_slot(struct slots *slots, struct slot *slot)
 {
     uint32_t first;
     bool found = table_get(slots->by_key, slot->key, slot->key_size, &first);
+    index_address(slots, slot);
     slot->next_same = SLOT_NONE;
     if (found) {
         slot->next_same = slots->list[first]->next_same;
@@ -99,6 +125,7 @@ struct slot *slots_add(struct slots *slots, const struct slot_want *want, const 
     check_settings_copy(&slot->settings, want->settings);
     slot->address = want->address;
     slot->port = want->port;
+    slot->heard_ms = -1;
     slot->key = make_key(want, &slot->key_size);
     if (kin)
         slot->verdict = kin->verdict;
@@ -124,6 +151,8 @@ void slots_sweep(struct slots *slots, void (*gone)(void *context, uint32_t id), 
         return;
     table_free(slots->by_key);
     slots->by_key = table_new(slots->count);
+    table_free(slots->by_address);
+    slots->by_address = table_new(slots->count);
     slots->first_free = 0;
     for (size_t i = 0; i < slots->count; i++)
         if (slots->list[i])

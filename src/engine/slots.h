@@ -31,12 +31,17 @@ struct slot {
     struct address address;
     uint16_t port;
     struct verdict verdict;
-    bool pinned;        /* a target of the model; others come and go with addresses */
-    uint32_t *services; /* of the current model, that it is a target of */
+    int64_t heard_ms;       /* when anything last came back from it; -1: never */
+    int64_t asked_ms;       /* when it was last probed out of turn */
+    struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */
+    int64_t silence_ms;     /* when it ended */
+    bool pinned;            /* a target of the model; others come and go with addresses */
+    uint32_t *services;     /* of the current model, that it is a target of */
     size_t nservices, services_capacity;
     uint8_t *key; /* its identity, for the table */
     size_t key_size;
     uint32_t next_same; /* with the same identity and other settings; SLOT_NONE: the last */
+    uint32_t next_at;   /* at the same address; SLOT_NONE: the last */
 };
 
 struct slots {
@@ -44,6 +49,7 @@ struct slots {
     size_t count, capacity;
     size_t first_free;    /* no id below it is free */
     struct table *by_key; /* identity -> the first slot of it */
+    struct table *by_address;
 };
 
 void slots_init(struct slots *slots);
@@ -52,6 +58,10 @@ void slots_free(struct slots *slots);
 /* The first slot of the same identity, and from there the next one; NULL: none. */
 struct slot *slots_find(const struct slots *slots, const struct slot_want *want);
 struct slot *slots_next(const struct slots *slots, const struct slot *slot);
+
+/* The slots at an address. */
+struct slot *slots_at(const struct slots *slots, const struct address *address);
+struct slot *slots_next_at(const struct slots *slots, const struct slot *slot);
 
 /* A new slot. Its verdict is that of kin, unless that is NULL. */
 struct slot *slots_add(struct slots *slots, const struct slot_want *want, const struct slot *kin,

@@ -220,11 +220,11 @@ static struct lesson try_lesson(const struct try *try, const struct session_resu
     };
 }
 
-/* A server that does not even begin the handshake is as silent as one that does not greet. */
+/* Without an octet at the end of the whole probe: silent as well. */
 static enum reason result_reason(const struct session_result *result)
 {
-    bool stalled = result->reason == REASON_TLS_TIMEOUT || result->reason == REASON_TIMEOUT;
-    return stalled && !result->heard_us ? REASON_GREETING_TIMEOUT : result->reason;
+    bool silent = result->reason == REASON_TIMEOUT && !result->heard_us;
+    return silent ? REASON_GREETING_TIMEOUT : result->reason;
 }
 
 static void attempt_on_session(struct attempt *attempt, const struct try *try,
@@ -232,7 +232,7 @@ static void attempt_on_session(struct attempt *attempt, const struct try *try,
 {
     struct lesson lesson = try_lesson(try, result);
     struct outcome outcome = attempt_outcome(attempt, result_reason(result), result->greeted_us);
-    memcpy(outcome.detail, result->detail, sizeof outcome.detail);
+    session_result_tell(result, &outcome);
     if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
         outcome.confirmed = learn_confirms(attempt->setting.learned, true);
     attempt_finish(attempt, &outcome, &lesson);
@@ -250,7 +250,7 @@ static void attempt_on_rest(struct attempt *attempt, const struct try *try,
 
     outcome.depth = DEPTH_LIVENESS;
     outcome.revoked = true;
-    memcpy(outcome.detail, result->detail, sizeof outcome.detail);
+    session_result_tell(result, &outcome);
     attempt_cancel(attempt);
     reports->rested(context, good ? &outcome : NULL, good ? &lesson : NULL);
 }
@@ -415,7 +415,7 @@ static void try_on_connected(void *context, const struct channel *connected, int
     try->mended = number > 0 || took_us >= MENDED_US;
     try->session = session_adopt(setting->session, setting->target, setting->depth,
                                  attempt_begun_ms(attempt) + setting->target->check->timeout_ms,
-                                 &channel, try_on_session, try);
+                                 &channel, attempt->begun_us, try_on_session, try);
     session_begin(try->session);
 }
 
@@ -581,7 +581,8 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
     if (!late || attempt->told_late || !learn_confirms(attempt->setting.learned, true))
         return;
     attempt->told_late = true;
-    attempt->reports->late(attempt->context, attempt_deadline_ms(attempt), now_ms);
+    attempt->reports->late(attempt->context, attempt_begun_ms(attempt),
+                           attempt_deadline_ms(attempt), now_ms);
 }
 
 static void attempt_on_timer(evutil_socket_t fd, short what, void *context)

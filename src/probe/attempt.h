@@ -27,7 +27,7 @@ struct attempt_reports {
     /* A place that was waited for is there: the first session begins. */
     void (*begun)(void *context, int64_t now_ms);
     /* It is silent for longer than usual, and will fail at decides_ms, confirmed. */
-    void (*late)(void *context, int64_t decides_ms, int64_t now_ms);
+    void (*late)(void *context, int64_t since_ms, int64_t decides_ms, int64_t now_ms);
     /* Once. early: it failed for silence before the whole timeouts were over. rest: the attempt
      * itself, the receiver's from now on, where a session of it stays open; NULL: it is gone. */
     void (*done)(void *context, const struct outcome *outcome, const struct lesson *lesson,

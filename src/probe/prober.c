@@ -161,6 +161,7 @@ static void job_on_done(void *context, const struct outcome *done, const struct 
     /* Silent for the whole timeouts is dead, whatever comes later. */
     if (outcome.reason == REASON_GREETING_TIMEOUT)
         job->window_ms = early ? clock_now_ms() - job->started_ms : 0;
+    probe_target_learn(&job->target, &outcome);
     job->prober->numbers.finished++;
     job_report(job, &outcome);
 }
@@ -179,12 +180,12 @@ static void job_on_rested(void *context, const struct outcome *rested, const str
     job_report(job, &outcome);
 }
 
-static void job_on_late(void *context, int64_t decides_ms, int64_t now_ms)
+static void job_on_late(void *context, int64_t since_ms, int64_t decides_ms, int64_t now_ms)
 {
     struct job *job = context;
     struct prober *prober = job->prober;
     if (prober->reports.late)
-        prober->reports.late(prober->context, job->id, decides_ms, now_ms);
+        prober->reports.late(prober->context, job->id, since_ms, decides_ms, now_ms);
 }
 
 static void job_on_begun(void *context, int64_t now_ms)
@@ -357,7 +358,7 @@ struct prober *prober_new(struct event_base *base, const struct prober_options *
     struct error error;
     struct prober *prober = memory_alloc(sizeof *prober);
 
-    if (!tls_client_init(&prober->tls, &error)) {
+    if (!tls_client_init(&prober->tls, options->ca_file, &error)) {
         log_error("starting the prober: %s", error.text);
         free(prober);
         return NULL;

@@ -3,9 +3,11 @@
 
 #include "base/memory.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Control characters of ASCII, and those that UTF-8 writes as C2 80 to C2 9F, become '?'. Returns
  * whether there were any. */
@@ -72,6 +74,20 @@ const char *text_duration(double seconds, char text[DURATION_SIZE])
         snprintf(text, DURATION_SIZE, "%lldh%02lldm", whole / 3600, whole / 60 % 60);
     else
         snprintf(text, DURATION_SIZE, "%lldd%lldh", whole / 86400, whole / 3600 % 24);
+    return text;
+}
+
+const char *text_local_time(double age_s, char text[LOCAL_TIME_SIZE])
+{
+    struct timespec now;
+    struct tm parts;
+    char date[32];
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t unix_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000 - (int64_t)(age_s * 1000);
+    time_t unix_s = (time_t)(unix_ms / 1000);
+    localtime_r(&unix_s, &parts);
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &parts);
+    snprintf(text, LOCAL_TIME_SIZE, "%s.%03d", date, (int)(unix_ms % 1000));
     return text;
 }
 

@@ -19,6 +19,10 @@ enum { DURATION_SIZE = 32 };
 
 /* "0.4s", "12s", "3m12s", "5h03m", "12d4h". */
 const char *text_duration(double seconds, char text[DURATION_SIZE]);
+
+/* "2026-11-22 04:10:33.120": so many seconds ago. */
+enum { LOCAL_TIME_SIZE = 48 };
+const char *text_local_time(double age_s, char text[LOCAL_TIME_SIZE]);
 const char *text_plural(long long count); /* "s" */
 
 enum { TABLE_COLUMNS = 8, CELL_SIZE = 300 };

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an outcome comes to, given all other targets: a silence may be our own uplink's, or meant
+ * for the prober alone. Steps the verdict, and tells what changed. */
+#include "engine/core.h"
+
+#include "base/memory.h"
+#include "engine/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
+    PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
+    CANARY_FROZEN_MS = 1000,
+    CANARY_CLEAR_MS = 30 * 1000,
+};
+
+/* ---- what changed, in words ---- */
+
+static void format_span(int64_t ms, char *text, size_t size)
+{
+    if (ms < 120 * 1000)
+        snprintf(text, size, "%.1f s", (double)ms / 1000);
+    else if (ms < 120 * 60 * 1000)
+        snprintf(text, size, "%lld min", (long long)(ms / (60 * 1000)));
+    else
+        snprintf(text, size, "%lld h", (long long)(ms / (60 * 60 * 1000)));
+}
+
+/* "; last good 2.1 s ago", "; was down for 12.0 s" */
+static void format_history(const struct verdict *before, const struct verdict *after,
+                           int64_t now_ms, char *text, size_t size)
+{
+    char span[32];
+    bool rises = after->status == VERDICT_UP;
+    text[0] = '\0';
+    if (rises && before->known) {
+        format_span(now_ms - before->since_ms, span, sizeof span);
+        snprintf(text, size, "; was %s for %s", verdict_status_word(before->status), span);
+    } else if (!rises && before->last_good_ms < 0) {
+        snprintf(text, size, "; never seen good");
+    } else if (!rises) {
+        format_span(now_ms - before->last_good_ms, span, sizeof span);
+        snprintf(text, size, "; last good %s ago", span);
+    }
+}
+
+static const char *word_of(const struct verdict *verdict)
+{
+    if (verdict->known)
+        return verdict_status_word(verdict->status);
+    return verdict->probed ? "unknown" : "unprobed";
+}
+
+static void tell_status(struct core *core, const struct slot *slot, const struct verdict *before,
+                        int64_t now_ms)
+{
+    const struct verdict *after = &slot->verdict;
+    char history[64];
+    bool detailed = after->detail[0];
+    if (before->status == after->status && before->known == after->known &&
+        before->probed == after->probed)
+        return;
+    format_history(before, after, now_ms, history, sizeof history);
+    events_of_target(core->events,
+                     after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+                     word_of(after), slot, now_ms, "%s -> %s: %s%s%s%s%s", word_of(before),
+                     word_of(after), reason_sentence(after->reason), detailed ? " (" : "",
+                     after->detail, detailed ? ")" : "", history);
+}
+
+/* Something that does not count against the target began to be so, or ended. */
+static void tell_remark(struct core *core, const struct slot *slot, enum reason before,
+                        enum reason after, const char *detail, int64_t now_ms)
+{
+    const char *advice = reason_advice(after);
+    if (before == after)
+        return;
+    if (after == REASON_NONE) {
+        events_of_target(core->events, LOG_LEVEL_NOTICE, "well-again", slot, now_ms,
+                         "no longer so: %s", reason_sentence(before));
+        return;
+    }
+    events_of_target(core->events, LOG_LEVEL_WARNING, reason_word(after), slot, now_ms,
+                     "%s%s%s%s%s%s", reason_sentence(after), *detail ? " (" : "", detail,
+                     *detail ? ")" : "", advice ? "; " : "", advice ? advice : "");
+}
+
+/* Our own faults come and go with each probe; those that the operator can mend are told. */
+static enum reason remarkable(enum reason unheard)
+{
+    return reason_advice(unheard) ? unheard : REASON_NONE;
+}
+
+static void tell_held(struct core *core, const struct slot *slot, const struct verdict *before,
+                      int64_t now_ms)
+{
+    const struct verdict *after = &slot->verdict;
+    char span[32];
+    if (before->held == after->held || after->held == HELD_NOT)
+        return;
+    if (after->held == HELD_MANUAL) {
+        events_of_target(core->events, LOG_LEVEL_NOTICE, "held", slot, now_ms,
+                         "passes its probes again, and waits for an operator: "
+                         "evermxctl force %s auto",
+                         slot->host);
+        return;
+    }
+    format_span(after->held_until_ms - now_ms, span, sizeof span);
+    events_of_target(core->events, LOG_LEVEL_NOTICE, "held", slot, now_ms,
+                     "passes its probes again, and is held back for %s%s", span,
+                     after->held == HELD_DAMPED ? " more, as it falls too often" : " more");
+}
+
+/* A round trip's messages do not arrive. */
+static void tell_delivery(struct core *core, const struct slot *slot, const struct verdict *before,
+                          int64_t now_ms)
+{
+    const struct verdict *after = &slot->verdict;
+    char span[32];
+    format_span(now_ms - after->undelivered_since_ms, span, sizeof span);
+    if (after->alarmed && !before->alarmed)
+        events_of_target(core->events, LOG_LEVEL_WARNING, "undelivered", slot, now_ms,
+                         "messages are taken and have not arrived for %s", span);
+    if (after->undelivered && !before->undelivered)
+        events_of_target(core->events, LOG_LEVEL_WARNING, "drained", slot, now_ms,
+                         "drained: nothing that it took has arrived for %s", span);
+    if (before->alarmed && !after->alarmed)
+        events_of_target(core->events, LOG_LEVEL_NOTICE, "delivered", slot, now_ms,
+                         "messages arrive again%s",
+                         before->undelivered ? "; no longer drained" : "");
+}
+
+static void tell(struct core *core, const struct slot *slot, const struct verdict *before,
+                 int64_t now_ms)
+{
+    const struct verdict *after = &slot->verdict;
+    tell_status(core, slot, before, now_ms);
+    tell_remark(core, slot, remarkable(before->unheard), remarkable(after->unheard),
+                after->unheard_detail, now_ms);
+    tell_remark(core, slot, before->warning, after->warning, after->warning_detail, now_ms);
+    tell_held(core, slot, before, now_ms);
+    tell_delivery(core, slot, before, now_ms);
+}
+
+static void tell_uplink(struct core *core, struct guard *guard, int64_t now_ms)
+{
+    struct uplink_numbers numbers;
+    char span[32];
+    bool frozen = uplink_state(core->uplink, guard->family, now_ms) == UPLINK_FROZEN;
+    if (frozen == (guard->frozen_since_ms != 0))
+        return;
+    uplink_numbers(core->uplink, guard->family, now_ms, &numbers);
+    format_span(now_ms - guard->frozen_since_ms, span, sizeof span);
+    if (frozen)
+        events_of(core->events, LOG_LEVEL_ERROR, "uplink-frozen", NULL, now_ms,
+                  "the prober's own network (IPv%u) seems to be down: %zu of %zu hosts in %zu "
+                  "subnets are silent at once, and no canary answers; no silence counts until one "
+                  "does",
+                  guard->family, numbers.silent, numbers.hosts, numbers.silent_subnets);
+    else
+        events_of(core->events, LOG_LEVEL_NOTICE, "uplink-clear", NULL, now_ms,
+                  "silence of hosts (IPv%u) counts again, after %s", guard->family, span);
+    guard->frozen_since_ms = frozen ? now_ms : 0;
+}
+
+static void tell_uplinks(struct core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < GUARDS; i++)
+        tell_uplink(core, &core->guards[i], now_ms);
+}
+
+/* ---- verdicts ---- */
+
+static void step(struct core *core, struct slot *slot, const struct outcome *outcome,
+                 int64_t now_ms)
+{
+    const struct verdict before = slot->verdict;
+    const struct verdict_policy policy = slot_policy(slot);
+    if (verdict_step(&slot->verdict, &policy, outcome, now_ms))
+        core_touch(core, slot);
+    tell(core, slot, &before, now_ms);
+}
+
+/* ---- signs of life ---- */
+
+/* When the peer was last heard from in a probe that ended now; -1: not at all. */
+static int64_t heard_ms(const struct outcome *outcome, int64_t now_ms)
+{
+    int64_t started_ms = outcome->rtt_us < 0 ? now_ms : now_ms - outcome->rtt_us / 1000;
+    switch (outcome->reason) {
+    case REASON_NONE:
+    case REASON_CONNECT_TIMEOUT:
+    case REASON_UNREACHABLE: /* a router's word, or our own kernel's for a neighbour */
+    case REASON_UPLINK:
+    case REASON_LOCAL:
+    case REASON_LATE:
+    case REASON_CANCELLED:
+        return -1;
+    case REASON_GREETING_TIMEOUT:
+        return started_ms + outcome->step_us[TIMED_CONNECT] / 1000;
+    default:
+        return now_ms;
+    }
+}
+
+static bool is_silence(const struct outcome *outcome)
+{
+    return reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
+}
+
+/* Since when nothing has come. */
+static int64_t silent_since_ms(const struct outcome *outcome, int64_t now_ms)
+{
+    int64_t heard = heard_ms(outcome, now_ms);
+    return heard >= 0 ? heard : now_ms - (outcome->rtt_us < 0 ? 0 : outcome->rtt_us / 1000);
+}
+
+static bool neighbour_answered(const struct core *core, const struct slot *slot, int64_t since_ms)
+{
+    for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
+         at = slots_next_at(&core->slots, at))
+        if (at != slot && at->heard_ms >= since_ms)
+            return true;
+    return false;
+}
+
+static void ask(struct core *core, struct slot *slot, int64_t now_ms)
+{
+    if (now_ms - slot->asked_ms < ASK_EACH_MS || now_ms - slot->heard_ms < ASK_EACH_MS)
+        return;
+    slot->asked_ms = now_ms;
+    core->probes.hurry(core->probes.context, slot->id);
+}
+
+/* Other ports of the host tell whether it is the host as a whole. */
+static void ask_neighbours(struct core *core, const struct slot *late, int64_t now_ms)
+{
+    for (struct slot *at = slots_at(&core->slots, &late->address); at;
+         at = slots_next_at(&core->slots, at))
+        if (at != late)
+            ask(core, at, now_ms);
+}
+
+/* Other hosts and the canaries tell whether it is us. */
+static void ask_witnesses(struct core *core, const struct slot *late, int64_t now_ms)
+{
+    struct address witnesses[UPLINK_WITNESSES_MAX];
+    size_t count = uplink_witnesses(core->uplink, &late->address, witnesses);
+    for (size_t i = 0; i < count; i++) {
+        struct slot *best = slots_at(&core->slots, &witnesses[i]);
+        for (struct slot *at = best; at; at = slots_next_at(&core->slots, at))
+            if (at->heard_ms > best->heard_ms)
+                best = at;
+        if (best)
+            ask(core, best, now_ms);
+    }
+    core->probes.ask_canaries(core->probes.context, late->address.family);
+}
+
+/* ---- silences ---- */
+
+void core_forget_silence(struct core *core, struct slot *slot)
+{
+    if (!slot->silence.reason)
+        return;
+    slot->silence.reason = REASON_NONE;
+    for (size_t i = 0; i < core->npending; i++)
+        if (core->pending[i] == slot->id)
+            core->pending[i--] = core->pending[--core->npending];
+}
+
+static void keep_pending(struct core *core, struct slot *slot, const struct outcome *outcome,
+                         int64_t now_ms)
+{
+    if (!slot->silence.reason) {
+        core->pending = memory_grow(core->pending, core->npending, &core->pending_capacity,
+                                    sizeof *core->pending);
+        core->pending[core->npending++] = slot->id;
+    }
+    slot->silence = *outcome;
+    slot->silence_ms = now_ms;
+}
+
+/* What a silence comes to. False: it has to wait for what others answer. */
+static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
+                          int64_t ended_ms, int64_t now_ms)
+{
+    int64_t since_ms = silent_since_ms(outcome, ended_ms);
+    bool blocked =
+        outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms);
+    if (blocked)
+        outcome->reason = REASON_PROBER_BLOCKED;
+    if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
+        return true;
+    switch (uplink_silent(core->uplink, &slot->address, since_ms, ended_ms, now_ms)) {
+    case UPLINK_BELIEVE:
+        break;
+    case UPLINK_WAIT:
+        return false;
+    case UPLINK_AGAIN:
+        slot->asked_ms = 0;
+        core->probes.hurry(core->probes.context, slot->id);
+        outcome->reason = REASON_UPLINK;
+        break;
+    case UPLINK_REFUSE:
+        outcome->reason = REASON_UPLINK;
+        break;
+    }
+    return true;
+}
+
+static void judge_pending(struct core *core, int64_t now_ms)
+{
+    for (size_t i = core->npending; i-- > 0;) {
+        struct slot *slot = core_slot(core, core->pending[i]);
+        struct outcome outcome = slot->silence;
+        if (!judge_silence(core, slot, &outcome, slot->silence_ms, now_ms))
+            continue;
+        core_forget_silence(core, slot);
+        step(core, slot, &outcome, now_ms);
+    }
+}
+
+/* ---- what comes in ---- */
+
+static void note_heard(struct core *core, struct slot *slot, const struct outcome *outcome,
+                       int64_t now_ms)
+{
+    int64_t heard = heard_ms(outcome, now_ms);
+    if (heard <= slot->heard_ms)
+        return;
+    slot->heard_ms = heard;
+    uplink_alive(core->uplink, &slot->address, heard);
+}
+
+struct probe_next core_outcome(struct core *core, uint32_t target, const struct outcome *outcome,
+                               int64_t now_ms)
+{
+    struct slot *slot = core_slot(core, target);
+    const struct verdict_policy policy = slot_policy(slot);
+    struct outcome judged = *outcome;
+    note_heard(core, slot, outcome, now_ms);
+    if (is_silence(outcome) && !judge_silence(core, slot, &judged, now_ms, now_ms)) {
+        keep_pending(core, slot, outcome, now_ms);
+        ask_witnesses(core, slot, now_ms);
+    } else {
+        core_forget_silence(core, slot);
+        step(core, slot, &judged, now_ms);
+    }
+    if (core->npending && core->npending <= PENDING_AT_ONCE && !is_silence(outcome))
+        judge_pending(core, now_ms);
+    tell_uplinks(core, now_ms);
+    return verdict_next(&slot->verdict, &policy, now_ms);
+}
+
+void core_late(struct core *core, uint32_t target, int64_t since_ms, int64_t decides_ms,
+               int64_t now_ms)
+{
+    struct slot *slot = core_slot(core, target);
+    if (verdict_late(&slot->verdict, decides_ms, now_ms))
+        core_touch(core, slot);
+    if (slot->verdict.status == VERDICT_DOWN)
+        return;
+    ask_neighbours(core, slot, now_ms);
+    if (core->guarded && uplink_late(core->uplink, &slot->address, since_ms, now_ms))
+        ask_witnesses(core, slot, now_ms);
+}
+
+void core_canary(struct core *core, uint8_t family, bool answers, int64_t now_ms)
+{
+    uplink_canary(core->uplink, family, answers, now_ms);
+    judge_pending(core, now_ms);
+    tell_uplinks(core, now_ms);
+}
+
+/* Each second while we are frozen; else now and then, so that they are known to answer. */
+static void ask_canaries(struct core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < GUARDS; i++) {
+        struct guard *guard = &core->guards[i];
+        int64_t each_ms = guard->frozen_since_ms ? CANARY_FROZEN_MS : CANARY_CLEAR_MS;
+        if (guard->asked_ms && now_ms - guard->asked_ms < each_ms)
+            continue;
+        guard->asked_ms = now_ms;
+        core->probes.ask_canaries(core->probes.context, guard->family);
+    }
+}
+
+void core_tick(struct core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < core->slots.count; i++) {
+        struct slot *slot = core->slots.list[i];
+        if (!slot)
+            continue;
+        const struct verdict before = slot->verdict;
+        const struct verdict_policy policy = slot_policy(slot);
+        bool changed = verdict_tick(&slot->verdict, &policy, now_ms);
+        if (changed || slot->verdict.status == VERDICT_SUSPECT)
+            core_touch(core, slot);
+        if (changed || slot->verdict.undelivered_since_ms)
+            tell(core, slot, &before, now_ms);
+    }
+    if (core->probing && core->guarded)
+        ask_canaries(core, now_ms);
+    judge_pending(core, now_ms);
+    tell_uplinks(core, now_ms);
+}

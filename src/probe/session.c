@@ -141,6 +141,7 @@ void session_left(struct session *session)
     struct session_result result = session->result;
     session_done *done = session->done;
     void *context = session->context;
+    result.heard_us = stream_heard_us(session->stream);
     session_cancel(session);
     done(context, &result);
 }
@@ -440,6 +441,14 @@ static void session_on_secure(struct session *session)
         session->protocol->hello(session);
 }
 
+void session_begin(struct session *session)
+{
+    if (session_tls_first(session))
+        session_begin_tls(session);
+    else
+        session->protocol->opened(session);
+}
+
 static void session_on_stream(void *context, const struct stream_news *news)
 {
     struct session *session = context;
@@ -447,10 +456,7 @@ static void session_on_stream(void *context, const struct stream_news *news)
 
     switch (news->event) {
     case STREAM_CONNECTED:
-        if (session_tls_first(session))
-            session_begin_tls(session);
-        else
-            session->protocol->opened(session);
+        session_begin(session);
         break;
     case STREAM_SECURE:
         session_on_secure(session);
@@ -473,9 +479,9 @@ static void session_on_stream(void *context, const struct stream_news *news)
     }
 }
 
-struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, enum probe_depth depth,
-                             int64_t deadline_ms, session_done *done, void *context)
+static struct session *session_new(const struct session_setting *setting,
+                                   const struct probe_target *target, enum probe_depth depth,
+                                   int64_t deadline_ms, session_done *done, void *context)
 {
     struct session *session = memory_alloc(sizeof *session);
     session->setting = setting;
@@ -488,10 +494,53 @@ struct session *session_open(const struct session_setting *setting,
     session->result.greeted_us = -1;
     session->timed = TIMED_CONNECT;
     session->timed_since_us = clock_now_us();
+    return session;
+}
+
+struct session *session_open(const struct session_setting *setting,
+                             const struct probe_target *target, enum probe_depth depth,
+                             int64_t deadline_ms, session_done *done, void *context)
+{
+    struct session *session = session_new(setting, target, depth, deadline_ms, done, context);
     session->stream =
-        stream_open(setting->base, &target->address, target->port, session_on_stream, session);
+        stream_open(setting->base, &target->address, target->port,
+                    session_source(setting, &target->address), session_on_stream, session);
     session_enter(session, STEP_CONNECT, TIMED_CONNECT, target->check->connect_timeout_ms);
     return session;
+}
+
+struct session *session_adopt(const struct session_setting *setting,
+                              const struct probe_target *target, enum probe_depth depth,
+                              int64_t deadline_ms, const struct channel *channel, int64_t since_us,
+                              session_done *done, void *context)
+{
+    struct session *session = session_new(setting, target, depth, deadline_ms, done, context);
+    session->timed_since_us = since_us;
+    session->stream = stream_adopt(setting->base, channel, session_on_stream, session);
+    return session;
+}
+
+void session_shorten(struct session *session)
+{
+    if (session->step < STEP_REPLY)
+        session->depth = DEPTH_LIVENESS;
+}
+
+int64_t session_heard_us(const struct session *session)
+{
+    return stream_heard_us(session->stream);
+}
+
+bool session_has_news(const struct session *session)
+{
+    return stream_has_news(session->stream);
+}
+
+const struct address *session_source(const struct session_setting *setting,
+                                     const struct address *to)
+{
+    const struct address *source = to->family == 6 ? &setting->source6 : &setting->source4;
+    return source->family ? source : NULL;
 }
 
 bool session_has_word(const char *text, const char *word)

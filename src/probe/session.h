@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct channel;
 struct event_base;
+struct peers;
 struct pulse;
 struct session;
 struct stream;
@@ -26,12 +28,19 @@ struct session_setting {
     struct event_base *base;
     struct tls_client *tls;
     struct pulse *pulse;
-    const char *ehlo_name; /* NULL: the literal of the connection's own address */
+    const char *ehlo_name;           /* NULL: the literal of the connection's own address */
+    struct address source4, source6; /* to connect from; family 0: any */
+    struct peers *peers;             /* the places at hosts */
 };
+
+/* What to connect to that address from; NULL: any. */
+const struct address *session_source(const struct session_setting *setting,
+                                     const struct address *to);
 
 struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
+    int64_t heard_us;   /* when the first octet came; 0: none did */
     int32_t step_us[TIMED_STEPS];
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */
@@ -49,7 +58,19 @@ typedef void session_done(void *context, const struct session_result *result);
 struct session *session_open(const struct session_setting *setting,
                              const struct probe_target *target, enum probe_depth depth,
                              int64_t deadline_ms, session_done *done, void *context);
+/* The same, of a connection that stands, sought since since_us; the channel is the session's from
+ * now on. Nothing happens before session_begin, which may report. */
+struct session *session_adopt(const struct session_setting *setting,
+                              const struct probe_target *target, enum probe_depth depth,
+                              int64_t deadline_ms, const struct channel *channel, int64_t since_us,
+                              session_done *done, void *context);
+void session_begin(struct session *session);
 void session_cancel(struct session *session);
+/* It need not go further than the greeting, where it has not done so yet. */
+void session_shorten(struct session *session);
+int64_t
+session_heard_us(const struct session *session);      /* when its first octet came; 0: none yet */
+bool session_has_news(const struct session *session); /* that the loop has not told yet */
 
 /* ---- for the protocols ---- */
 

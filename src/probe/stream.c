@@ -268,6 +268,11 @@ int64_t stream_heard_us(const struct stream *stream)
     return stream->channel.heard_us;
 }
 
+void stream_keep_alive(struct stream *stream)
+{
+    channel_keep_alive(&stream->channel);
+}
+
 bool stream_local_address(const struct stream *stream, struct address *address)
 {
     return channel_local_address(&stream->channel, address);

@@ -72,10 +72,15 @@ static bool ends_here(const char *text)
     return !*rest || (*rest == '#' && rest > text);
 }
 
+/* Also what older YAML takes for the end of a line: NEL, LS and PS of Unicode, a single CR. */
 static bool has_control(const char *text)
 {
+    static const char *const breaks[] = {"\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"};
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++)
+        if (strstr(text, breaks[i]))
+            return true;
     for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7F)
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7F)
             return true;
     return false;
 }
@@ -150,8 +155,8 @@ static bool scan_value(struct scan *scan, const char *text)
         return refuse(scan, "there is no value on this line");
     if (size > VALUE_MAX_BYTES)
         return refuse(scan, "the value has more than %d octets", VALUE_MAX_BYTES);
-    if (has_control(scan->value))
-        return refuse(scan, "the value holds control characters");
+    if (strchr(scan->value, '\t'))
+        return refuse(scan, "the value holds a tab");
     return true;
 }
 
@@ -191,8 +196,11 @@ static bool scan_lines(struct scan *scan)
         if (end && size && text[size - 1] == '\r')
             text[size - 1] = '\0';
         scan->line++;
+        if (has_control(text))
+            return refuse(scan, "the line holds control characters");
         bool begins = !scan->found->user && !scan->found->password && strncmp(text, "---", 3) == 0;
-        if (*text == '#' || ends_here(text) || (begins && ends_here(text + 3)))
+        const char *rest = text + strspn(text, " "); /* YAML has no tabs there */
+        if (!*rest || *rest == '#' || (begins && ends_here(text + 3)))
             continue;
         if (!scan_line(scan, text))
             return false;

@@ -66,6 +66,47 @@ json_t *render_error(const char *format, ...)
     return json;
 }
 
+/* What does not count against a target, and is worth telling; null: nothing. */
+static json_t *render_remark(enum reason reason, const char *detail)
+{
+    if (reason == REASON_NONE)
+        return json_null();
+    json_t *json = json_object();
+    const char *advice = reason_advice(reason);
+    json_object_set_new(json, "reason", text_or_null(reason_word(reason)));
+    json_object_set_new(json, "meaning", text_or_null(reason_sentence(reason)));
+    json_object_set_new(json, "detail", text_or_null(detail));
+    json_object_set_new(json, "advice", text_or_null(advice));
+    return json;
+}
+
+/* The last probe of a depth: how it ended, and how long each step took. */
+static json_t *render_trace(const struct verdict_trace *trace, int64_t now_ms)
+{
+    if (trace->at_ms < 0)
+        return json_null();
+    json_t *json = json_object(), *steps = json_object();
+    for (unsigned i = 0; i < TIMED_STEPS; i++)
+        if (trace->step_us[i])
+            json_object_set_new(steps, outcome_step_word((enum outcome_step)i),
+                                json_real((double)trace->step_us[i] / 1000));
+    json_object_set_new(json, "age_s", seconds(now_ms - trace->at_ms));
+    json_object_set_new(json, "reason", text_or_null(reason_word(trace->reason)));
+    json_object_set_new(json, "sessions", integer(trace->sessions));
+    json_object_set_new(json, "steps_ms", steps);
+    return json;
+}
+
+static json_t *render_evidence(const struct engine_target *target, int64_t now_ms)
+{
+    static const char *const depths[PROBE_DEPTHS] = {"liveness", "service", "round_trip"};
+    const struct verdict *verdict = &target->verdict;
+    json_t *json = json_object();
+    for (unsigned i = 0; i < PROBE_DEPTHS; i++)
+        json_object_set_new(json, depths[i], render_trace(&verdict->last[i], now_ms));
+    return json;
+}
+
 static json_t *render_target(const struct engine_target *target, int64_t now_ms)
 {
     const struct verdict *verdict = &target->verdict;
@@ -92,6 +133,14 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "known", json_boolean(verdict->known));
     json_object_set_new(json, "meaning", text_or_null(reason_sentence(verdict->reason)));
     json_object_set_new(json, "detail", text_or_null(verdict->detail));
+    json_object_set_new(json, "last_good_s",
+                        verdict->last_good_ms < 0 ? json_null()
+                                                  : seconds(now_ms - verdict->last_good_ms));
+    json_object_set_new(json, "held", text_or_null(verdict_held_word(verdict->held)));
+    json_object_set_new(json, "warning", render_remark(verdict->warning, verdict->warning_detail));
+    json_object_set_new(json, "unheard", render_remark(verdict->unheard, verdict->unheard_detail));
+    json_object_set_new(json, "outlook", text_or_null(target->outlook));
+    json_object_set_new(json, "last", render_evidence(target, now_ms));
     return json;
 }
 

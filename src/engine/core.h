@@ -50,9 +50,9 @@ void core_addresses(struct core *core, const char *host, const struct address *a
                     size_t count, int64_t now_ms);
 
 /* Drains or forces a host: the targets of all records that it stands behind. Stays so for those
- * that a reload or a new address brings later, until FORCED_NOT. */
-bool core_force(struct core *core, const char *host, enum verdict_forced forced, size_t *count,
-                struct error *error);
+ * that a reload or a new address brings later, until FORCED_NOT, which ends holds as well. */
+bool core_force(struct core *core, const char *host, enum verdict_forced forced, int64_t now_ms,
+                size_t *count, struct error *error);
 
 /* A probe under way since since_ms finds its target late. */
 void core_late(struct core *core, uint32_t target, int64_t since_ms, int64_t decides_ms,

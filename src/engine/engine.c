@@ -444,9 +444,10 @@ static void run_force(struct call *call, void *context)
 {
     struct force_call *force = (struct force_call *)call;
     struct engine *engine = context;
+    int64_t now_ms = clock_now_ms();
     force->done =
-        core_force(engine->core, force->host, force->forced, &force->count, &force->error);
-    core_publish(engine->core, clock_now_ms()); /* in force when the caller goes on */
+        core_force(engine->core, force->host, force->forced, now_ms, &force->count, &force->error);
+    core_publish(engine->core, now_ms); /* in force when the caller goes on */
 }
 
 static void discard_force(struct call *call)

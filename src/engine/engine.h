@@ -66,6 +66,7 @@ struct engine_target {
     struct address address;
     uint16_t port;
     struct verdict verdict;
+    const char *outlook; /* what would change the verdict next */
 };
 
 struct engine_pool {

@@ -23,7 +23,8 @@ static uint32_t add_target(struct work *work, uint32_t id)
     struct engine_explanation *out = work->out;
     if (work->numbers[id] == MODEL_NONE) {
         work->numbers[id] = (uint32_t)out->ntargets;
-        out->targets[out->ntargets++] = slot_copy(core_slot(work->core, id), out->arena);
+        out->targets[out->ntargets++] =
+            slot_copy(core_slot(work->core, id), out->now_ms, out->arena);
     }
     return work->numbers[id];
 }

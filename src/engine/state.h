@@ -81,7 +81,7 @@ static inline struct slot *core_slot(const struct core *core, uint32_t id)
 }
 
 /* What other threads are told of a target; its texts are the arena's. */
-struct engine_target slot_copy(const struct slot *slot, struct arena *arena);
+struct engine_target slot_copy(const struct slot *slot, int64_t now_ms, struct arena *arena);
 
 void view_free(struct view *view); /* but not its model */
 void view_touch_service(struct view *view, uint32_t service);

@@ -4,14 +4,18 @@
 
 #include "engine/state.h"
 
-struct engine_target slot_copy(const struct slot *slot, struct arena *arena)
+struct engine_target slot_copy(const struct slot *slot, int64_t now_ms, struct arena *arena)
 {
+    const struct verdict_policy policy = slot_policy(slot);
+    char outlook[VERDICT_OUTLOOK_SIZE];
+    verdict_outlook(&slot->verdict, &policy, now_ms, outlook, sizeof outlook);
     return (struct engine_target){
         .host = arena_strdup(arena, slot->host),
         .check = arena_strdup(arena, slot->check),
         .address = slot->address,
         .port = slot->port,
         .verdict = slot->verdict,
+        .outlook = arena_strdup(arena, outlook),
     };
 }
 
@@ -22,11 +26,11 @@ static void fill_targets(const struct core *core, struct engine_status *status)
     status->targets = ARENA_ARRAY(status->arena, struct engine_target, core->slots.count);
     for (size_t i = 0; i < view->model->ntargets; i++)
         status->targets[status->ntargets++] =
-            slot_copy(core_slot(core, view->targets[i]), status->arena);
+            slot_copy(core_slot(core, view->targets[i]), status->now_ms, status->arena);
     for (size_t i = 0; i < core->slots.count; i++) {
         const struct slot *slot = core->slots.list[i];
         if (slot && !slot->pinned)
-            status->targets[status->ntargets++] = slot_copy(slot, status->arena);
+            status->targets[status->ntargets++] = slot_copy(slot, status->now_ms, status->arena);
     }
 }
 

@@ -17,7 +17,7 @@ double return_penalty(const struct verdict *verdict, int64_t now_ms)
 
 int64_t return_damped_until_ms(const struct verdict *verdict)
 {
-    if (verdict->penalty <= FLAP_READMIT)
+    if (verdict->penalty < FLAP_SUPPRESS) /* a restart is no flapping */
         return verdict->penalty_ms;
     double half_lives = log2(verdict->penalty / FLAP_READMIT);
     return verdict->penalty_ms + (int64_t)ceil(half_lives * FLAP_HALF_LIFE_MS);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who is silent, who was heard, and what follows from it. All in O(log n) of the hosts: a tree of
- * them, counters, and a ring of short spans of time that hold who was heard in them. */
+ * them, counters, and who was heard lately. */
 #include "verdict/uplink.h"
 
 #include "base/memory.h"
+#include "verdict/heard.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -11,11 +12,8 @@
 #include <sys/queue.h>
 
 enum {
-    SPAN_MS = 50,
-    SPANS = 512,    /* 25.6 s: of a longer silence only its end is looked at */
-    SPAN_NAMES = 3, /* subnets kept of each: one may be the silent host's own, and two are enough */
-    /* So many subnets heard within so long: others need not be asked, they are heard anyway. */
-    DENSE_SUBNETS = 16,
+    /* So many other subnets heard within so long: nobody needs to be asked to be heard. */
+    DENSE_SUBNETS = ECHO_NAMES,
     DENSE_MS = 500,
     WITNESS_STEPS = 64,
 };
@@ -43,17 +41,10 @@ struct host {
     unsigned count; /* of uplink_add() */
     int64_t alive_ms, silent_since_ms;
     enum hearing hearing;
-    bool counted;            /* in the span of alive_ms */
+    bool counted;            /* as heard at alive_ms */
     bool again;              /* was told UPLINK_AGAIN since it was heard */
     uint64_t tide;           /* in which it was heard; see the guard's */
     TAILQ_ENTRY(host) place; /* while silent */
-};
-
-struct span {
-    int64_t number;               /* of the time that it holds now */
-    unsigned hosts;               /* that were heard then the last time, and are not silent since */
-    uint32_t subnets[SPAN_NAMES]; /* that were heard then; 0: none */
-    bool canary;
 };
 
 /* The uplink of one family. */
@@ -64,16 +55,17 @@ struct guard {
     size_t nhosts, nsubnets;
     size_t nsilent, nsilent_subnets, ndead, nlive_subnets; /* live: not all of it is dead */
     uint32_t last_number;
-    struct span spans[SPANS];
+    struct heard heard;
     int64_t asked_ms;
     bool canary_known;
-    int64_t canary_good_ms, canary_bad_ms;
+    int64_t canary_bad_ms;   /* when none answered */
     int64_t frozen_since_ms; /* 0: not frozen */
     int64_t thawed_ms;
     bool exhausted; /* frozen for so long that silence counts */
     uint64_t freezes;
     uint64_t tide; /* begins with each freeze, and when it is exhausted */
-    size_t back;   /* hosts heard in this tide */
+    int64_t tide_ms;
+    size_t back; /* hosts heard in this tide */
 };
 
 struct uplink {
@@ -144,85 +136,14 @@ static void leave_subnet(struct guard *guard, struct host *host)
     free(subnet);
 }
 
-/* ---- who was heard when ---- */
-
-/* The span of a moment; NULL: it is too old for the ring. */
-static struct span *span_at(struct guard *guard, int64_t at_ms, bool make)
-{
-    int64_t number = at_ms / SPAN_MS;
-    struct span *span = &guard->spans[(uint64_t)number % SPANS];
-    if (at_ms < 0 || span->number > number)
-        return NULL;
-    if (span->number != number) {
-        if (!make)
-            return NULL;
-        *span = (struct span){.number = number};
-    }
-    return span;
-}
-
-static void span_add_subnet(struct span *span, uint32_t number)
-{
-    for (size_t i = 0; i < SPAN_NAMES; i++) {
-        if (span->subnets[i] == number)
-            return;
-        if (!span->subnets[i]) {
-            span->subnets[i] = number;
-            return;
-        }
-    }
-}
+/* ---- who is silent ---- */
 
 static void uncount(struct guard *guard, struct host *host)
 {
-    struct span *span = span_at(guard, host->alive_ms, false);
-    if (span && host->counted)
-        span->hosts--;
+    if (host->counted)
+        heard_uncount(&guard->heard, host->alive_ms);
     host->counted = false;
 }
-
-/* What was heard in a while. */
-struct echo {
-    bool canary, own;
-    size_t others; /* other subnets, up to DENSE_SUBNETS */
-    size_t hosts;  /* heard then the last time */
-    uint32_t names[DENSE_SUBNETS];
-};
-
-static void echo_add(struct echo *echo, const struct span *span, uint32_t own)
-{
-    echo->canary |= span->canary;
-    echo->hosts += span->hosts;
-    for (size_t i = 0; i < SPAN_NAMES && span->subnets[i]; i++) {
-        size_t known = 0;
-        if (span->subnets[i] == own) {
-            echo->own = true;
-            continue;
-        }
-        while (known < echo->others && echo->names[known] != span->subnets[i])
-            known++;
-        if (known == echo->others && known < DENSE_SUBNETS)
-            echo->names[echo->others++] = span->subnets[i];
-    }
-}
-
-/* To the span: those who are asked as soon as the proof begins may answer within it. */
-static struct echo hear(struct guard *guard, const struct subnet *own, int64_t from_ms,
-                        int64_t to_ms)
-{
-    struct echo echo = {0};
-    int64_t first = from_ms / SPAN_MS, end = to_ms / SPAN_MS;
-    if (first < end - SPANS)
-        first = end - SPANS;
-    for (int64_t number = first < 0 ? 0 : first; number < end; number++) {
-        const struct span *span = &guard->spans[(uint64_t)number % SPANS];
-        if (span->number == number)
-            echo_add(&echo, span, own->number);
-    }
-    return echo;
-}
-
-/* ---- who is silent ---- */
 
 static void count_subnet(struct guard *guard, const struct subnet *subnet, int sign)
 {
@@ -274,9 +195,10 @@ static void bury(struct guard *guard, int64_t now_ms)
 
 /* ---- frozen ---- */
 
-static void begin_tide(struct guard *guard)
+static void begin_tide(struct guard *guard, int64_t now_ms)
 {
     guard->tide++;
+    guard->tide_ms = now_ms;
     guard->back = 0;
 }
 
@@ -284,7 +206,7 @@ static void freeze(struct guard *guard, int64_t now_ms)
 {
     guard->frozen_since_ms = now_ms;
     guard->freezes++;
-    begin_tide(guard);
+    begin_tide(guard, now_ms);
 }
 
 /* What was silent meanwhile has to show it anew. */
@@ -304,7 +226,8 @@ static bool is_half_back(const struct guard *guard)
 
 static void note_back(struct guard *guard, struct host *host, int64_t at_ms)
 {
-    if (host->tide == guard->tide || (!guard->frozen_since_ms && !guard->exhausted))
+    bool waits = guard->frozen_since_ms || guard->exhausted;
+    if (!waits || host->tide == guard->tide || at_ms <= guard->tide_ms)
         return;
     host->tide = guard->tide;
     guard->back++;
@@ -319,7 +242,7 @@ static void pass_time(struct guard *guard, int64_t now_ms)
 {
     if (guard->frozen_since_ms && now_ms - guard->frozen_since_ms >= UPLINK_FREEZE_MAX_MS) {
         thaw(guard, now_ms);
-        begin_tide(guard);
+        begin_tide(guard, now_ms);
         guard->exhausted = true;
     }
     bury(guard, now_ms);
@@ -363,8 +286,10 @@ static enum uplink_belief judge_life(struct guard *guard, const struct silence *
     struct host *host = silence->host;
     const struct subnet *own = host->subnet;
     int64_t from_ms = silence->since_ms + UPLINK_PROOF_MS;
-    struct echo amid = hear(guard, own, from_ms, silence->until_ms - UPLINK_PROOF_MS);
-    struct echo since = hear(guard, own, from_ms, silence->now_ms + SPAN_MS);
+    struct echo amid =
+        heard_between(&guard->heard, own->number, from_ms, silence->until_ms - UPLINK_PROOF_MS);
+    struct echo since =
+        heard_between(&guard->heard, own->number, from_ms, silence->now_ms + SPAN_MS);
     bool outvoted = guard->nsilent > since.hosts && guard->nsilent_subnets >= 2;
     size_t other_subnets = guard->nlive_subnets - (own->hosts > own->dead);
     size_t enough = other_subnets < 2 ? 1 : 2;
@@ -410,10 +335,8 @@ struct uplink *uplink_new(void)
         struct guard *guard = &uplink->guards[i];
         TAILQ_INIT(&guard->silent);
         TAILQ_INIT(&guard->recent);
-        guard->asked_ms = guard->canary_good_ms = guard->canary_bad_ms = never_ms;
-        guard->thawed_ms = never_ms;
-        for (size_t j = 0; j < SPANS; j++)
-            guard->spans[j].number = -1;
+        guard->asked_ms = guard->canary_bad_ms = guard->thawed_ms = never_ms;
+        heard_init(&guard->heard);
     }
     return uplink;
 }
@@ -470,10 +393,9 @@ void uplink_alive(struct uplink *uplink, const struct address *address, int64_t 
 {
     struct guard *guard = guard_of(uplink, address->family);
     struct host *host = find_host(guard, address);
-    struct span *span = span_at(guard, at_ms, true);
-    if (!host || !span)
+    if (!host)
         return;
-    span_add_subnet(span, host->subnet->number);
+    heard_subnet(&guard->heard, host->subnet->number, at_ms);
     if (at_ms <= host->alive_ms)
         return;
     if (host->hearing != HEARD && at_ms <= host->silent_since_ms)
@@ -482,8 +404,7 @@ void uplink_alive(struct uplink *uplink, const struct address *address, int64_t 
     set_hearing(guard, host, HEARD);
     host->alive_ms = at_ms;
     host->again = false;
-    span->hosts++;
-    host->counted = true;
+    host->counted = heard_count(&guard->heard, at_ms);
     host->subnet->latest = host;
     TAILQ_REMOVE(&guard->recent, host->subnet, place);
     TAILQ_INSERT_TAIL(&guard->recent, host->subnet, place);
@@ -493,16 +414,13 @@ void uplink_alive(struct uplink *uplink, const struct address *address, int64_t 
 void uplink_canary(struct uplink *uplink, uint8_t family, bool answers, int64_t now_ms)
 {
     struct guard *guard = guard_of(uplink, family);
-    struct span *span = span_at(guard, now_ms, true);
     if (!answers) {
         guard->canary_bad_ms = now_ms;
         return;
     }
     guard->canary_known = true;
-    guard->canary_good_ms = now_ms;
     guard->exhausted = false;
-    if (span)
-        span->canary = true;
+    heard_canary(&guard->heard, now_ms);
     if (guard->frozen_since_ms)
         thaw(guard, now_ms);
 }
@@ -520,7 +438,8 @@ bool uplink_late(struct uplink *uplink, const struct address *address, int64_t s
     bool asked = guard->asked_ms >= since_ms + UPLINK_PROOF_MS;
     if (guard->frozen_since_ms || guard->exhausted || alone || asked)
         return false;
-    if (hear(guard, host->subnet, now_ms - DENSE_MS, now_ms).others >= DENSE_SUBNETS)
+    if (heard_between(&guard->heard, host->subnet->number, now_ms - DENSE_MS, now_ms).others >=
+        DENSE_SUBNETS)
         return false;
     guard->asked_ms = now_ms;
     return true;

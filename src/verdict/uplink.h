@@ -60,11 +60,11 @@ bool uplink_late(struct uplink *uplink, const struct address *host, int64_t sinc
 
 enum uplink_belief {
     UPLINK_BELIEVE, /* it is the host */
-    UPLINK_WAIT,   /* ask the canaries and the witnesses (again: at most once for each silence), and
-                      this question anew when somebody has answered or shows life, but after
-                      UPLINK_ASK_MS at the latest */
-    UPLINK_AGAIN,  /* our uplink works, but only since: the outcome is REASON_UPLINK, and the host
-                      is to be probed again at once. Not twice in a row for the same host */
+    UPLINK_WAIT,  /* ask the canaries and the witnesses (once for each silence, if uplink_late() did
+                     not say so before), and this question anew a few times a second: it is decided
+                     when somebody shows life, and UPLINK_ASK_MS after until_ms at the latest */
+    UPLINK_AGAIN, /* our uplink works, but only since: the outcome is REASON_UPLINK, and the host
+                     is to be probed again at once */
     UPLINK_REFUSE, /* it is us, as far as anyone can tell: the outcome is REASON_UPLINK */
 };
 

@@ -208,8 +208,9 @@ struct verdict {
 };
 
 enum {
-    FLAP_PENALTY = 1000, /* for each fall */
-    FLAP_READMIT = 750,  /* below it a target may come back */
+    FLAP_PENALTY = 1000,  /* for each fall */
+    FLAP_SUPPRESS = 1500, /* from it on, after a fall, a target is damped: */
+    FLAP_READMIT = 750,   /* until it is below this */
     FLAP_HALF_LIFE_MS = 15 * 60 * 1000,
     FLAP_FORGET_MS = 24 * 60 * 60 * 1000, /* up for so long: the hold begins anew */
     HOLD_MAX_MS = 60 * 60 * 1000,

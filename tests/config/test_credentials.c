@@ -2,6 +2,8 @@
 /* Files of credentials: what they may look like, who may read them, and that nothing in them is
  * ever shown, by messages or by memory that a core dump would hold. */
 #include "config/config.h"
+#include "config/option.h"
+#include "config/tree.h"
 #include "model/model.h"
 #include "support/config_file.h"
 #include "support/mappings.h"
@@ -39,7 +41,28 @@ static const struct check_settings *settings_of(const struct config *config, enu
     return &config->checks[kind].settings;
 }
 
-/* All of these mean the same to other readers of YAML. */
+/* What was read means the same to a reader of all of YAML, which is a judge here only: its buffers
+ * keep what they held. Octets that are no UTF-8 are no YAML; they are taken as they are. */
+static void compare_with_yaml(const struct config_file *file, const struct check_settings *settings)
+{
+    struct arena *arena = arena_new();
+    struct diagnostics diagnostics;
+    diagnostics_init(&diagnostics);
+    const struct tree_node *root = tree_read(arena, secret_path(file), &diagnostics);
+    if (root && !diagnostics.count) {
+        assert_int_equal(root->kind, TREE_MAPPING);
+        assert_string_equal(tree_find(root, "user")->text, shared_text(settings->user));
+        assert_string_equal(tree_find(root, "password")->text, shared_text(settings->password));
+    } else if (!strstr(diagnostics.list[0].text, "UTF-8") &&
+               !strstr(diagnostics.list[0].text, "control characters")) {
+        diagnostics_describe(&diagnostics);
+        fail_msg("is no YAML, but was read as %s, %s", shared_text(settings->user),
+                 shared_text(settings->password));
+    }
+    diagnostics_free(&diagnostics);
+    arena_free(arena);
+}
+
 static void good_files(void **state)
 {
     static const struct {
@@ -73,6 +96,7 @@ static void good_files(void **state)
         assert_false(mapping_is_dumped(shared_text(settings->password)));
         assert_false(mapping_is_dumped(shared_text(settings->user)));
         assert_null(settings_of(config, CHECK_IMAPS)->user);
+        compare_with_yaml(file, settings);
         config_free(config);
     }
 }
@@ -133,9 +157,11 @@ static void bad_files(void **state)
         {"user: a\npassword: \"geheim\\\"\n", 2, "quotes that do not end where the line does"},
         {"user: a\npassword: \"geheim\\n\"\n", 2, "quotes that do not end where the line does"},
         {"user: a\npassword: \"geheim\" x\n", 2, "quotes that do not end where the line does"},
-        {"user: a\npassword: ge\theim\n", 2, "the value holds control characters"},
-        {"user: a\npassword: geheim\x7F\n", 2, "the value holds control characters"},
-        {"user: a\npassword: geheim\r\r\n", 2, "the value holds control characters"},
+        {"user: a\npassword: ge\theim\n", 2, "the value holds a tab"},
+        {"user: a\n# \rgeheim\n", 2, "the line holds control characters"},
+        {"user: a\npassword: geheim\xC2\x85x\n", 2, "the line holds control characters"},
+        {"user: a\npassword: geheim\x7F\n", 2, "the line holds control characters"},
+        {"user: a\npassword: geheim\r\r\n", 2, "the line holds control characters"},
     };
     struct config_file *file = *state;
     char text[400];
@@ -169,8 +195,7 @@ static void damaged_files(void **state)
         secret_write(file, bytes, size, 0600);
         struct config *config = config_file_load(file, TEXT, sizeof TEXT - 1);
         if (config)
-            assert_true(shared_size(settings_of(config, CHECK_IMAP)->user) > 0 &&
-                        shared_size(settings_of(config, CHECK_IMAP)->password) > 0);
+            compare_with_yaml(file, settings_of(config, CHECK_IMAP));
         loaded += config != NULL;
         config_free(config);
     }

@@ -239,7 +239,7 @@ static void test_numbers_of_everything(void **state)
     struct engine_target targets[4];
     for (size_t i = 0; i < 4; i++)
         targets[i] = (struct engine_target){
-            "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i]};
+            "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i], ""};
     struct engine_pool pools[3] = {{.fail_open = true}, {.servfail = true}, {.ttl_s = 1}};
     struct engine_zone zones[7] = {
         {.failed = true, .stale_names = true},
@@ -357,7 +357,7 @@ static void test_numbers_of_everything(void **state)
 static void test_manual_has_every_family(void **state)
 {
     const struct server_numbers numbers = {.udp = {.types = {[15] = 1}}};
-    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}};
+    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}, ""};
     const struct engine_status status = {.targets = &target, .ntargets = 1};
     const struct metrics_sources sources = {&status, &numbers, 1, 0};
     size_t size;

@@ -275,7 +275,8 @@ static void sick_and_drained(void **state)
     begin(&stage, three, &(struct wanted){.min_capacity = 100});
     probes_end(&stage, "127.0.0.12", REASON_GREETING_4XX);
     assert_states(&stage, "SFS");
-    assert_true(core_force(stage.core, "mx2.example.test", FORCED_DRAIN, &count, &error));
+    assert_true(
+        core_force(stage.core, "mx2.example.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     stage_publish(&stage);
     assert_states(&stage, "SDS");
     stage_free(&stage);

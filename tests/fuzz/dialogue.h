@@ -25,7 +25,7 @@ enum dialogue_setting {
                                 credentials and a recipient: */
     DIALOGUE_QUOTABLE = 0x20,
     DIALOGUE_LITERALS = 0x80, /* user and password hold what IMAP cannot quote */
-    DIALOGUE_STAY = 0x40,    /* silence at the end of the input, not the end of the connection */
+    DIALOGUE_STAY = 0x40,     /* silence at the end of the input, not the end of the connection */
 };
 
 enum dialogue_order {

@@ -133,7 +133,8 @@ static void test_figures(void **state)
         int figure;
         const char *behind;
     } figures[] = {
-        {"Each fall adds ", FLAP_PENALTY, ","},
+        {"each fall adds ", FLAP_PENALTY, " to its penalty"},
+        {"brings it to ", FLAP_SUPPRESS, " or more"},
         {"its penalty is ", FLAP_READMIT, " or more"},
         {"is gone after ", FLAP_HALF_LIFE_MS / 60000, " minutes"},
     };

@@ -319,7 +319,7 @@ static void do_force(struct play *play, char **words)
     size_t count;
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
         if (strcmp(words[1], choices[i].word) == 0) {
-            if (!core_force(play->stage.core, words[0], choices[i].forced, &count, &error))
+            if (!core_force(play->stage.core, words[0], choices[i].forced, play->stage.now_ms, &count, &error))
                 wrong(play, "%s", error.text);
             return;
         }

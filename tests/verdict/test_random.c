@@ -82,7 +82,7 @@ static void check_state(const struct run *run)
     assert_true(run->twin.status != VERDICT_DOWN || down); /* never later than without damping */
     assert_true(run->twin.held == HELD_NOT);
     assert_in_range(verdict_percent(verdict, &run->policy, run->now_ms), 10, 100);
-    assert_true(return_penalty(verdict, run->now_ms) < FLAP_READMIT + FLAP_PENALTY);
+    assert_true(return_penalty(verdict, run->now_ms) < FLAP_SUPPRESS + FLAP_PENALTY);
     assert_in_range(next.wait_ms, 1, 2 * run->policy.interval_ms);
     assert_true(next.depth != DEPTH_ROUND_TRIP);
     assert_true(!next.exact || suspect);

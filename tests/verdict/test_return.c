@@ -62,7 +62,9 @@ static int64_t rise(struct verdict *verdict, const struct verdict_policy *policy
     return now_ms - 2000;
 }
 
-static void a_fall_costs_six_minutes(void **state)
+/* A restart is no flapping: the first fall costs the hold alone. One that follows soon is damped.
+ */
+static void a_second_fall_costs_minutes(void **state)
 {
     (void)state;
     struct verdict verdict = up(SECOND);
@@ -75,12 +77,21 @@ static void a_fall_costs_six_minutes(void **state)
     }
     assert_true(step(&verdict, &usual, REASON_OK, 16 * SECOND));
     assert_int_equal(verdict.status, VERDICT_DOWN);
-    assert_int_equal(verdict.held, HELD_DAMPED);
+    assert_int_equal(verdict.held, HELD_TIME);
     assert_int_equal(verdict_vote(&verdict), VOTE_HELD);
     int64_t back_ms = rise(&verdict, &usual, 18 * SECOND);
-    /* log2(1000 / 750) * 15 min = 373.5 s */
-    assert_in_range(back_ms, 10 * SECOND + 373 * SECOND, 10 * SECOND + 376 * SECOND);
+    assert_in_range(back_ms, 40 * SECOND, 42 * SECOND);
     assert_int_equal(verdict.held, HELD_NOT);
+
+    int64_t again_ms = 10 * SECOND + 5 * MINUTE;
+    fall(&verdict, &usual, again_ms);
+    assert_float_equal(return_penalty(&verdict, again_ms), 1000 + 1000 * 0.7937, 0.1);
+    for (int64_t now_ms = again_ms + 2000; now_ms <= again_ms + 6000; now_ms += 2000)
+        step(&verdict, &usual, REASON_OK, now_ms);
+    assert_int_equal(verdict.held, HELD_DAMPED);
+    back_ms = rise(&verdict, &usual, again_ms + 8000);
+    /* log2(1793.7 / 750) * 15 min = 1132.2 s */
+    assert_in_range(back_ms, again_ms + 1132 * SECOND, again_ms + 1135 * SECOND);
     assert_true(return_penalty(&verdict, back_ms) < FLAP_READMIT);
 }
 
@@ -91,7 +102,7 @@ static void hold_ends_with_a_bad_probe(void **state)
     fall(&verdict, &usual, 10 * SECOND);
     for (int64_t now_ms = 12 * SECOND; now_ms < 20 * SECOND; now_ms += 2000)
         step(&verdict, &usual, REASON_OK, now_ms);
-    assert_int_equal(verdict.held, HELD_DAMPED);
+    assert_int_equal(verdict.held, HELD_TIME);
     assert_true(step(&verdict, &usual, REASON_REFUSED, 22 * SECOND));
     assert_int_equal(verdict.held, HELD_NOT);
     assert_int_equal(verdict_vote(&verdict), VOTE_DOWN);
@@ -433,7 +444,7 @@ static void outlook_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fall_costs_six_minutes),
+        cmocka_unit_test(a_second_fall_costs_minutes),
         cmocka_unit_test(hold_ends_with_a_bad_probe),
         cmocka_unit_test(holds_double),
         cmocka_unit_test(flapping_is_damped),

@@ -209,6 +209,40 @@ static void print_status(bool coloured, const json_t *answer)
     }
 }
 
+/* "last service probe 3s ago: ok, 1 session; connect 0.1 ms, greeting 2.3 ms" */
+static void print_trace(const json_t *target, const char *depth, const char *words)
+{
+    json_t *trace = json_object_get(json_object_get(target, "last"), depth), *steps, *ms;
+    char age[DURATION_SIZE];
+    const char *step;
+    bool first = true;
+    if (!json_is_object(trace))
+        return;
+    long long sessions = integer_of(trace, "sessions");
+    printf("        last %s %s ago: %s, %lld session%s", words, duration_of(trace, "age_s", age),
+           text_of(trace, "reason"), sessions, text_plural(sessions));
+    steps = json_object_get(trace, "steps_ms");
+    json_object_foreach(steps, step, ms)
+    {
+        printf("%s %s %.1f ms", first ? ";" : ",", step, json_number_value(ms));
+        first = false;
+    }
+    putchar('\n');
+}
+
+static void print_remark(bool coloured, const json_t *remark)
+{
+    if (!json_is_object(remark))
+        return;
+    const char *detail = text_of(remark, "detail");
+    fputs("        ", stdout);
+    text_print(coloured, YELLOW, text_of(remark, "meaning"));
+    printf("%s%s%s", *detail ? " (" : "", detail, *detail ? ")" : "");
+    if (is_text(remark, "advice"))
+        printf("; %s", text_of(remark, "advice"));
+    putchar('\n');
+}
+
 static void print_record_target(bool coloured, const json_t *target)
 {
     char verdict[CELL_SIZE], since[DURATION_SIZE], since_text[DURATION_SIZE + 8];
@@ -219,6 +253,12 @@ static void print_record_target(bool coloured, const json_t *target)
            text_of(target, "check"));
     text_print(coloured, shade, verdict);
     printf(": %s%s%s\n", text_of(target, "meaning"), *detail ? ": " : "", detail);
+    print_trace(target, "liveness", "liveness probe");
+    print_trace(target, "service", "service probe");
+    print_trace(target, "round_trip", "round trip");
+    print_remark(coloured, json_object_get(target, "warning"));
+    print_remark(coloured, json_object_get(target, "unheard"));
+    printf("        next: %s\n", text_of(target, "outlook"));
 }
 
 /* "served", "demoted", ...: in words, and the targets that decide it. */

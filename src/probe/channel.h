@@ -62,6 +62,8 @@ enum channel_result channel_write(struct channel *channel, const void *bytes, si
 /* Whether the socket can be read or written right now; its end and errors count as both. */
 bool channel_ready(const struct channel *channel, bool to_read, bool to_write);
 bool channel_has_input(const struct channel *channel); /* a byte at least, not only the end */
+/* A connection that nothing is sent on ends within some seconds when the peer is gone. */
+void channel_keep_alive(const struct channel *channel);
 bool channel_local_address(const struct channel *channel, struct address *address);
 void channel_close(struct channel *channel);
 /* By a reset: nothing is left of the connection, here and there. */

@@ -62,6 +62,10 @@ void prober_remove(struct prober *prober, uint32_t id);
 /* Probe it now (or as soon as the session under way has ended). */
 void prober_hurry(struct prober *prober, uint32_t id);
 
+/* What its sessions share, for other sessions than probes; NULL of NULL. As long as the prober. */
+struct session_setting;
+const struct session_setting *prober_sessions(const struct prober *prober);
+
 struct prober_numbers {
     uint64_t started, finished;
     unsigned targets, sessions; /* now */

@@ -395,6 +395,11 @@ void prober_free(struct prober *prober)
     free(prober);
 }
 
+const struct session_setting *prober_sessions(const struct prober *prober)
+{
+    return prober ? &prober->setting : NULL;
+}
+
 void prober_numbers(const struct prober *prober, struct prober_numbers *numbers)
 {
     *numbers = prober->numbers;

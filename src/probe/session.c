@@ -39,6 +39,7 @@ static const struct session_faults {
     [STEP_TLS] = {REASON_TLS_TIMEOUT, REASON_TLS_FAILED, REASON_TLS_FAILED},
     [STEP_GREETING] = {REASON_GREETING_TIMEOUT, REASON_GREETING_CLOSED, REASON_GREETING_BAD},
     [STEP_REPLY] = {REASON_REPLY_TIMEOUT, REASON_REPLY_CLOSED, REASON_REPLY_BAD},
+    [STEP_IDLE] = {REASON_TIMEOUT, REASON_REPLY_CLOSED, REASON_REPLY_BAD},
     [STEP_LEAVING] = {REASON_OK, REASON_OK, REASON_OK},
 };
 
@@ -135,6 +136,15 @@ void session_cancel(struct session *session)
     free(session);
 }
 
+void session_part(struct session *session)
+{
+    if (session->step == STEP_IDLE && session->protocol->leave) {
+        session->step = STEP_LEAVING;
+        session->protocol->leave(session);
+    }
+    session_cancel(session);
+}
+
 void session_left(struct session *session)
 {
     session_clock(session, TIMED_STEPS);
@@ -222,6 +232,24 @@ void session_ask(struct session *session, int state, enum outcome_step timed, co
     session_ask_octets(session, state, timed, verb, line, strlen(line));
 }
 
+void session_idle(struct session *session)
+{
+    session_await_reply(session, NULL);
+    session_enter(session, STEP_IDLE, TIMED_STEPS, session->deadline_ms - clock_now_ms());
+}
+
+void session_go_on(struct session *session)
+{
+    session->lines = 1;
+    session->octets = 0;
+}
+
+void session_hand_over(struct session *session, const struct protocol *protocol)
+{
+    session->protocol = protocol;
+    protocol->opened(session);
+}
+
 /* Says goodbye, and gives the peer a moment for its own: servers log those who just hang up. */
 static void session_leave(struct session *session, enum reason reason)
 {
@@ -239,7 +267,9 @@ void session_greeted(struct session *session)
     session->result.greeted_us = clock_now_us();
     if (session->fault != REASON_NONE)
         session_leave(session, session->fault);
-    else if (session->depth == DEPTH_SERVICE && session->protocol->hello)
+    else if (session->errand && session->errand->after_greeting)
+        session_hand_over(session, session->errand->after_greeting);
+    else if (session->depth != DEPTH_LIVENESS && session->protocol->hello)
         session->protocol->hello(session);
     else
         session_leave(session, REASON_OK);
@@ -492,6 +522,7 @@ static struct session *session_new(const struct session_setting *setting,
     session->done = done;
     session->context = context;
     session->result.greeted_us = -1;
+    session->result.accepted_us = -1;
     session->timed = TIMED_CONNECT;
     session->timed_since_us = clock_now_us();
     return session;
@@ -541,6 +572,17 @@ const struct address *session_source(const struct session_setting *setting,
 {
     const struct address *source = to->family == 6 ? &setting->source6 : &setting->source4;
     return source->family ? source : NULL;
+}
+
+struct session *session_open_errand(const struct session_setting *setting,
+                                    const struct probe_target *target,
+                                    const struct session_errand *errand, int64_t deadline_ms,
+                                    session_done *done, void *context)
+{
+    struct session *session =
+        session_open(setting, target, DEPTH_ROUND_TRIP, deadline_ms, done, context);
+    session->errand = errand;
+    return session;
 }
 
 bool session_has_word(const char *text, const char *word)

@@ -45,6 +45,7 @@ struct session_result {
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */
     char warning_detail[OUTCOME_DETAIL_SIZE];
+    int64_t accepted_us; /* when the message of an errand was taken; -1: it was not */
 };
 
 /* Copies what an outcome tells of a session beside its reason: detail, warning, the steps' times.
@@ -71,6 +72,22 @@ void session_shorten(struct session *session);
 int64_t
 session_heard_us(const struct session *session);      /* when its first octet came; 0: none yet */
 bool session_has_news(const struct session *session); /* that the loop has not told yet */
+/* The same with a goodbye where the session idles, whose answer is not waited for. */
+void session_part(struct session *session);
+
+/* What a session is there for beside a probe's dialogue. Each member takes over at its place. */
+struct session_errand {
+    const char *message; /* SMTP, behind RCPT: with the dot at its end, without the last CRLF */
+    const struct protocol *after_greeting; /* goes on as its `opened` wants */
+    const struct protocol *after_login;    /* IMAP: instead of EXAMINE */
+    void *context;
+};
+
+/* session_open, of DEPTH_ROUND_TRIP. The errand must stay as long as the session. */
+struct session *session_open_errand(const struct session_setting *setting,
+                                    const struct probe_target *target,
+                                    const struct session_errand *errand, int64_t deadline_ms,
+                                    session_done *done, void *context);
 
 /* ---- for the protocols ---- */
 
@@ -88,7 +105,7 @@ struct protocol {
 };
 extern const struct protocol smtp_protocol, imap_protocol, pop3_protocol, tcp_protocol;
 
-enum session_step { STEP_CONNECT, STEP_TLS, STEP_GREETING, STEP_REPLY, STEP_LEAVING };
+enum session_step { STEP_CONNECT, STEP_TLS, STEP_GREETING, STEP_REPLY, STEP_IDLE, STEP_LEAVING };
 
 enum { SESSION_TEXT_SIZE = 512 };
 
@@ -96,6 +113,7 @@ struct session {
     const struct session_setting *setting;
     const struct probe_target *target;
     const struct protocol *protocol;
+    const struct session_errand *errand; /* NULL: none, a probe's */
     struct stream *stream;
     session_done *done;
     void *context;
@@ -142,6 +160,13 @@ void session_ask(struct session *session, int state, enum outcome_step timed, co
  * is not told when a reply quotes it. */
 void session_ask_octets(struct session *session, int state, enum outcome_step timed,
                         const char *verb, const char *octets, size_t size);
+
+/* Only listens from now on, until something is asked: to the session's own deadline. */
+void session_idle(struct session *session);
+/* The reply has several parts: its limits hold for each. */
+void session_go_on(struct session *session);
+/* From now on the dialogue is an errand's. */
+void session_hand_over(struct session *session, const struct protocol *protocol);
 
 /* ---- TLS: once the capabilities are known ---- */
 

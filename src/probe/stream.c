@@ -289,6 +289,11 @@ bool stream_has_news(const struct stream *stream)
     return stream->channel.fd >= 0 && channel_ready(&stream->channel, true, false);
 }
 
+void stream_keep_alive(struct stream *stream)
+{
+    channel_keep_alive(&stream->channel);
+}
+
 bool stream_local_address(const struct stream *stream, struct address *address)
 {
     return channel_local_address(&stream->channel, address);

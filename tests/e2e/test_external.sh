@@ -53,7 +53,7 @@ ZONE
 cat >"$work/evermx.yaml" <<YAML
 server: {listen: ["127.0.0.1@5300"], control: $work/control.sock}
 zones: [example.zone]
-checks: {smtp: {port: 2525, interval: 500ms, greeting-timeout: 2s}}
+checks: {smtp: {port: 2525, interval: 500ms, greeting-timeout: 2s, hold: 0s, slow-start: 0s}}
 YAML
 
 mx() {

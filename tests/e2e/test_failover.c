@@ -42,9 +42,9 @@ static const char yaml[] =
     "server: {listen: [\"127.0.0.1@%PORT%\"], control: %FOLDER%/control.sock}\n"
     "zones: [example.test.zone]\n"
     "checks:\n"
-    "  smtp: {interval: 1s, greeting-timeout: 2s}\n"
-    "  imap: {interval: 1s, greeting-timeout: 2s}\n"
-    "  imaps: {interval: 1s, greeting-timeout: 2s}\n"
+    "  smtp: {interval: 1s, greeting-timeout: 2s, hold: 0s, slow-start: 0s}\n"
+    "  imap: {interval: 1s, greeting-timeout: 2s, hold: 0s, slow-start: 0s}\n"
+    "  imaps: {interval: 1s, greeting-timeout: 2s, hold: 0s, slow-start: 0s}\n"
     "policies:\n"
     "  - {match: \"*\", ttl: 5s}\n";
 

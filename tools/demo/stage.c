@@ -71,7 +71,8 @@ static bool write_config(const struct stage *stage, const char *path, struct err
     free(control);
     for (size_t i = 0; i < SERVICES; i++)
         fprintf(file,
-                "  %s: {port: %u, interval: %dms, greeting-timeout: %dms, reply-timeout: %dms}\n",
+                "  %s: {port: %u, interval: %dms, greeting-timeout: %dms, reply-timeout: %dms, "
+                "hold: 0s, slow-start: 0s}\n",
                 services[i].check, services[i].port, DEMO_INTERVAL_MS, DEMO_TIMEOUT_MS,
                 DEMO_TIMEOUT_MS);
     if (fclose(file) != 0)

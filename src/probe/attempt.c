@@ -152,7 +152,7 @@ static void attempt_finish(struct attempt *attempt, const struct outcome *outcom
     const struct attempt_reports *reports = attempt->reports;
     void *context = attempt->context;
     bool silent = reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
-    bool early = silent && attempt->patience.hedged;
+    bool early = silent && attempt->patience.early;
 
     attempt->gave_up = silent;
     bool rests = attempt_rest(attempt);
@@ -259,13 +259,15 @@ static void try_on_session(void *context, const struct session_result *result)
 {
     struct try *try = context;
     struct attempt *attempt = try->attempt;
-    bool says = reason_status(result->reason) != OUTCOME_UNKNOWN;
+    const struct try *other = &attempt->tries[try == attempt->tries];
+    bool silent = reason_evidence(result_reason(result)) == EVIDENCE_SILENCE;
+    bool ours = reason_status(result->reason) == OUTCOME_UNKNOWN && try != attempt->tries;
 
     try->session = NULL;
     if (attempt->state == ATTEMPT_RESTS)
         attempt_on_rest(attempt, try, result);
-    else if (!says && try != attempt->tries && attempt->tries[0].session)
-        try_stop(try); /* the first one goes on */
+    else if ((silent && try_is_heard(other)) || (ours && other->session))
+        try_stop(try); /* the other one goes on */
     else
         attempt_on_session(attempt, try, result);
 }
@@ -338,6 +340,14 @@ static void attempt_wait(struct attempt *attempt)
         attempt_begin(attempt);
 }
 
+static bool attempt_is_busy(const struct attempt *attempt)
+{
+    for (unsigned i = 0; i < TRIES; i++)
+        if (attempt->tries[i].state != TRY_NONE && attempt->tries[i].state != TRY_OVER)
+            return true;
+    return false;
+}
+
 static void try_on_give_up(void *context)
 {
     struct try *try = context;
@@ -351,8 +361,9 @@ static void try_on_give_up(void *context)
     } else if (try_is_heard(try)) {
         peer_rank(attempt_peers(attempt), &try->seat, try_rank(try), false);
     } else {
-        try_stop(try); /* what it has seen so far stands */
-        if (!attempt->patience.hedged)
+        try_stop(try);
+        /* Where the window decides, what it has seen so far stands. */
+        if (!attempt->patience.early && !attempt_is_busy(attempt))
             attempt_wait(attempt);
     }
 }
@@ -508,7 +519,7 @@ static bool attempt_is_witnessed(const struct attempt *attempt, int64_t now_ms)
 /* Whether it has failed, and is gone. */
 static bool attempt_decide(struct attempt *attempt, int64_t now_ms)
 {
-    if (attempt->connected && !attempt->patience.hedged)
+    if (attempt->connected && !attempt->patience.early)
         return false; /* the session tells */
     bool due = now_ms >= attempt_deadline_ms(attempt);
     if (!due && !attempt_is_witnessed(attempt, now_ms))
@@ -572,13 +583,14 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
     bool late = attempt->patience.hedged && attempt_is_late(attempt, now_ms);
     if (late)
         attempt_second(attempt);
-    attempt_count_silent(attempt, attempt->patience.hedged &&
+    attempt_count_silent(attempt, attempt->patience.early &&
                                       (attempt->tries[0].silent || attempt->tries[1].silent));
     if (attempt_decide(attempt, now_ms))
         return;
     attempt_rearm(attempt, now_ms);
-    late |= attempt->patience.hedged && attempt->sockets >= SOCKETS_WITNESS;
-    if (!late || attempt->told_late || !learn_confirms(attempt->setting.learned, true))
+    late |= attempt->sockets >= SOCKETS_WITNESS;
+    if (!late || !attempt->patience.early || attempt->told_late ||
+        !learn_confirms(attempt->setting.learned, true))
         return;
     attempt->told_late = true;
     attempt->reports->late(attempt->context, attempt_begun_ms(attempt),

@@ -4,13 +4,18 @@
 enum {
     HEDGE_LEAST_MS = 300, /* SYN, SYN-ACK and a scheduler's whims take less nearly everywhere */
     LATE_LEAST_MS = 1000, /* a greeting; as long as a lost handshake takes to be mended */
+    LATE_MOST_MS = 2500,  /* later than usual */
     QUANTUM_LEAST_MS = 700,
     WINDOW_LEAST_MS = 1100,
     WINDOW_MOST_MS = 1500,
     WINDOW_GREETING_MS = 1000, /* on top of that, for the greeting */
     LOSSY_ALL = 65536,
-    LOSSY_SHARE = 32,              /* how much each probe moves the mean: one of so many */
-    LOSSY_ENOUGH = LOSSY_ALL / 20, /* more than one hedge in 30 probes */
+    /* How much a probe with a hedge adds, and how much each takes away: at 1 % of loss each way,
+     * one probe in 35 is hedged, at 5 % one in 7, at 20 % every other one. */
+    LOSSY_RISE = LOSSY_ALL / 24,
+    LOSSY_FALL = 64,                    /* one of so many */
+    LOSSY_ENOUGH = LOSSY_ALL * 6 / 100, /* two hedges in a short time: one is chance */
+    LOSSY_MUCH = LOSSY_ALL * 6 / 10,
 };
 
 void learn_init(struct learned *learned)
@@ -48,18 +53,21 @@ void learn_patience(const struct learned *learned, const struct check_settings *
     *patience = (struct patience){
         .connect_hedge_ms = most(4 * connect_ms, HEDGE_LEAST_MS),
         .connect_ms = check->connect_timeout_ms,
-        .greeting_hedge_ms = most(10 * greeting_ms, LATE_LEAST_MS),
+        .greeting_hedge_ms =
+            most(least(10 * greeting_ms, greeting_ms + LATE_MOST_MS), LATE_LEAST_MS),
         .greeting_ms = check->connect_timeout_ms + check->greeting_timeout_ms,
         .quantum_ms = most(4 * connect_ms + 10 * greeting_ms, QUANTUM_LEAST_MS),
+        .hedged = known && !learned->believed,
         .slow = learned->believed || greeting_ms > LEARN_SLOW_MS,
     };
     if (greeting_ms > LEARN_PROMPT_MS)
         patience->quantum_ms = connect_ms + 2 * greeting_ms + QUANTUM_LEAST_MS;
     /* A path so long that hedges find no time in the window gets the whole timeouts, too. */
-    patience->hedged = known && !learned->believed && greeting_ms <= LEARN_PROMPT_MS &&
-                       patience->connect_hedge_ms + connect_ms + DIAL_EACH_MS < window &&
-                       connect_ms + patience->greeting_hedge_ms < early_ms;
-    if (patience->hedged) {
+    patience->early = patience->hedged && greeting_ms <= LEARN_PROMPT_MS &&
+                      !learn_is_very_lossy(learned) &&
+                      patience->connect_hedge_ms + connect_ms + DIAL_EACH_MS < window &&
+                      connect_ms + patience->greeting_hedge_ms < early_ms;
+    if (patience->early) {
         patience->connect_ms = window;
         patience->greeting_ms = early_ms;
     }
@@ -87,9 +95,11 @@ static void learn_times(struct learned *learned, const struct lesson *lesson)
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms)
 {
     learn_times(learned, lesson);
-    learned->lossy -= learned->lossy / LOSSY_SHARE;
+    learned->lossy -= learned->lossy / LOSSY_FALL;
     if (lesson->hedged && !lesson->late)
-        learned->lossy += LOSSY_ALL / LOSSY_SHARE;
+        learned->lossy += LOSSY_RISE;
+    if (learned->lossy > LOSSY_ALL)
+        learned->lossy = LOSSY_ALL;
     if (learned->good < LEARN_ENOUGH)
         learned->good++;
     learned->last_good_ms = now_ms;
@@ -111,6 +121,11 @@ void learn_silence(struct learned *learned, bool confirmed)
 bool learn_is_lossy(const struct learned *learned)
 {
     return learned->lossy >= LOSSY_ENOUGH;
+}
+
+bool learn_is_very_lossy(const struct learned *learned)
+{
+    return learned->lossy >= LOSSY_MUCH;
 }
 
 /* Where packets are lost, or nothing is known of the path, one silent probe is not enough. */

@@ -21,9 +21,9 @@ struct learned {
     unsigned good;       /* probes that learned from; up to LEARN_ENOUGH */
     int32_t connect_us;  /* usual: until the connection stands */
     int32_t greeting_us; /* usual: from there until the first octet */
-    uint32_t lossy;      /* how often hedges were needed, of 65536: a mean of the last 30 or so */
-    unsigned silences;   /* silent probes in a row */
-    bool believed; /* the last one was silent and confirmed: it is probed as one that is down */
+    uint32_t lossy;    /* how often hedges were needed lately, of 65536: rises fast, falls slowly */
+    unsigned silences; /* silent probes in a row */
+    bool believed;     /* the last one was silent and confirmed: it is probed as one that is down */
     int64_t last_good_ms; /* when it was last heard from; -1: never */
 };
 
@@ -31,17 +31,15 @@ void learn_init(struct learned *learned);
 
 /* How long a probe waits for what. All but greeting_hedge_ms count from the start of the probe. */
 struct patience {
-    /* In time for a second session, and for failing before the whole timeouts are over. */
-    bool hedged;
-    int64_t connect_hedge_ms;  /* then a fresh socket, and more of them each DIAL_EACH_MS */
+    bool hedged; /* with fresh sockets and a second session */
+    bool early;  /* and for not so long: it may fail before the whole timeouts are over */
+    int64_t connect_hedge_ms;  /* then a fresh socket, and one more each DIAL_EACH_MS */
     int64_t connect_ms;        /* no connection by then: silent */
     int64_t greeting_hedge_ms; /* from the connection on: late; a second session */
-    int64_t greeting_ms;       /* not one octet by then: silent. Not hedged: the session's own
-                                  timeout tells */
-    int64_t
-        quantum_ms; /* a session that has had so long has been silent: its place may go to others
-                     */
-    bool slow;      /* the probe may well last: others of the host go first */
+    int64_t greeting_ms; /* early: not one octet by then: silent. Else the session's own timeout
+                            tells */
+    int64_t quantum_ms;  /* a session that has had so long without an octet may give its place up */
+    bool slow;           /* the probe may well last: others of the host go first */
 };
 
 /* Between two further sockets of a hedged connection. */
@@ -64,8 +62,10 @@ void learn_answer(struct learned *learned);
 /* It was silent. */
 void learn_silence(struct learned *learned, bool confirmed);
 
-/* Packets get lost on the way, as far as hedges tell. */
+/* Packets get lost on the way, as far as hedges tell: some percent of them each way, or a tenth and
+ * more. Silence there is believed when a second probe sees it, too; or after the whole timeouts. */
 bool learn_is_lossy(const struct learned *learned);
+bool learn_is_very_lossy(const struct learned *learned);
 
 /* Whether a silence counts. twice: a second, independent session has seen it as well. */
 bool learn_confirms(const struct learned *learned, bool twice);

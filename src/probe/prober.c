@@ -173,10 +173,11 @@ static void job_on_rested(void *context, const struct outcome *rested, const str
     struct job *job = context;
 
     job->rest = NULL;
-    if (!rested || !job->learned.silences)
+    if (!rested)
         return;
     struct outcome outcome = *rested;
-    job_learn(job, &outcome, lesson, clock_now_ms());
+    if (job->learned.silences) /* else a later probe has taught what is usual now */
+        job_learn(job, &outcome, lesson, clock_now_ms());
     job_report(job, &outcome);
 }
 

@@ -5,6 +5,10 @@
  *
  *     make build/tests/bench/probing && build/tests/bench/probing [TARGETS [INTERVAL_MS [SECONDS]]]
  *
+ * `probing --sink PORT` is only the servers; with PROBING_AT=NETWORK@PORT the targets are those at
+ * addresses of that network (NETWORK.1.1 and so on: tests/bench/losing.sh puts both at the ends of
+ * a line that loses packets).
+ *
  * Each target is an address of its own of 127.0.0.0/8. Verdicts are stepped as the engine does; one
  * probe of each target in 30 s goes through the whole dialogue. The thread's time is what the
  * kernel counts: on loopback that includes most of what the servers' side of TCP costs. */
@@ -36,6 +40,7 @@ struct bench {
     struct verdict_policy policy;
     struct verdict *verdicts;
     uint64_t by_reason[REASON_COUNT];
+    uint64_t confirmed, unconfirmed, falls, revoked, hedged;
 };
 
 /* ---- the servers ---- */
@@ -89,9 +94,9 @@ static _Noreturn void sink_run(int listener)
     }
 }
 
-static pid_t sink_start(uint16_t *port)
+static int sink_listen(uint16_t *port)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET};
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(*port)};
     socklen_t size = sizeof any;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&any, size) < 0 || listen(listener, 4096) < 0 ||
@@ -100,6 +105,12 @@ static pid_t sink_start(uint16_t *port)
         exit(1);
     }
     *port = ntohs(any.sin_port);
+    return listener;
+}
+
+static pid_t sink_start(uint16_t *port)
+{
+    int listener = sink_listen(port);
     pid_t process = fork();
     if (process == 0)
         sink_run(listener);
@@ -114,12 +125,20 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
 {
     struct bench *bench = context;
     struct verdict *verdict = &bench->verdicts[id];
+    bool was_down = verdict->status == VERDICT_DOWN;
+    bool silent = reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
     bench->by_reason[outcome->reason]++;
+    bench->confirmed += silent && outcome->confirmed;
+    bench->unconfirmed += silent && !outcome->confirmed;
+    bench->revoked += outcome->revoked;
+    bench->hedged += outcome->sessions > 1;
     verdict_step(verdict, &bench->policy, outcome, now_ms);
+    bench->falls += verdict->status == VERDICT_DOWN && !was_down;
     return verdict_next(verdict, &bench->policy, now_ms);
 }
 
-static void bench_open(struct bench *bench, unsigned targets, int interval_ms, uint16_t port)
+static void bench_open(struct bench *bench, unsigned targets, int interval_ms,
+                       const uint8_t network[2], uint16_t port)
 {
     const struct prober_options options = {.ehlo_name = "probe.example.test"};
     const struct probe_reports reports = {.done = on_outcome};
@@ -147,7 +166,8 @@ static void bench_open(struct bench *bench, unsigned targets, int interval_ms, u
     for (uint32_t id = 0; id < targets; id++) {
         struct probe_target target = {
             .address = {.family = 4,
-                        .bytes = {127, 1 + id / 62500, id / 250 % 250, (uint8_t)(1 + id % 250)}},
+                        .bytes = {network[0], network[1] + id / 62500, id / 250 % 250,
+                                  (uint8_t)(1 + id % 250)}},
             .port = port,
             .check = &bench->check,
             .host = "mx.example.test"};
@@ -161,6 +181,12 @@ static void bench_run(struct bench *bench, int64_t ms)
     struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     event_base_loopexit(bench->base, &wait);
     event_base_dispatch(bench->base);
+}
+
+static void bench_forget(struct bench *bench)
+{
+    memset(bench->by_reason, 0, sizeof bench->by_reason);
+    bench->confirmed = bench->unconfirmed = bench->falls = bench->revoked = bench->hedged = 0;
 }
 
 static double used_s(const struct timeval *used)
@@ -191,23 +217,40 @@ static void measure(struct bench *bench, unsigned targets, int interval_ms, int 
            1e6 * (user_s + kernel_s) / probes, 1e6 * user_s / probes, 1e6 * kernel_s / probes);
     printf("probes                      %7.0f a second, %.3f of one in each interval\n",
            probes / took_s, probes / due);
-    printf("own timers late, at most    %lld ms\n", (long long)last.late_max_ms);
+    printf("own timers late, at most    %lld ms; probes begun late, at most %lld ms\n",
+           (long long)last.late_max_ms, (long long)last.behind_max_ms);
+    double hours = took_s * targets / 3600;
+    printf("in %.2f hours of a target: %.0f falls (%.2f an hour), %.0f revoked, silences %.0f "
+           "confirmed and %.0f not; a second session in %.2f %% of the probes\n",
+           hours, (double)bench->falls, (double)bench->falls / hours, (double)bench->revoked,
+           (double)bench->confirmed, (double)bench->unconfirmed,
+           100 * (double)bench->hedged / probes);
 }
 
 int main(int argc, char **argv)
 {
     struct bench bench;
-    uint16_t port;
+    uint16_t port = 0;
+    unsigned first = 127, second = 1, given = 0;
+    const char *at = getenv("PROBING_AT");
+    if (argc == 3 && strcmp(argv[1], "--sink") == 0) {
+        port = (uint16_t)atoi(argv[2]);
+        sink_run(sink_listen(&port));
+    }
     unsigned targets = argc > 1 ? (unsigned)atoi(argv[1]) : TARGETS;
     int interval_ms = argc > 2 ? atoi(argv[2]) : INTERVAL_MS;
     int seconds = argc > 3 ? atoi(argv[3]) : SECONDS;
-    if (targets < 1 || targets > 1000000 || interval_ms < 1 || seconds < 1) {
+    if (targets < 1 || targets > 1000000 || interval_ms < 1 || seconds < 1 ||
+        (at && sscanf(at, "%u.%u@%u", &first, &second, &given) != 3)) {
         fprintf(stderr, "usage: probing [TARGETS [INTERVAL_MS [SECONDS]]]\n");
         return 2;
     }
-    pid_t sink = sink_start(&port);
-    bench_open(&bench, targets, interval_ms, port);
-    bench_run(&bench, SPREAD_MS + 1000); /* all have begun */
+    pid_t sink = at ? 0 : sink_start(&port);
+    const uint8_t network[2] = {(uint8_t)first, (uint8_t)second};
+    bench_open(&bench, targets, interval_ms, network, at ? (uint16_t)given : port);
+    bench_run(&bench, SPREAD_MS + (at ? 30 : 2) * interval_ms); /* usual times are known */
+    printf("%llu falls until then\n", (unsigned long long)bench.falls);
+    bench_forget(&bench);
     measure(&bench, targets, interval_ms, seconds);
     for (unsigned reason = 0; reason < REASON_COUNT; reason++)
         if (bench.by_reason[reason])
@@ -216,7 +259,9 @@ int main(int argc, char **argv)
     prober_free(bench.prober);
     event_base_free(bench.base);
     free(bench.verdicts);
-    kill(sink, SIGKILL);
-    waitpid(sink, NULL, 0);
+    if (sink > 0) {
+        kill(sink, SIGKILL);
+        waitpid(sink, NULL, 0);
+    }
     return 0;
 }

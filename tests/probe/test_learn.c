@@ -34,11 +34,11 @@ static void test_unknown_gets_the_whole_timeouts(void **state)
     learn_init(&learned);
     for (unsigned good = 0; good < LEARN_ENOUGH; good++) {
         struct patience patience = patience_of(&learned, &each_2_s);
-        assert_false(patience.hedged);
+        assert_false(patience.early);
         assert_int_equal(patience.connect_ms, 3500);
         teach(&learned, 1, 5, 1);
     }
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
 }
 
 static void test_windows_follow_the_interval(void **state)
@@ -71,20 +71,20 @@ static void test_usual_times_count(void **state)
     learn_init(&learned);
     teach(&learned, 150, 20, 40);
     assert_in_range(patience_of(&learned, &each_2_s).connect_hedge_ms, 590, 600);
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
     learn_init(&learned);
     teach(&learned, 10, 120, 40);
     assert_in_range(patience_of(&learned, &each_2_s).greeting_hedge_ms, 1190, 1200);
     learn_init(&learned);
     teach(&learned, 10, 260, 40); /* not prompt */
-    assert_false(patience_of(&learned, &each_2_s).hedged);
+    assert_false(patience_of(&learned, &each_2_s).early);
     assert_false(patience_of(&learned, &each_2_s).slow);
     learn_init(&learned);
     teach(&learned, 10, 5000, 40);
     assert_true(patience_of(&learned, &each_2_s).slow);
     learn_init(&learned);
     teach(&learned, 400, 20, 40); /* hedges would come too late */
-    assert_false(patience_of(&learned, &each_2_s).hedged);
+    assert_false(patience_of(&learned, &each_2_s).early);
 }
 
 static void test_one_late_greeting_is_forgotten_soon(void **state)
@@ -95,10 +95,10 @@ static void test_one_late_greeting_is_forgotten_soon(void **state)
     teach(&learned, 1, 10, 20);
     teach(&learned, 1, 1100, 1);
     teach(&learned, 1, 10, 2);
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
     for (unsigned i = 0; i < 20; i++)
         teach(&learned, 1, 1100, 1); /* that is how it is now */
-    assert_false(patience_of(&learned, &each_2_s).hedged);
+    assert_false(patience_of(&learned, &each_2_s).early);
 }
 
 static void test_late_not_dead(void **state)
@@ -111,10 +111,10 @@ static void test_late_not_dead(void **state)
     learn_silence(&learned, true);
     learn_good(&learned, &late, 2);
     assert_int_equal(learned.greeting_us, 5000000);
-    assert_false(patience_of(&learned, &each_2_s).hedged);
+    assert_false(patience_of(&learned, &each_2_s).early);
     assert_false(learn_is_lossy(&learned));
     teach(&learned, 1, 10, 30); /* and well again */
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
 }
 
 static void test_down_by_silence_is_probed_by_one_session(void **state)
@@ -124,12 +124,12 @@ static void test_down_by_silence_is_probed_by_one_session(void **state)
     learn_init(&learned);
     teach(&learned, 1, 10, 3);
     learn_silence(&learned, false);
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
     learn_silence(&learned, true);
-    assert_false(patience_of(&learned, &each_2_s).hedged);
+    assert_false(patience_of(&learned, &each_2_s).early);
     assert_true(patience_of(&learned, &each_2_s).slow);
     learn_answer(&learned);
-    assert_true(patience_of(&learned, &each_2_s).hedged);
+    assert_true(patience_of(&learned, &each_2_s).early);
 }
 
 static void test_what_confirms(void **state)
@@ -163,9 +163,14 @@ static void test_loss_is_learned(void **state)
     assert_false(learn_confirms(&learned, true));
     learn_silence(&learned, false);
     assert_true(learn_confirms(&learned, true)); /* the second one */
-    for (unsigned i = 0; i < 60; i++)
+    for (unsigned i = 0; i < 150; i++)
         learn_good(&learned, &smooth, 1);
     assert_false(learn_is_lossy(&learned));
+    for (unsigned i = 0; i < 100; i++) /* as at 20 % */
+        learn_good(&learned, i % 2 ? &smooth : &hedged, 1);
+    assert_true(learn_is_very_lossy(&learned));
+    assert_false(patience_of(&learned, &each_2_s).early);
+    assert_true(patience_of(&learned, &each_2_s).hedged);
 }
 
 int main(void)

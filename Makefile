@@ -19,7 +19,7 @@ CFLAGS_ALL   = -std=gnu11 -pthread -fPIE $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(SAN
 CPPFLAGS_ALL = -D_GNU_SOURCE -DEVERMX_VERSION='"$(VERSION)"' -Isrc -Itests -MMD -MP $(CPPFLAGS)
 LDFLAGS_ALL  = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIBS := -lldns -levent_extra -levent_core -levent_openssl -levent_pthreads -lyaml -ljansson \
-        -lssl -lcrypto -lurcu-qsbr -lurcu-common
+        -lssl -lcrypto -lurcu-qsbr -lurcu-common -lm
 
 SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
 SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
@@ -175,6 +175,7 @@ install: all
 	install -D -m 755 $(BUILD)/evermxctl $(DESTDIR)$(PREFIX)/sbin/evermxctl
 	install -D -m 644 src/evermxd.8 $(DESTDIR)$(PREFIX)/share/man/man8/evermxd.8
 	install -D -m 644 src/config/evermx.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/evermx.yaml.5
+	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7
 	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
 
 .PHONY: clean

@@ -13,6 +13,7 @@
 #include "control/watchdog.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "probe/canary.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -160,6 +161,15 @@ static int check(const struct load_source *source)
     return EXIT_SUCCESS;
 }
 
+/* Also what a crash leaves behind would be read by others. For good: what has been in memory once
+ * may stay there. */
+static void guard_secrets(const struct config *config)
+{
+    struct error error;
+    if (config->has_credentials && !privileges_forbid_dumps(&error))
+        log_warning("%s", error.text);
+}
+
 /* ---- reload ---- */
 
 /* Makes what was loaded what is served. */
@@ -168,14 +178,14 @@ static bool take_over(struct process *process, struct loaded *loaded,
 {
     struct error error;
     if (loaded->config != process->loaded.config)
-        changes_of_configuration(changes);
+        changes_of_configuration(process->loaded.config, loaded->config, changes);
     changes_between(process->loaded.model, loaded->model, changes);
     load_warn_of_restart(process->started, loaded->config, diagnostics);
     if (!engine_load(process->engine, loaded->model, &error)) {
         load_free_config(loaded->config, &process->loaded);
         return diagnostics_error(diagnostics, NULL, 0, 0, "%s", error.text);
     }
-    serving_configure(process->server, loaded->config);
+    serving_configure(process->server, loaded->config, diagnostics);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
     process->loaded = *loaded;
@@ -187,8 +197,10 @@ static bool reload_quietly(struct process *process, struct diagnostics *diagnost
 {
     struct loaded loaded;
     struct error error;
-    if (!load(process->source, &process->loaded, true, &loaded, diagnostics))
+    if (!load(process->source, &process->loaded, false, &loaded, diagnostics))
         return false;
+    changes_of_bad(changes, loaded.model);
+    guard_secrets(loaded.config);
     if (!load_is_same(&process->loaded, &loaded))
         return take_over(process, &loaded, diagnostics, changes);
     model_free(loaded.model);
@@ -356,10 +368,27 @@ static bool start_server(struct process *process)
     return process->server;
 }
 
+static struct engine_options probing_of(const struct config *config, struct canary *canaries)
+{
+    for (size_t i = 0; i < config->ncanaries; i++)
+        canaries[i] = (struct canary){config->canaries[i].address, config->canaries[i].port};
+    return (struct engine_options){
+        .probing = config->probing,
+        .probe_sources = config->probe_sources,
+        .nprobe_sources = config->nprobe_sources,
+        .ehlo_name = config->ehlo_name,
+        .ca_file = config->ca_file,
+        .uplink_guard = config->uplink_guard,
+        .canaries = canaries,
+        .ncanaries = config->ncanaries,
+    };
+}
+
 /* Signals are for main alone: the threads start with all of them blocked. */
 static bool start_threads(struct process *process, struct model *model)
 {
-    struct engine_options options = {.probing = process->started->probing};
+    struct canary canaries[CANARIES_LIMIT];
+    struct engine_options options = probing_of(process->started, canaries);
     struct error error;
     sigset_t all, before;
     sigfillset(&all);
@@ -383,6 +412,7 @@ static bool start(struct process *process, struct model *model)
         model_free(model);
         return false;
     }
+    guard_secrets(process->started); /* another user: by fs.suid_dumpable dumps may be back */
     if (!start_threads(process, model))
         return false;
     struct command_parts parts = {
@@ -447,15 +477,12 @@ static bool run(struct process *process)
     }
     diagnostics_init(&diagnostics);
     bool loaded = load(process->source, NULL, false, &process->loaded, &diagnostics);
+    if (loaded)
+        guard_secrets(process->loaded.config);
     struct model *model = process->loaded.model;
     process->started = process->loaded.config;
     diagnostics_log(&diagnostics);
     diagnostics_free(&diagnostics);
-    if (loaded && model->nzones == 0) { /* not one has a name that could be answered by SERVFAIL */
-        log_error("no zone could be read: there is nothing to serve");
-        model_free(model);
-        return false;
-    }
     if (!loaded || !start(process, model))
         return false;
     log_ready(process);

@@ -24,7 +24,12 @@
 /* As long as evermxd takes at most: 10 s in its queue, 5 s for the engine, and a large reload. */
 enum { PATIENCE_S = 120, ANSWER_MAX = 256 << 20 };
 
-enum exit_status { EXIT_REFUSED = 1, EXIT_WRONG_USAGE = 2, EXIT_NO_SERVER = 3 };
+enum exit_status {
+    EXIT_REFUSED = 1,
+    EXIT_WRONG_USAGE = 2,
+    EXIT_NO_SERVER = 3,
+    EXIT_IN_PART = 4, /* a reload that left out what is bad */
+};
 
 struct options {
     const char *socket, *config;
@@ -113,7 +118,7 @@ static json_t *ask(const char *path, const char *request)
 
 static const char usage_text[] =
     "usage: evermxctl [-s PATH | -c FILE] [--json] [--color[=WHEN]] COMMAND\n"
-    "  status                    targets, pools, and zones that failed\n"
+    "  status                    targets, pools, and zones whose files are bad\n"
     "  explain NAME [TYPE]       what is answered, what is held back, and why (type: MX)\n"
     "  events [NUMBER]           what has happened (after event NUMBER), the oldest first\n"
     "  drain HOST                take a host out of the answers: it is going to be stopped\n"
@@ -244,32 +249,35 @@ static char *socket_path(const struct options *options)
     return socket_of_config(options->config);
 }
 
-/* Asks once, and prints. *last: the number of the last event, where it is events. */
-static bool run(const char *path, const char *word, const char *request,
-                const struct options *options, json_int_t *last)
+/* Asks once, and prints; returns the exit status. *last: the number of the last event, where it is
+ * events. */
+static int run(const char *path, const char *word, const char *request,
+               const struct options *options, json_int_t *last)
 {
     json_t *answer = ask(path, request);
     bool good = options->json ? print_json(answer) : print_answer(word, options->coloured, answer);
+    bool whole = json_integer_value(json_object_get(answer, "errors")) == 0;
     *last = json_integer_value(json_object_get(answer, "last"));
     json_decref(answer);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "evermxctl: writing the answer: %s\n", strerror(errno));
-        return false;
+        return EXIT_REFUSED;
     }
-    return good;
+    return !good ? EXIT_REFUSED : whole ? EXIT_SUCCESS : EXIT_IN_PART;
 }
 
 /* Until it is interrupted, or nobody reads on. */
-static void follow(const char *path, const struct options *options, json_int_t last)
+static int follow(const char *path, const struct options *options, json_int_t last)
 {
     const struct timespec pause = {.tv_nsec = 500000000};
-    bool good = true;
-    while (good) {
+    int status = EXIT_SUCCESS;
+    while (status == EXIT_SUCCESS) {
         char *request = memory_printf("events %" JSON_INTEGER_FORMAT "\n", last);
         nanosleep(&pause, NULL);
-        good = run(path, "events", request, options, &last);
+        status = run(path, "events", request, options, &last);
         free(request);
     }
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -287,10 +295,10 @@ int main(int argc, char **argv)
         wrong_usage("--follow is for events, and not with --json", "");
     char *request = request_of(argv + optind), *path = socket_path(&options);
     json_int_t last;
-    bool good = run(path, word, request, &options, &last);
-    if (good && options.follow)
-        follow(path, &options, last);
+    int status = run(path, word, request, &options, &last);
+    if (status == EXIT_SUCCESS && options.follow)
+        status = follow(path, &options, last);
     free(request);
     free(path);
-    return good ? EXIT_SUCCESS : EXIT_REFUSED;
+    return status;
 }

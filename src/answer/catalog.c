@@ -2,6 +2,7 @@
 /* Looking up names; compile.c makes catalogs. */
 #include "answer/catalog.h"
 
+#include "model/domains.h"
 #include "wire/name.h"
 
 #include <stdlib.h>
@@ -13,12 +14,13 @@ void catalog_free(struct catalog *catalog)
         return;
     name_index_free(&catalog->names);
     name_index_free(&catalog->sides);
-    for (size_t i = 0; i < catalog->ntemplates; i++)
+    for (size_t i = 0; i < catalog->ntemplates; i++) {
         name_index_free(&catalog->templates[i].names);
+        domains_release(catalog->templates[i].domains);
+    }
     free(catalog->templates);
     free(catalog->nodes.bytes);
     free(catalog->images.bytes);
-    free(catalog->domains.bytes);
     free(catalog->pools);
     free(catalog->parts);
     free(catalog);
@@ -26,80 +28,84 @@ void catalog_free(struct catalog *catalog)
 
 size_t catalog_bytes(const struct catalog *catalog)
 {
-    size_t bytes =
-        sizeof *catalog + name_index_bytes(&catalog->names) + name_index_bytes(&catalog->sides) +
-        catalog->nodes.capacity + catalog->images.capacity + catalog->domains.capacity +
-        catalog->npools * sizeof *catalog->pools + catalog->nparts * sizeof *catalog->parts;
+    size_t bytes = sizeof *catalog + name_index_bytes(&catalog->names) +
+                   name_index_bytes(&catalog->sides) + catalog->nodes.capacity +
+                   catalog->images.capacity + catalog->npools * sizeof *catalog->pools +
+                   catalog->nparts * sizeof *catalog->parts;
     for (size_t i = 0; i < catalog->ntemplates; i++)
         bytes += sizeof *catalog->templates + name_index_bytes(&catalog->templates[i].names);
     return bytes;
 }
 
-static bool is_named(const struct catalog *catalog, uint32_t ref, const uint8_t *name, size_t size)
+/* What has a name. */
+struct found {
+    catalog_ref node;                        /* of a domain, the apex of its template; 0: none */
+    const struct catalog_template *template; /* NULL: no domain */
+};
+
+static bool is_node_named(const struct catalog_node *node, const uint8_t *name, size_t size)
 {
-    if (ref & CATALOG_DOMAIN) {
-        const struct catalog_domain *domain = catalog_domain_at(catalog, ref);
-        return domain->name_size == size && memcmp(domain->name, name, size) == 0;
-    }
-    const struct catalog_node *node = catalog_node_at(catalog, ref);
     return node->name_size == size && memcmp(catalog_node_name(node), name, size) == 0;
 }
 
-/* 0: none. */
-static uint32_t search_hash(const struct catalog *catalog, const struct name_index *index,
-                            uint32_t hash, const uint8_t *name, size_t size)
+static struct found search_hash(const struct catalog *catalog, const struct name_index *index,
+                                uint32_t hash, const uint8_t *name, size_t size)
 {
     const struct name_slot *slot = name_index_first(index, hash);
-    while (slot->ref && (slot->hash != hash || !is_named(catalog, slot->ref, name, size)))
-        slot = name_index_next(index, slot);
-    return slot->ref;
+    for (; slot->ref; slot = name_index_next(index, slot)) {
+        if (slot->hash != hash)
+            continue;
+        if (!(slot->ref & CATALOG_DOMAIN)) {
+            if (is_node_named(catalog_node_at(catalog, slot->ref), name, size))
+                return (struct found){slot->ref, NULL};
+            continue;
+        }
+        /* No name is the beginning of another: see domains_next(). */
+        const struct catalog_template *template = catalog_template_of(catalog, slot->ref);
+        if (memcmp(catalog_domain_name(template, slot->ref), name, size) == 0)
+            return (struct found){template->apex, template};
+    }
+    return (struct found){0, NULL};
 }
 
-static uint32_t search(const struct catalog *catalog, const struct name_index *index,
-                       const uint8_t *name, size_t size)
+static struct found search(const struct catalog *catalog, const struct name_index *index,
+                           const uint8_t *name, size_t size)
 {
     return search_hash(catalog, index, name_index_hash(name, size), name, size);
 }
 
-static void set_place(const struct catalog *catalog, uint32_t ref, struct catalog_place *place)
+/* The size is the name's. */
+static void set_place(const struct catalog *catalog, struct found found, size_t size,
+                      struct catalog_place *place)
 {
-    if (ref & CATALOG_DOMAIN) {
-        const struct catalog_domain *domain = catalog_domain_at(catalog, ref);
-        ref = catalog->templates[domain->template_number].apex;
-        place->extra = domain->name_size - 1u;
-    } else {
-        place->extra = 0;
-    }
-    place->node = catalog_node_at(catalog, ref);
+    place->extra = found.template ? size - 1 : 0;
+    place->node = catalog_node_at(catalog, found.node);
 }
 
 bool catalog_find(const struct catalog *catalog, uint32_t hash, const uint8_t *name, size_t size,
                   struct catalog_place *place)
 {
-    uint32_t ref = search_hash(catalog, &catalog->names, hash, name, size);
-    if (ref)
-        set_place(catalog, ref, place);
-    return ref;
+    struct found found = search_hash(catalog, &catalog->names, hash, name, size);
+    if (found.node)
+        set_place(catalog, found, size, place);
+    return found.node;
 }
 
-/* Below a domain: the node of the rest of the name in the template, or the closest encloser there,
- * which is at last the template's apex. */
-static void find_in_template(const struct catalog *catalog, const struct catalog_domain *domain,
-                             const uint8_t *name, size_t size, struct catalog_place *place,
+/* Below a domain, behind the first `rest` octets of the name: the node of these in the template, or
+ * the closest encloser there, which is at last the template's apex. */
+static void find_in_template(const struct catalog *catalog, const struct catalog_template *template,
+                             const uint8_t *name, size_t rest, struct catalog_place *place,
                              bool *exact)
 {
-    const struct catalog_template *template = &catalog->templates[domain->template_number];
     uint8_t relative[NAME_MAX_SIZE];
-    size_t rest = size - domain->name_size;
     memcpy(relative, name, rest);
     relative[rest++] = 0;
-    place->extra = domain->name_size - 1u;
     const uint8_t *at = relative;
     for (; rest > 1; rest -= (size_t)*at + 1, at += (size_t)*at + 1) {
-        uint32_t ref = search(catalog, &template->names, at, rest);
-        if (!ref)
+        struct found found = search(catalog, &template->names, at, rest);
+        if (!found.node)
             continue;
-        place->node = catalog_node_at(catalog, ref);
+        place->node = catalog_node_at(catalog, found.node);
         *exact = at == relative;
         return;
     }
@@ -112,14 +118,12 @@ bool catalog_find_encloser(const struct catalog *catalog, const uint8_t *name, s
 {
     const uint8_t *at = name;
     for (size_t rest = size;; rest -= (size_t)*at + 1, at += (size_t)*at + 1) {
-        uint32_t ref = search(catalog, &catalog->names, at, rest);
-        if (ref & CATALOG_DOMAIN && at != name) {
-            find_in_template(catalog, catalog_domain_at(catalog, ref), name, size, place, exact);
-            return true;
-        }
-        if (ref) {
-            set_place(catalog, ref, place);
+        struct found found = search(catalog, &catalog->names, at, rest);
+        if (found.node) {
+            set_place(catalog, found, rest, place);
             *exact = at == name;
+            if (found.template && at != name)
+                find_in_template(catalog, found.template, name, size - rest, place, exact);
             return true;
         }
         if (rest == 1)
@@ -130,9 +134,9 @@ bool catalog_find_encloser(const struct catalog *catalog, const uint8_t *name, s
 bool catalog_find_above(const struct catalog *catalog, const uint8_t *name, size_t size,
                         struct catalog_place *place, bool *exact)
 {
-    uint32_t side = search(catalog, &catalog->sides, name, size);
-    if (side) {
-        set_place(catalog, side, place);
+    struct found side = search(catalog, &catalog->sides, name, size);
+    if (side.node) {
+        set_place(catalog, side, size, place);
         *exact = true;
         return true;
     }
@@ -141,9 +145,9 @@ bool catalog_find_above(const struct catalog *catalog, const uint8_t *name, size
         return false;
     *exact = false;
     if (place->extra) { /* a template may hold the name itself */
-        const uint8_t *domain = name + size - 1 - place->extra;
-        uint32_t ref = search(catalog, &catalog->names, domain, place->extra + 1);
-        find_in_template(catalog, catalog_domain_at(catalog, ref), name, size, place, exact);
+        size_t rest = size - 1 - place->extra;
+        struct found domain = search(catalog, &catalog->names, name + rest, place->extra + 1);
+        find_in_template(catalog, domain.template, name, rest, place, exact);
     }
     return true;
 }

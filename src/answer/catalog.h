@@ -51,16 +51,12 @@ struct catalog_zone {
     uint8_t apex_size; /* octets of its name; 1 in a template */
 };
 
-/* One of the domains that a template makes zones. */
-struct catalog_domain {
-    uint16_t template_number; /* of TEMPLATES_MAX */
-    uint8_t name_size;
-    uint8_t name[]; /* lower case */
-};
-
 struct catalog_template {
     struct name_index names; /* relative */
     catalog_ref apex;
+    uint32_t place;          /* of its first domain, where those of all templates are in a row */
+    struct domains *domains; /* a reference; the models have theirs */
+    const uint8_t *first;    /* the first of the domains' names */
 };
 
 /* What the next catalog needs to know of each zone of the model. */
@@ -72,7 +68,7 @@ struct catalog_part {
 struct catalog {
     struct name_index names; /* of nodes, and of domains (CATALOG_DOMAIN is set) */
     struct name_index sides; /* nodes that stand under the name of a lower zone's apex (for DS) */
-    struct heap nodes, images, domains;
+    struct heap nodes, images;
     uint32_t *pools; /* of steered RRsets: the numbers of their pools */
     size_t npools;
     struct catalog_template *templates;
@@ -82,8 +78,8 @@ struct catalog {
     size_t garbage; /* octets and pools that were another catalog's and mean nothing here */
 };
 
-enum { CATALOG_UNIT = 8, CATALOG_DOMAIN_UNIT = 4 };
-#define CATALOG_DOMAIN HEAP_REFS
+enum { CATALOG_UNIT = HEAP_UNIT };
+#define CATALOG_DOMAIN HEAP_REFS /* the other bits are the domain's place */
 
 struct catalog *catalog_new(const struct model *model);
 
@@ -134,11 +130,20 @@ static inline const struct image *catalog_image_at(const struct catalog *catalog
     return (const struct image *)(catalog->images.bytes + (size_t)ref * CATALOG_UNIT);
 }
 
-static inline const struct catalog_domain *catalog_domain_at(const struct catalog *catalog,
-                                                             uint32_t ref)
+/* The template that a domain is of: the last that does not begin behind its place. */
+static inline const struct catalog_template *catalog_template_of(const struct catalog *catalog,
+                                                                 uint32_t ref)
 {
-    size_t at = (size_t)(ref & ~CATALOG_DOMAIN) * CATALOG_DOMAIN_UNIT;
-    return (const struct catalog_domain *)(catalog->domains.bytes + at);
+    const struct catalog_template *template = catalog->templates;
+    for (size_t left = catalog->ntemplates, half; (half = left / 2) > 0; left -= half)
+        template += template[half].place <= (ref & ~CATALOG_DOMAIN) ? half : 0;
+    return template;
+}
+
+static inline const uint8_t *catalog_domain_name(const struct catalog_template *template,
+                                                 uint32_t ref)
+{
+    return template->first + ((ref & ~CATALOG_DOMAIN) - template->place);
 }
 
 static inline const uint8_t *catalog_node_name(const struct catalog_node *node)
@@ -163,8 +168,9 @@ static inline void catalog_fetch_slot(const struct catalog *catalog, uint32_t ha
 static inline void catalog_fetch_node(const struct catalog *catalog, uint32_t hash)
 {
     uint32_t ref = name_index_first(&catalog->names, hash)->ref;
-    const uint8_t *at = ref & CATALOG_DOMAIN ? (const uint8_t *)catalog_domain_at(catalog, ref)
-                                             : (const uint8_t *)catalog_node_at(catalog, ref);
+    const uint8_t *at = ref & CATALOG_DOMAIN
+                            ? catalog_domain_name(catalog_template_of(catalog, ref), ref)
+                            : (const uint8_t *)catalog_node_at(catalog, ref);
     __builtin_prefetch(at);
     __builtin_prefetch(at + 64);
 }

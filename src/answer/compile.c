@@ -7,12 +7,13 @@
 #include "wire/name.h"
 #include "wire/rrtype.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static catalog_ref heap_add(struct heap *heap, const void *data, size_t size)
 {
-    catalog_ref ref = heap_take(heap, size, CATALOG_UNIT);
+    catalog_ref ref = heap_take(heap, size);
     memcpy(heap->bytes + (size_t)ref * CATALOG_UNIT, data, size);
     return ref;
 }
@@ -174,8 +175,8 @@ static catalog_ref add_node(struct catalog_build *build, const struct zone *zone
         compiled.glue = add_glue(build, zone, node_rrset(node, RRTYPE_NS));
 
     size_t entries = compiled.nentries * sizeof(struct catalog_entry);
-    catalog_ref ref = heap_take(&build->catalog->nodes,
-                                sizeof compiled + entries + compiled.name_size, CATALOG_UNIT);
+    catalog_ref ref =
+        heap_take(&build->catalog->nodes, sizeof compiled + entries + compiled.name_size);
     struct catalog_node *made = node_at(build, ref);
     if (compiled.flags & NODE_CUT)
         compiled.cut = ref;
@@ -291,14 +292,23 @@ static const struct zone *template_of(const struct catalog_build *build, size_t 
     return &build->model->zones[build->model->templates[number]];
 }
 
-/* A template's index, and its apex once its nodes stand. */
+/* A template's domains and index, and its apex once its nodes stand. */
 void compile_templates(struct catalog_build *build)
 {
     struct catalog *catalog = build->catalog;
+    size_t place = 0;
     catalog->ntemplates = build->model->ntemplates;
     catalog->templates = memory_array(catalog->ntemplates, sizeof *catalog->templates);
-    for (size_t i = 0; i < catalog->ntemplates; i++)
-        name_index_init(&catalog->templates[i].names, template_of(build, i)->nnodes);
+    for (size_t i = 0; i < catalog->ntemplates; i++) {
+        const struct zone *zone = template_of(build, i);
+        struct catalog_template *compiled = &catalog->templates[i];
+        name_index_init(&compiled->names, zone->nnodes);
+        compiled->domains = domains_share(zone->domains);
+        compiled->first = domains_next(zone->domains, NULL);
+        compiled->place = (uint32_t)place;
+        place += domains_size(zone->domains);
+    }
+    assert(place < CATALOG_DOMAIN); /* the model sees to it */
 }
 
 static void set_template_apexes(struct catalog *catalog)
@@ -310,40 +320,16 @@ static void set_template_apexes(struct catalog *catalog)
     }
 }
 
-_Static_assert((int)TEMPLATES_MAX <= UINT16_MAX, "a catalog numbers all templates of a model");
-
-static void add_domain(struct catalog *catalog, const uint8_t *name, uint32_t template_number)
+static void add_domains(struct catalog *catalog)
 {
-    size_t size = name_size(name);
-    uint32_t ref = heap_take(&catalog->domains, offsetof(struct catalog_domain, name) + size,
-                             CATALOG_DOMAIN_UNIT);
-    struct catalog_domain *domain =
-        (struct catalog_domain *)(catalog->domains.bytes + (size_t)ref * CATALOG_DOMAIN_UNIT);
-    domain->template_number = (uint16_t)template_number;
-    domain->name_size = (uint8_t)size;
-    memcpy(domain->name, name, size);
-    name_index_add(&catalog->names, name_index_hash(name, size), ref | CATALOG_DOMAIN);
-}
-
-static void add_domains(struct catalog_build *build)
-{
-    for (uint32_t i = 0; i < build->model->ntemplates; i++)
-        for (const uint8_t *name = NULL;
-             (name = domains_next(template_of(build, i)->domains, name));)
-            add_domain(build->catalog, name, i);
-}
-
-/* Grown step by step, it would for a while stand in memory twice. */
-static void reserve_domains(struct catalog_build *build)
-{
-    size_t bytes = CATALOG_DOMAIN_UNIT;
-    for (size_t i = 0; i < build->model->ntemplates; i++)
-        for (const uint8_t *name = NULL;
-             (name = domains_next(template_of(build, i)->domains, name));)
-            bytes += (offsetof(struct catalog_domain, name) + name_size(name) +
-                      CATALOG_DOMAIN_UNIT - 1) &
-                     ~(size_t)(CATALOG_DOMAIN_UNIT - 1);
-    heap_reserve(&build->catalog->domains, bytes);
+    for (size_t i = 0; i < catalog->ntemplates; i++) {
+        const struct catalog_template *compiled = &catalog->templates[i];
+        for (const uint8_t *name = NULL; (name = domains_next(compiled->domains, name));) {
+            uint32_t place = compiled->place + (uint32_t)(name - compiled->first);
+            name_index_add(&catalog->names, name_index_hash(name, name_size(name)),
+                           CATALOG_DOMAIN | place);
+        }
+    }
 }
 
 /* ---- all anew ---- */
@@ -371,7 +357,6 @@ void compile_end(struct catalog_build *build)
     set_template_apexes(build->catalog);
     heap_trim(&build->catalog->nodes);
     heap_trim(&build->catalog->images);
-    heap_trim(&build->catalog->domains);
 }
 
 struct catalog *catalog_new(const struct model *model)
@@ -390,10 +375,9 @@ struct catalog *catalog_new(const struct model *model)
     catalog->parts = memory_array(model->nzones, sizeof *catalog->parts);
     build.shared = table_new(model->nzones);
     compile_templates(&build);
-    reserve_domains(&build);
     for (size_t i = 0; i < model->nzones; i++)
         compile_zone(&build, &model->zones[i]);
-    add_domains(&build);
+    add_domains(catalog);
     compile_end(&build);
     return catalog;
 }

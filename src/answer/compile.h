@@ -22,7 +22,7 @@ struct catalog_build {
 /* Whether a zone of ours, or a template's, may stand below another. */
 bool compile_has_zones_below(const struct model *model);
 
-/* The templates' indexes, still empty. */
+/* The templates' domains, and their indexes, still empty. */
 void compile_templates(struct catalog_build *build);
 
 /* Adds a zone to the catalog, and tells its part. */

@@ -6,24 +6,22 @@
 #include <assert.h>
 #include <string.h>
 
-void heap_reserve(struct heap *heap, size_t capacity)
+static void grow(struct heap *heap, size_t capacity)
 {
-    if (capacity <= heap->capacity)
-        return;
     heap->bytes = memory_resize(heap->bytes, capacity, 1);
     memset(heap->bytes + heap->capacity, 0, capacity - heap->capacity);
     heap->capacity = capacity;
 }
 
-uint32_t heap_take(struct heap *heap, size_t size, size_t unit)
+uint32_t heap_take(struct heap *heap, size_t size)
 {
-    size_t at = heap->used ? heap->used : unit;
-    size_t end = (at + size + unit - 1) & ~(unit - 1);
+    size_t at = heap->used ? heap->used : HEAP_UNIT;
+    size_t end = (at + size + HEAP_UNIT - 1) & ~(size_t)(HEAP_UNIT - 1);
     if (end > heap->capacity)
-        heap_reserve(heap, end > 2 * heap->capacity ? end + 4096 : 2 * heap->capacity);
+        grow(heap, end > 2 * heap->capacity ? end + 4096 : 2 * heap->capacity);
     heap->used = end;
-    assert(at / unit < HEAP_REFS);
-    return (uint32_t)(at / unit);
+    assert(at / HEAP_UNIT < HEAP_REFS);
+    return (uint32_t)(at / HEAP_UNIT);
 }
 
 void heap_trim(struct heap *heap)

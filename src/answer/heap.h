@@ -13,13 +13,13 @@ struct heap {
     size_t used, capacity;
 };
 
+enum { HEAP_UNIT = 8 }; /* octets */
+
 /* Numbers are below: the bit above is the user's. */
 #define HEAP_REFS UINT32_C(0x80000000)
 
-/* Zeroed room up to so many octets, so that it need not grow on the way. */
-void heap_reserve(struct heap *heap, size_t capacity);
-/* The number of zeroed room of so many octets, in units of `unit`, a power of two. */
-uint32_t heap_take(struct heap *heap, size_t size, size_t unit);
+/* The number of zeroed room of so many octets. */
+uint32_t heap_take(struct heap *heap, size_t size);
 /* Gives back what is not used. */
 void heap_trim(struct heap *heap);
 /* Into an empty one, with a little room more. */

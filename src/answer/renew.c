@@ -117,7 +117,6 @@ static void copy_catalog(struct catalog *catalog, const struct catalog *before)
     name_index_copy(&catalog->sides, &before->sides);
     heap_copy(&catalog->nodes, &before->nodes);
     heap_copy(&catalog->images, &before->images);
-    heap_copy(&catalog->domains, &before->domains);
     catalog->npools = before->npools;
     catalog->pools = memory_resize(NULL, catalog->npools + 1, sizeof *catalog->pools);
     if (before->npools)

@@ -20,23 +20,31 @@ struct shared {
 static size_t pages_for(size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (sizeof(struct shared) + size + 1 + page - 1) / page * page;
+    return (size + page - 1) / page * page;
 }
 
-static struct shared *map_secret(size_t size)
+void *secret_alloc(size_t size)
 {
-    size_t room = pages_for(size);
-    struct shared *shared =
-        mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        memory_exhausted(room);
-    madvise(shared, room, MADV_DONTDUMP);
-    return shared;
+    size_t pages = pages_for(size);
+    void *room = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        memory_exhausted(pages);
+    madvise(room, pages, MADV_DONTDUMP);
+    return room;
+}
+
+void secret_free(void *room, size_t size)
+{
+    if (!room)
+        return;
+    explicit_bzero(room, size);
+    munmap(room, pages_for(size));
 }
 
 struct shared *shared_new(const char *bytes, size_t size, bool secret)
 {
-    struct shared *shared = secret ? map_secret(size) : memory_alloc(sizeof *shared + size + 1);
+    size_t room = sizeof(struct shared) + size + 1;
+    struct shared *shared = secret ? secret_alloc(room) : memory_alloc(room);
     atomic_init(&shared->holders, 1);
     shared->secret = secret;
     shared->size = size;
@@ -55,13 +63,10 @@ void shared_release(struct shared *shared)
 {
     if (!shared || atomic_fetch_sub_explicit(&shared->holders, 1, memory_order_acq_rel) > 1)
         return;
-    if (shared->secret) {
-        size_t room = pages_for(shared->size);
-        explicit_bzero(shared->bytes, shared->size);
-        munmap(shared, room);
-    } else {
+    if (shared->secret)
+        secret_free(shared, sizeof *shared + shared->size + 1);
+    else
         free(shared);
-    }
 }
 
 const char *shared_text(const struct shared *shared)

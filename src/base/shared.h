@@ -20,4 +20,9 @@ size_t shared_size(const struct shared *shared);
 /* The same octets, or both NULL. In constant time for secrets of one size. */
 bool shared_equal(const struct shared *one, const struct shared *other);
 
+/* Room for a secret on its way into one, as when its file is read: zeroed, kept out of core dumps,
+ * wiped when it is freed (with the same size). Never NULL. */
+void *secret_alloc(size_t size);
+void secret_free(void *room, size_t size); /* NULL: nothing to do */
+
 #endif

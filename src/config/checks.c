@@ -19,123 +19,6 @@ void check_init(struct config_check *check, const char *name, enum check_kind ki
     check->settings.tls = check_kinds[kind].tls;
 }
 
-/* ---- settings ---- */
-
-static struct shared **settings_texts(struct check_settings *settings, size_t number)
-{
-    struct shared **const texts[] = {&settings->recipient, &settings->user, &settings->password,
-                                     &settings->mailbox};
-    return number < sizeof texts / sizeof *texts ? texts[number] : NULL;
-}
-
-void check_settings_copy(struct check_settings *copy, const struct check_settings *settings)
-{
-    struct shared **text;
-    *copy = *settings;
-    for (size_t i = 0; (text = settings_texts(copy, i)); i++)
-        shared_hold(*text);
-}
-
-void check_settings_release(struct check_settings *settings)
-{
-    struct shared **text;
-    for (size_t i = 0; (text = settings_texts(settings, i)); i++) {
-        shared_release(*text);
-        *text = NULL;
-    }
-}
-
-bool check_settings_equal(const struct check_settings *one, const struct check_settings *other)
-{
-    struct check_settings a = *one, b = *other;
-    struct shared **text;
-    for (size_t i = 0; (text = settings_texts(&a, i)); i++)
-        if (!shared_equal(*text, *settings_texts(&b, i)))
-            return false;
-    return a.kind == b.kind && a.port == b.port && a.tls == b.tls &&
-           a.interval_ms == b.interval_ms && a.service_interval_ms == b.service_interval_ms &&
-           a.timeout_ms == b.timeout_ms && a.connect_timeout_ms == b.connect_timeout_ms &&
-           a.greeting_timeout_ms == b.greeting_timeout_ms &&
-           a.reply_timeout_ms == b.reply_timeout_ms && a.recheck_ms == b.recheck_ms &&
-           a.fall == b.fall && a.rise == b.rise && a.refusal == b.refusal &&
-           a.cert_warn_ms == b.cert_warn_ms && a.returns == b.returns && a.hold_ms == b.hold_ms &&
-           a.slow_start_ms == b.slow_start_ms && a.round_trip_ms == b.round_trip_ms &&
-           a.alarm_ms == b.alarm_ms && a.drain_ms == b.drain_ms && a.sentinel == b.sentinel;
-}
-
-static int64_t growth(int64_t now, int64_t before)
-{
-    return now > before ? now - before : 0;
-}
-
-/* What follows from the settings given (bits) in place of those before, where nothing else is said:
- * a step that may take longer does not have to fit into the old time of the whole probe, and a
- * faster interval is not slower than its rechecks. */
-static void settings_follow(struct check_settings *settings, const struct check_settings *before,
-                            unsigned given)
-{
-    if (!(given & HOST_SETS_TIMEOUT))
-        settings->timeout_ms += growth(settings->connect_timeout_ms, before->connect_timeout_ms) +
-                                growth(settings->greeting_timeout_ms, before->greeting_timeout_ms) +
-                                growth(settings->reply_timeout_ms, before->reply_timeout_ms);
-    if (!(given & HOST_SETS_RECHECK) && settings->recheck_ms > settings->interval_ms)
-        settings->recheck_ms = settings->interval_ms;
-}
-
-void config_host_settings(const struct config_host *host, const struct config_check *check,
-                          struct check_settings *settings)
-{
-    *settings = check->settings;
-    if (!host)
-        return;
-    for (size_t i = 0; i < section_settings.count; i++) {
-        const struct option *option = &section_settings.rows[i];
-        bool fixed = option->bit == HOST_SETS_TLS && check_kinds[settings->kind].tls_fixed;
-        if (host->sets & option->bit && !fixed)
-            memcpy((char *)settings + option->offset,
-                   (const char *)&host->overrides + option->offset, option->size);
-    }
-    settings_follow(settings, &check->settings, host->sets);
-}
-
-/* Whether the settings given in a mapping agree with each other and with the rest of settings,
- * which they were merged into. of: whose rest, for messages. */
-static bool settings_verify(struct reader *reader, const struct tree_node *mapping,
-                            const struct check_settings *settings, unsigned given, const char *of)
-{
-    const struct {
-        const char *name;
-        unsigned bit;
-        int64_t ms;
-    } steps[] = {
-        {"connect-timeout", HOST_SETS_CONNECT_TIMEOUT, settings->connect_timeout_ms},
-        {"greeting-timeout", HOST_SETS_GREETING_TIMEOUT, settings->greeting_timeout_ms},
-        {"reply-timeout", HOST_SETS_REPLY_TIMEOUT, settings->reply_timeout_ms},
-    };
-    size_t nsteps = settings->kind == CHECK_TCP ? 1 : sizeof steps / sizeof *steps;
-    char whole[32], part[32];
-    bool good = true;
-    for (size_t i = 0; i < nsteps && given & HOST_SETS_TIMEOUT; i++) {
-        if (steps[i].ms <= settings->timeout_ms)
-            continue;
-        bool here = given & steps[i].bit;
-        good = report(reader, tree_find(mapping, here ? steps[i].name : "timeout")->place,
-                      "'timeout' %s is shorter than '%s' %s%s%s: the whole probe needs at least "
-                      "the time of each of its steps",
-                      duration_format(settings->timeout_ms, whole), steps[i].name,
-                      duration_format(steps[i].ms, part), here ? "" : " of ", here ? "" : of);
-    }
-    if (given & HOST_SETS_RECHECK && settings->recheck_ms > settings->interval_ms)
-        good =
-            report(reader, tree_find(mapping, "recheck")->place,
-                   "'recheck' %s is longer than 'interval' %s%s%s: a suspect target is probed "
-                   "sooner, not later",
-                   duration_format(settings->recheck_ms, part),
-                   duration_format(settings->interval_ms, whole),
-                   given & HOST_SETS_INTERVAL ? "" : " of ", given & HOST_SETS_INTERVAL ? "" : of);
-    return good;
-}
-
 /* ---- checks ---- */
 
 static bool name_is_word(const char *name)
@@ -169,6 +52,24 @@ static void check_add(struct reader *reader, const struct tree_node *key)
 }
 
 /* What a kind does not let its checks say. Each of these options stands in the mapping. */
+static void check_verify_options(struct reader *reader, const struct tree_node *mapping,
+                                 enum check_kind kind, unsigned given)
+{
+    char kinds[KINDS_TEXT_SIZE];
+    for (size_t i = 0; i < section_settings.count; i++) {
+        const struct option *option = &section_settings.rows[i];
+        if (!(given & check_kinds[kind].lacks & option->bit))
+            continue;
+        struct config_place place = tree_find(mapping, option->name)->place;
+        if (kind == CHECK_TCP)
+            report(reader, place, "a check of type 'tcp' connects, nothing more: it has no '%s'",
+                   option->name);
+        else
+            report(reader, place, "a check of type '%s' has no '%s': that is for %s",
+                   check_kind_names[kind], option->name, kinds_with(option->bit, kinds));
+    }
+}
+
 static void check_verify_kind(struct reader *reader, const struct tree_node *key,
                               const struct config_check *check, enum check_kind kind,
                               unsigned given)
@@ -182,16 +83,18 @@ static void check_verify_kind(struct reader *reader, const struct tree_node *key
     if (traits->tls_fixed && check->settings.tls != traits->tls)
         report(reader, tree_find(mapping, "tls")->place, "'tls' of a check of type '%s' is '%s'",
                check_kind_names[kind], check_tls_names[traits->tls]);
-    if (kind != CHECK_TCP)
-        return;
-    if (check->settings.port == 0 && !tree_find(mapping, "port"))
+    if (kind == CHECK_TCP && check->settings.port == 0 && !tree_find(mapping, "port"))
         report(reader, key->place, "check '%s' needs a 'port', as its type is 'tcp'", check->name);
-    if (given & HOST_SETS_GREETING_TIMEOUT)
-        report(reader, tree_find(mapping, "greeting-timeout")->place,
-               "a check of type 'tcp' connects, nothing more: it has no 'greeting-timeout'");
-    if (given & HOST_SETS_REPLY_TIMEOUT)
-        report(reader, tree_find(mapping, "reply-timeout")->place,
-               "a check of type 'tcp' connects, nothing more: it has no 'reply-timeout'");
+    check_verify_options(reader, mapping, kind, given);
+}
+
+/* Where credentials would be read by everybody on the way. */
+static void warn_of_bareness(struct reader *reader, const struct tree_node *mapping)
+{
+    const struct tree_node *credentials = tree_find(mapping, "credentials");
+    const struct tree_node *node = credentials ? credentials : tree_find(mapping, "tls");
+    warn(reader, node->place,
+         "the password of 'credentials' goes over the network in clear text, as 'tls' is off");
 }
 
 static void check_read(struct reader *reader, const struct tree_node *key)
@@ -218,6 +121,8 @@ static void check_read(struct reader *reader, const struct tree_node *key)
     settings_follow(&check->settings, &before, given);
     check_verify_kind(reader, key, check, before.kind, given);
     settings_verify(reader, key->value, &check->settings, given, "the default settings");
+    if (settings_are_bare(&check->settings, given))
+        warn_of_bareness(reader, key->value);
 }
 
 void checks_read(struct reader *reader, const struct tree_node *node, void *config)
@@ -272,27 +177,100 @@ void host_checks_read(struct reader *reader, const struct tree_node *node, void 
     table_free(seen);
 }
 
-/* With each of the checks that the host may have: those it lists, or any that can be derived. */
-static void host_verify(struct reader *reader, const struct tree_node *mapping,
-                        const struct config_host *host)
+/* The checks that a host may have: those it lists, or any that can be derived. */
+static size_t host_count_checks(const struct config_host *host)
 {
-    const struct config *config = reader->config;
-    size_t count = host->checks_set ? host->nchecks : CHECK_TCP;
-    bool takes_tls = count == 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct config_check *check = &config->checks[host->checks_set ? host->checks[i] : i];
+    return host->checks_set ? host->nchecks : CHECK_TCP;
+}
+
+static const struct config_check *host_check(const struct config *config,
+                                             const struct config_host *host, size_t number)
+{
+    return &config->checks[host->checks_set ? host->checks[number] : number];
+}
+
+/* With each of them. */
+static void host_verify_settings(struct reader *reader, const struct tree_node *mapping,
+                                 const struct config_host *host)
+{
+    bool bare = false;
+    for (size_t i = 0; i < host_count_checks(host); i++) {
+        const struct config_check *check = host_check(reader->config, host, i);
         char of[128];
         struct check_settings settings;
+        unsigned given = host->sets & kind_takes(check->settings.kind);
         snprintf(of, sizeof of, "check '%s' at this host", check->name);
         config_host_settings(host, check, &settings);
-        if (!settings_verify(reader, mapping, &settings, host->sets, of))
+        if (!settings_verify(reader, mapping, &settings, given, of))
             return; /* the same would be told for each of its checks */
-        takes_tls |= !check_kinds[settings.kind].tls_fixed;
+        bare |= settings_are_bare(&settings, given);
     }
-    if (host->sets & HOST_SETS_TLS && !takes_tls)
-        report(reader, tree_find(mapping, "tls")->place,
-               "'tls' can't be set for the checks of this host: their types fix it");
+    if (bare)
+        warn_of_bareness(reader, mapping);
 }
+
+/* What a host sets is for those of its checks that can have it: one at least. */
+static void host_verify_use(struct reader *reader, const struct tree_node *mapping,
+                            const struct config_host *host)
+{
+    unsigned taken = host_count_checks(host) ? 0 : ~0u;
+    char kinds[KINDS_TEXT_SIZE];
+    for (size_t i = 0; i < host_count_checks(host); i++)
+        taken |= kind_takes(host_check(reader->config, host, i)->settings.kind);
+    for (size_t i = 0; i < section_settings.count; i++) {
+        const struct option *option = &section_settings.rows[i];
+        if (!(host->sets & ~taken & option->bit))
+            continue;
+        struct config_place place = tree_find(mapping, option->name)->place;
+        if (option->bit == HOST_SETS_TLS)
+            report(reader, place,
+                   "'tls' can't be set for the checks of this host: their types fix it");
+        else
+            report(reader, place, "'%s' can't be set for the checks of this host: it is for %s",
+                   option->name, kinds_with(option->bit, kinds));
+    }
+}
+
+/* ---- round trips ---- */
+
+static bool host_has_recipient(const struct config *config, const struct config_host *host)
+{
+    for (size_t i = 0; i < host_count_checks(host); i++) {
+        struct check_settings settings;
+        config_host_settings(host, host_check(config, host, i), &settings);
+        if (settings.recipient)
+            return true;
+    }
+    return false;
+}
+
+static void host_verify_round_trip(struct reader *reader, const struct tree_node *mapping,
+                                   const struct config_host *host)
+{
+    if (host->sets & HOST_SETS_ROUND_TRIP && host->overrides.round_trip_ms &&
+        !host_has_recipient(reader->config, host))
+        report(reader, tree_find(mapping, "round-trip")->place,
+               "'round-trip' sends messages, and there is nobody to send them to: give this host "
+               "or its checks a 'probe-recipient'");
+}
+
+void round_trips_verify(struct reader *reader)
+{
+    const struct config *config = reader->config;
+    for (size_t i = 0; i < config->nhosts; i++)
+        if (config->hosts[i].sets & HOST_SETS_RECIPIENT)
+            return; /* what each host lacks is seen where its checks are known */
+    for (size_t i = 0; i < config->nchecks; i++) {
+        const struct config_check *check = &config->checks[i];
+        if (check->settings.round_trip_ms && !check->settings.recipient)
+            report(reader, check->place,
+                   "'round-trip' of check '%s' sends messages, and there is nobody to send them "
+                   "to: give it, or hosts, a 'probe-recipient'",
+                   check->name);
+    }
+}
+
+/* ---- a host ---- */
 
 static void host_read(struct reader *reader, struct table *seen, const struct tree_node *key)
 {
@@ -315,7 +293,9 @@ static void host_read(struct reader *reader, struct table *seen, const struct tr
     host.checks_set = given & GIVEN_CHECKS;
     for (size_t i = 0; i < section_settings.count; i++)
         host.sets |= given & section_settings.rows[i].bit;
-    host_verify(reader, key->value, &host);
+    host_verify_settings(reader, key->value, &host);
+    host_verify_use(reader, key->value, &host);
+    host_verify_round_trip(reader, key->value, &host);
     config->hosts = array_grow(config->arena, config->hosts, config->nhosts, sizeof *config->hosts);
     config->hosts[config->nhosts++] = host;
 }

@@ -42,8 +42,10 @@ struct config *config_new(void)
 
 void config_free(struct config *config)
 {
-    if (config)
-        arena_free(config->arena);
+    if (!config)
+        return;
+    settings_release_all(config);
+    arena_free(config->arena);
 }
 
 static void zone_add(struct config *config, const char *file, const char *names)
@@ -93,21 +95,44 @@ static void config_read(struct config *config, const struct tree_node *root, str
         .scratch = scratch,
         .diagnostics = diagnostics,
         .checks = checks_index(config),
+        .credentials = credentials_files_new(),
     };
     if (root->kind == TREE_NOTHING || tree_expect(&reader, root, TREE_MAPPING, "the file"))
         options_read(&reader, &section_root, root, config);
+    round_trips_verify(&reader);
+    credentials_files_free(reader.credentials);
     table_free(reader.checks);
 }
 
+/* What is told of the configuration itself first, then of each file that it names. */
+static int compare_files(const char *one, const char *other, const char *own)
+{
+    bool one_is_own = strcmp(one, own) == 0, other_is_own = strcmp(other, own) == 0;
+    return one_is_own != other_is_own ? other_is_own - one_is_own : strcmp(one, other);
+}
+
 /* Text decides between those at one place: qsort keeps no order. */
-static int compare_places(const void *one, const void *other)
+static int compare_places(const void *one, const void *other, void *own)
 {
     const struct diagnostic *first = one, *second = other;
+    int files = compare_files(first->file, second->file, own);
+    if (files != 0)
+        return files;
     if (first->line != second->line)
         return first->line < second->line ? -1 : 1;
     if (first->column != second->column)
         return first->column < second->column ? -1 : 1;
     return strcmp(first->text, second->text);
+}
+
+void source_add(struct config *config, const char *path, const struct stat *status, int64_t now_ns)
+{
+    config->sources =
+        array_grow(config->arena, config->sources, config->nsources, sizeof *config->sources);
+    config->sources[config->nsources++] = (struct config_source){
+        .path = arena_strdup(config->arena, path),
+        .identity = file_identity(status, now_ns),
+    };
 }
 
 /* As far as it can be understood. */
@@ -128,8 +153,8 @@ struct config *config_load(const char *file, struct diagnostics *diagnostics)
     size_t errors = diagnostics->errors, first = diagnostics->count;
     struct config *config = config_parse(file, diagnostics);
     if (diagnostics->count > first)
-        qsort(diagnostics->list + first, diagnostics->count - first, sizeof *diagnostics->list,
-              compare_places);
+        qsort_r(diagnostics->list + first, diagnostics->count - first, sizeof *diagnostics->list,
+                compare_places, (char *)file);
     if (diagnostics->errors == errors)
         return config;
     config_free(config);

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/diagnostics.h"
+#include "base/file.h"
 #include "base/shared.h"
 
 #include <stdbool.h>
@@ -71,7 +72,8 @@ struct check_settings {
     struct shared *user, *password; /* both or none; secret */
     int64_t round_trip_ms;          /* between two messages; 0: none */
     int64_t alarm_ms, drain_ms;     /* since the first message that did not arrive */
-    struct shared *mailbox; /* the host whose IMAP shows the messages; NULL: the same address */
+    struct shared *mailbox; /* the host whose IMAP shows the messages: lower case, no dot at the
+                               end; NULL: the same address */
     bool sentinel;          /* IMAP: hold one idle session */
 };
 
@@ -79,6 +81,14 @@ struct check_settings {
 void check_settings_copy(struct check_settings *copy, const struct check_settings *settings);
 void check_settings_release(struct check_settings *settings);
 bool check_settings_equal(const struct check_settings *one, const struct check_settings *other);
+
+/* All that settings are, without gaps, for who compares or keys them. The texts are borrowed. */
+enum { CHECK_NUMBERS = 21, CHECK_TEXTS = 4 };
+struct check_values {
+    int64_t numbers[CHECK_NUMBERS];
+    const struct shared *texts[CHECK_TEXTS]; /* by their octets, not by where they are */
+};
+void check_settings_list(const struct check_settings *settings, struct check_values *values);
 
 struct config_check {
     const char *name; /* "smtp", or the operator's own */
@@ -170,6 +180,14 @@ struct config_rate {
 };
 enum { COOKIE_SECRET_SIZE = 16, COOKIE_SECRETS_LIMIT = 8 };
 
+enum { CANARIES_LIMIT = 8 }; /* all are asked at once */
+
+/* A file that was read for the configuration, beside its own, as it was then. */
+struct config_source {
+    const char *path;
+    struct file_identity identity;
+};
+
 struct config_endpoint {
     struct address address;
     uint16_t port;
@@ -193,15 +211,18 @@ struct config {
     const char *ehlo_name; /* NULL: the machine's own */
     const char *ca_file;   /* of authorities, PEM; NULL: the system's */
     bool uplink_guard;
-    struct config_endpoint *canaries; /* that show whether our uplink works; none: the gateway */
+    struct config_endpoint *canaries; /* that show whether our uplink works; port 0: any sign of
+                                         life will do; none: the gateway */
     size_t ncanaries;
-    const char *identity;            /* NULL: the host's name; "off" or "": none is told */
-    bool version;                    /* told to those who ask */
-    unsigned udp_size;               /* octets of the largest answer over UDP */
-    bool cookies;                    /* RFC 7873 */
-    const char *cookie_secrets_file; /* NULL: none */
+    const char *identity; /* NULL: the host's name; "off" or "": none is told */
+    bool version;         /* told to those who ask */
+    unsigned udp_size;    /* octets of the largest answer over UDP */
+    bool cookies;         /* RFC 7873 */
     const uint8_t (*cookie_secrets)[COOKIE_SECRET_SIZE]; /* the first makes cookies */
     size_t ncookie_secrets;                              /* 0: none are given */
+    bool has_credentials;                                /* in any check or host */
+    struct config_source *sources; /* secrets, credentials: a change of them is one of this */
+    size_t nsources;
     struct config_zone *zones;
     size_t nzones;
     struct config_check *checks; /* the built-in ones by enum check_kind, then more */
@@ -230,9 +251,10 @@ void config_add_listen(struct config *config, const struct address *address, uin
 void config_free(struct config *config);
 
 /* What holds for a check at a host: the check's settings, overridden by those that the host sets
- * for itself. host may be NULL. Where the check's kind fixes tls, the host's is not for it; more
- * time for a step is more time for the whole probe unless the host says how much; recheck never
- * exceeds interval. */
+ * for itself. host may be NULL. What a check of its kind cannot have (tls, where the kind fixes it;
+ * a recipient, for IMAP) is not for it; more time for a step is more time for the whole probe
+ * unless the host says how much; recheck never exceeds interval, nor a round trip's alarm its
+ * drain. The texts stay the configuration's: check_settings_copy() holds them for longer. */
 void config_host_settings(const struct config_host *host, const struct config_check *check,
                           struct check_settings *settings);
 

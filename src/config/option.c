@@ -8,10 +8,10 @@
 
 /* ---- values ---- */
 
-static const struct {
+static const struct { /* the longest first */
     const char *name;
     int64_t ms;
-} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}}; /* the longest first */
+} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 enum { UNITS = sizeof units / sizeof *units };
 
@@ -20,7 +20,10 @@ const char *duration_format(int64_t duration_ms, char text[32])
     int i = 0;
     while (duration_ms % units[i].ms != 0) /* ends: everything is whole milliseconds */
         i++;
-    snprintf(text, 32, "%lld%s", (long long)(duration_ms / units[i].ms), units[i].name);
+    if (duration_ms == 0)
+        strcpy(text, "0");
+    else
+        snprintf(text, 32, "%lld%s", (long long)(duration_ms / units[i].ms), units[i].name);
     return text;
 }
 
@@ -76,22 +79,43 @@ static bool parse_duration(const struct option *option, const char *text, void *
     char least[32], most[32];
     int64_t number;
     const char *unit = number_parse(text, &number);
+    bool none = option->zero && unit && number == 0;
+    if (none && !*unit) {
+        value_store(field, option->size, 0);
+        return true;
+    }
     if (unit && !*unit)
-        return error_set(error, "'%s' needs a unit, like %ss (ms, s, m or h)", text, text);
+        return error_set(error, "'%s' needs a unit, like %ss (ms, s, m, h or d)", text, text);
     int i = 0;
     while (unit && i < UNITS && strcmp(unit, units[i].name) != 0)
         i++;
     if (!unit || i == UNITS)
         return error_set(
-            error, "'%.100s' is no duration: a whole number and ms, s, m or h, like 2s or 500ms",
+            error, "'%.100s' is no duration: a whole number and ms, s, m, h or d, like 2s or 500ms",
             text);
     number *= units[i].ms;
-    if (number < option->min || number > option->max)
-        return error_set(error, "%s is out of range: %s to %s", text,
-                         duration_format(option->min, least), duration_format(option->max, most));
+    if (!none && (number < option->min || number > option->max))
+        return error_set(error, "%s is out of range: %s to %s%s", text,
+                         duration_format(option->min, least), duration_format(option->max, most),
+                         option->zero ? ", or 0" : "");
     if (number % option->unit_ms != 0)
         return error_set(error, "%s is not in whole seconds", text);
     value_store(field, option->size, number / option->unit_ms);
+    return true;
+}
+
+static bool parse_percent(const struct option *option, const char *text, void *field,
+                          struct error *error)
+{
+    int64_t number;
+    const char *end = number_parse(text, &number);
+    if (!end || (strcmp(end, "%") != 0 && (*end || number != 0)))
+        return error_set(error, "'%.100s' is no percentage from %lld%% to %lld%%, like 50%%", text,
+                         (long long)option->min, (long long)option->max);
+    if (number < option->min || number > option->max)
+        return error_set(error, "%s is out of range: %lld%% to %lld%%", text,
+                         (long long)option->min, (long long)option->max);
+    value_store(field, option->size, number);
     return true;
 }
 
@@ -133,6 +157,8 @@ bool option_parse(const struct option *option, const char *text, void *record, s
         return parse_number(option, text, field, error);
     case OPTION_DURATION:
         return parse_duration(option, text, field, error);
+    case OPTION_PERCENT:
+        return parse_percent(option, text, field, error);
     case OPTION_CHOICE:
         return parse_choice(option, text, field, error);
     default:
@@ -256,7 +282,7 @@ static size_t section_names(const struct option_section *section, const char *na
 static void report_unknown(struct reader *reader, const struct option_section *section,
                            const struct tree_node *key, const char *const *names, size_t count)
 {
-    char known[512] = "";
+    char known[1024] = "";
     size_t length = 0;
     const char *near = suggest(reader, key->text, names, count);
     for (size_t i = 0; i < count && !*near; i++) {

@@ -21,12 +21,14 @@ struct reader {
     const char *folder; /* that paths are relative to, with the last slash; "" is where we run */
     struct arena *scratch;
     struct diagnostics *diagnostics;
-    struct table *checks; /* name -> index into config->checks */
+    struct table *checks;                  /* name -> index into config->checks */
+    struct credentials_files *credentials; /* that were read already */
 };
 
 enum option_type {
     OPTION_NUMBER,
     OPTION_DURATION, /* the field in milliseconds, or in seconds where it is named so */
+    OPTION_PERCENT,  /* the field a number: "50%" */
     OPTION_CHOICE,   /* the field an enum or a bool: the index into choices */
     OPTION_TEXT,
     OPTION_PATH,
@@ -45,6 +47,7 @@ struct option {
     const char *fallback; /* the default, as it would be written; NULL: none, or not a constant */
     unsigned bit;         /* tells that it was given */
     bool required;
+    bool zero;         /* of a duration, outside its range: 0 is "none of it" */
     bool may_be_empty; /* a list or mapping with nothing written in it counts as empty */
     /* Takes over from the field, after the kind of node was checked. */
     void (*read)(struct reader *reader, const struct tree_node *node, void *record);
@@ -78,7 +81,7 @@ bool tree_expect(struct reader *reader, const struct tree_node *node, enum tree_
 /* The value of a key, NULL if there is none. */
 const struct tree_node *tree_find(const struct tree_node *mapping, const char *key);
 
-const char *duration_format(int64_t duration_ms, char text[32]); /* "2s", "1h" */
+const char *duration_format(int64_t duration_ms, char text[32]); /* "2s", "1h", "0" */
 
 /* "; did you mean 'NAME'?" for the nearest of count names, "" when none is near (or nobody will
  * read it, as there are too many errors). */
@@ -92,6 +95,10 @@ bool key_is_new(struct arena *arena, struct table *seen, const void *key, size_t
 
 /* A path relative to the file's folder, in the configuration's arena. */
 const char *path_resolve(struct reader *reader, const char *path);
+
+#define warn(reader, where, ...)                                                                   \
+    diagnostics_warning((reader)->diagnostics, (reader)->config->file, (where).line,               \
+                        (where).column, __VA_ARGS__)
 
 #define report(reader, where, ...)                                                                 \
     diagnostics_error((reader)->diagnostics, (reader)->config->file, (where).line, (where).column, \

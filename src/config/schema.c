@@ -12,6 +12,8 @@
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 
+#define DAY (INT64_C(24) * HOUR)
+
 enum {
     PATH_MAX_BYTES = 4095, /* PATH_MAX without its null */
     SOCKET_PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
@@ -55,18 +57,33 @@ const char *const mx_weighting_names[] = {
     NULL,
 };
 
+static const char *const refusal_names[] = {
+    [CHECK_REFUSAL_UNKNOWN] = "unknown", [CHECK_REFUSAL_DOWN] = "down", NULL};
+
+static const char *const return_names[] = {
+    [CHECK_RETURN_AUTO] = "auto", [CHECK_RETURN_MANUAL] = "manual", NULL};
+
 static const char *const switch_names[] = {"off", "on", NULL}; /* of a bool */
+
+/* What only some dialogues have. */
+enum {
+    OF_SMTP = HOST_SETS_REFUSAL | HOST_SETS_RECIPIENT | HOST_SETS_ROUND_TRIP | HOST_SETS_ALARM |
+              HOST_SETS_DRAIN | HOST_SETS_MAILBOX,
+    OF_IMAP = HOST_SETS_SENTINEL,
+    OF_DIALOGUES = OF_SMTP | OF_IMAP | HOST_SETS_GREETING_TIMEOUT | HOST_SETS_REPLY_TIMEOUT |
+                   HOST_SETS_CERT_WARN | HOST_SETS_CREDENTIALS,
+};
 
 /* Ports: RFC 5321, RFC 6409, RFC 8314, RFC 9051, RFC 1939. */
 const struct check_kind_traits check_kinds[CHECK_KINDS] = {
-    [CHECK_SMTP] = {25, CHECK_TLS_OPTIONAL, false},
-    [CHECK_SUBMISSION] = {587, CHECK_TLS_OPTIONAL, false},
-    [CHECK_SMTPS] = {465, CHECK_TLS_REQUIRED, true},
-    [CHECK_IMAP] = {143, CHECK_TLS_OPTIONAL, false},
-    [CHECK_IMAPS] = {993, CHECK_TLS_REQUIRED, true},
-    [CHECK_POP3] = {110, CHECK_TLS_OPTIONAL, false},
-    [CHECK_POP3S] = {995, CHECK_TLS_REQUIRED, true},
-    [CHECK_TCP] = {0, CHECK_TLS_OFF, true},
+    [CHECK_SMTP] = {25, CHECK_TLS_OPTIONAL, false, OF_IMAP},
+    [CHECK_SUBMISSION] = {587, CHECK_TLS_OPTIONAL, false, OF_IMAP},
+    [CHECK_SMTPS] = {465, CHECK_TLS_REQUIRED, true, OF_IMAP},
+    [CHECK_IMAP] = {143, CHECK_TLS_OPTIONAL, false, OF_SMTP},
+    [CHECK_IMAPS] = {993, CHECK_TLS_REQUIRED, true, OF_SMTP},
+    [CHECK_POP3] = {110, CHECK_TLS_OPTIONAL, false, OF_SMTP | OF_IMAP},
+    [CHECK_POP3S] = {995, CHECK_TLS_REQUIRED, true, OF_SMTP | OF_IMAP},
+    [CHECK_TCP] = {0, CHECK_TLS_OFF, true, OF_DIALOGUES},
 };
 
 /* clang-format off */
@@ -89,6 +106,11 @@ static const struct option server_rows[] = {
     {"tcp-per-client",  OPTION_NUMBER, FIELD(struct config, tcp_per_client), 1, 1000000, .fallback = "128"},
     {"tcp-idle",        OPTION_DURATION, FIELD(struct config, tcp_idle_ms), 100, HOUR, 1, .fallback = "10s"},
     {"probing", OPTION_CHOICE, FIELD(struct config, probing), .choices = switch_names, .fallback = "on"},
+    {"probe-source", OPTION_ANY, .read = probe_source_read},
+    {"ehlo-name", OPTION_TEXT, .read = ehlo_name_read},
+    {"ca-file", OPTION_PATH,   .read = ca_file_read},
+    {"uplink-guard", OPTION_CHOICE, FIELD(struct config, uplink_guard), .choices = switch_names, .fallback = "on"},
+    {"canaries", OPTION_LIST,  .read = canaries_read},
     {"identity", OPTION_TEXT,  FIELD(struct config, identity), 0, IDENTITY_MAX_BYTES},
     {"version", OPTION_CHOICE, FIELD(struct config, version), .choices = switch_names, .fallback = "on"},
     {"udp-size", OPTION_NUMBER, FIELD(struct config, udp_size), 512, 4096, .fallback = "1232"},
@@ -111,6 +133,13 @@ static const struct option zone_rows[] = {
     {"names", OPTION_PATH, FIELD(struct config_zone, names), 1, PATH_MAX_BYTES},
 };
 
+/* One option, two fields, which stand side by side. */
+#define CREDENTIALS                                                                                \
+    .offset = offsetof(struct check_settings, user), .size = 2 * sizeof(struct shared *)
+_Static_assert(offsetof(struct check_settings, password) ==
+                   offsetof(struct check_settings, user) + sizeof(struct shared *),
+               "a host overrides both at once");
+
 /* What a check has and a host may override. tls: the default is the kind's, set by check_init. The
  * longest timeouts are above the ten minutes that RFC 5321 section 4.5.3.2 lets a client wait. */
 static const struct option settings_rows[] = {
@@ -124,6 +153,18 @@ static const struct option settings_rows[] = {
     {"recheck",          OPTION_DURATION, FIELD(struct check_settings, recheck_ms), 10, HOUR, 1, .fallback = "500ms", .bit = HOST_SETS_RECHECK},
     {"fall",             OPTION_NUMBER,   FIELD(struct check_settings, fall), 1, 100, .fallback = "2", .bit = HOST_SETS_FALL},
     {"rise",             OPTION_NUMBER,   FIELD(struct check_settings, rise), 1, 100, .fallback = "3", .bit = HOST_SETS_RISE},
+    {"refusal",          OPTION_CHOICE,   FIELD(struct check_settings, refusal), .choices = refusal_names, .fallback = "unknown", .bit = HOST_SETS_REFUSAL},
+    {"cert-warn",        OPTION_DURATION, FIELD(struct check_settings, cert_warn_ms), HOUR, 365 * DAY, 1, .zero = true, .fallback = "14d", .bit = HOST_SETS_CERT_WARN},
+    {"return",           OPTION_CHOICE,   FIELD(struct check_settings, returns), .choices = return_names, .fallback = "auto", .bit = HOST_SETS_RETURN},
+    {"hold",             OPTION_DURATION, FIELD(struct check_settings, hold_ms), SECOND, HOUR, 1, .zero = true, .fallback = "30s", .bit = HOST_SETS_HOLD},
+    {"slow-start",       OPTION_DURATION, FIELD(struct check_settings, slow_start_ms), SECOND, DAY, 1, .zero = true, .fallback = "5m", .bit = HOST_SETS_SLOW_START},
+    {"probe-recipient",  OPTION_TEXT,     FIELD(struct check_settings, recipient), .read = recipient_read, .bit = HOST_SETS_RECIPIENT},
+    {"credentials",      OPTION_PATH,     CREDENTIALS, .read = credentials_read, .bit = HOST_SETS_CREDENTIALS},
+    {"round-trip",       OPTION_DURATION, FIELD(struct check_settings, round_trip_ms), 10 * SECOND, HOUR, 1, .zero = true, .fallback = "0", .bit = HOST_SETS_ROUND_TRIP},
+    {"round-trip-alarm", OPTION_DURATION, FIELD(struct check_settings, alarm_ms), 10 * SECOND, DAY, 1, .fallback = "2m", .bit = HOST_SETS_ALARM},
+    {"round-trip-drain", OPTION_DURATION, FIELD(struct check_settings, drain_ms), 10 * SECOND, DAY, 1, .fallback = "5m", .bit = HOST_SETS_DRAIN},
+    {"mailbox",          OPTION_TEXT,     FIELD(struct check_settings, mailbox), .read = mailbox_read, .bit = HOST_SETS_MAILBOX},
+    {"sentinel",         OPTION_CHOICE,   FIELD(struct check_settings, sentinel), .choices = switch_names, .fallback = "off", .bit = HOST_SETS_SENTINEL},
 };
 
 /* type is required for a check that is not built in; port has the kind's default. */
@@ -139,10 +180,11 @@ static const struct option host_rows[] = {
 
 static const struct option policy_rows[] = {
     {"match",         OPTION_TEXT,     .read = match_read, .required = true},
-    {"ttl",           OPTION_DURATION, FIELD(struct config_policy, ttl_s), SECOND, 24 * HOUR, SECOND, .fallback = "10s", .bit = GIVEN_TTL},
+    {"ttl",           OPTION_DURATION, FIELD(struct config_policy, ttl_s), SECOND, DAY, SECOND, .fallback = "10s", .bit = GIVEN_TTL},
     {"when-all-down", OPTION_CHOICE,   FIELD(struct config_policy, when_all_down), .choices = when_all_down_names, .fallback = "serve-all"},
     {"on-down",       OPTION_CHOICE,   FIELD(struct config_policy, on_down), .choices = on_down_names, .fallback = "remove", .bit = GIVEN_ON_DOWN},
     {"mx-weighting",  OPTION_CHOICE,   FIELD(struct config_policy, mx_weighting), .choices = mx_weighting_names, .fallback = "off", .bit = GIVEN_MX_WEIGHTING},
+    {"min-capacity",  OPTION_PERCENT,  FIELD(struct config_policy, min_capacity), 0, 100, .fallback = "0%"},
     {"tiers",         OPTION_LIST,     .read = tiers_read},
 };
 /* clang-format on */

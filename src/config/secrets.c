@@ -31,6 +31,7 @@ static bool secret_parse(const char *line, uint8_t secret[COOKIE_SECRET_SIZE])
 /* NULL after reporting. Something that is no file must not make us wait. */
 static FILE *secrets_open(struct reader *reader, struct config_place place, const char *path)
 {
+    int64_t now_ns = file_clock_ns();
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -45,11 +46,12 @@ static FILE *secrets_open(struct reader *reader, struct config_place place, cons
         fclose(file);
         return NULL;
     }
+    source_add(reader->config, path, &status, now_ns);
     if (status.st_mode & S_IROTH)
-        diagnostics_warning(reader->diagnostics, reader->config->file, place.line, place.column,
-                            "'cookie-secrets': everybody can read %s: who knows a secret can make "
-                            "cookies for any address",
-                            path);
+        warn(reader, place,
+             "'cookie-secrets': everybody can read %s: who knows a secret can make cookies for any "
+             "address",
+             path);
     return file;
 }
 
@@ -90,7 +92,6 @@ void cookie_secrets_read(struct reader *reader, const struct tree_node *node, vo
 {
     (void)config;
     const char *path = path_resolve(reader, node->text);
-    reader->config->cookie_secrets_file = path;
     FILE *file = secrets_open(reader, node->place, path);
     if (!file)
         return;

@@ -20,6 +20,7 @@ void changes_init(struct changes *changes)
     memset(changes, 0, sizeof *changes);
     changes->arena = arena_new();
     changes->lines = ARENA_ARRAY(changes->arena, const char *, CHANGES_LINES_MAX);
+    changes->bad = ARENA_ARRAY(changes->arena, const char *, CHANGES_LINES_MAX);
 }
 
 void changes_free(struct changes *changes)
@@ -27,25 +28,99 @@ void changes_free(struct changes *changes)
     arena_free(changes->arena);
 }
 
+__attribute__((format(printf, 4, 0))) static void add_line(struct changes *changes,
+                                                           const char **lines, size_t *nlines,
+                                                           const char *format, va_list arguments)
+{
+    char line[1024];
+    if (*nlines == CHANGES_LINES_MAX)
+        return;
+    vsnprintf(line, sizeof line, format, arguments);
+    lines[(*nlines)++] = arena_strdup(changes->arena, line);
+}
+
 __attribute__((format(printf, 3, 4))) static void count_one(struct changes *changes, size_t *count,
                                                             const char *format, ...)
 {
-    char line[1024];
     va_list arguments;
     (*count)++;
-    if (changes->nlines == CHANGES_LINES_MAX)
-        return;
+    va_start(arguments, format);
+    add_line(changes, changes->lines, &changes->nlines, format, arguments);
+    va_end(arguments);
+}
+
+__attribute__((format(printf, 2, 3))) static void count_bad(struct changes *changes,
+                                                            const char *format, ...)
+{
+    va_list arguments;
+    changes->nbad++;
+    va_start(arguments, format);
+    add_line(changes, changes->bad, &changes->nbad_lines, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- configuration ---- */
+
+__attribute__((format(printf, 2, 3))) static void tell(struct changes *changes, const char *format,
+                                                       ...)
+{
+    char line[256];
+    size_t ignored = 0;
+    va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    changes->lines[changes->nlines++] = arena_strdup(changes->arena, line);
+    count_one(changes, &ignored, "%s", line);
 }
 
-void changes_of_configuration(struct changes *changes)
+static void tell_number(struct changes *changes, const char *option, unsigned before,
+                        unsigned after)
 {
-    size_t ignored = 0;
-    count_one(changes, &ignored, "configuration: read again");
+    if (before != after)
+        tell(changes, "%s: %u, was %u", option, after, before);
 }
+
+static bool exempt_differs(const struct config_rate *one, const struct config_rate *other)
+{
+    if (one->nexempt != other->nexempt)
+        return true;
+    for (size_t i = 0; i < one->nexempt; i++)
+        if (one->exempt[i].bits != other->exempt[i].bits ||
+            !address_equal(&one->exempt[i].address, &other->exempt[i].address))
+            return true;
+    return false;
+}
+
+static void compare_rate(const struct config_rate *before, const struct config_rate *after,
+                         struct changes *changes)
+{
+    if (before->on != after->on)
+        tell(changes, "rate-limit: %s", after->on ? "on, was off" : "off, was on");
+    if (!before->on || !after->on)
+        return;
+    tell_number(changes, "rate-limit answers", before->answers, after->answers);
+    tell_number(changes, "rate-limit negatives", before->negatives, after->negatives);
+    tell_number(changes, "rate-limit errors", before->errors, after->errors);
+    tell_number(changes, "rate-limit slip", before->slip, after->slip);
+    tell_number(changes, "rate-limit ipv4-prefix", before->ipv4_prefix, after->ipv4_prefix);
+    tell_number(changes, "rate-limit ipv6-prefix", before->ipv6_prefix, after->ipv6_prefix);
+    if (exempt_differs(before, after))
+        tell(changes, "rate-limit exempt: other networks, %zu, was %zu", after->nexempt,
+             before->nexempt);
+}
+
+void changes_of_configuration(const struct config *before, const struct config *after,
+                              struct changes *changes)
+{
+    tell(changes, "configuration: read again");
+    compare_rate(&before->rate, &after->rate, changes);
+    tell_number(changes, "tcp-connections", before->tcp_connections, after->tcp_connections);
+    tell_number(changes, "tcp-per-client", before->tcp_per_client, after->tcp_per_client);
+    if (before->tcp_idle_ms != after->tcp_idle_ms)
+        tell(changes, "tcp-idle: %ums, was %ums", after->tcp_idle_ms, before->tcp_idle_ms);
+}
+
+/* ---- targets ---- */
 
 static void listing_init(struct listing *listing, struct arena *arena, size_t most)
 {
@@ -109,9 +184,13 @@ static void compare_zone(const struct zone *before, const struct zone *after,
                          struct changes *changes)
 {
     size_t *count = &changes->zones.changed;
-    if (before->failed && !after->failed)
+    bool again = (before->failed || before->stale) && !after->failed && !after->stale;
+    if (again && (before->failed || before->serial == after->serial))
         count_one(changes, count, "%s %s: good again, serial %u", kind_of(after), after->name,
                   after->serial);
+    else if (again)
+        count_one(changes, count, "%s %s: good again, serial %u, was %u", kind_of(after),
+                  after->name, after->serial, before->serial);
     else if (before->serial != after->serial)
         count_one(changes, count, "%s %s: serial %u, was %u", kind_of(after), after->name,
                   after->serial, before->serial);
@@ -198,7 +277,37 @@ void changes_between(const struct model *before, const struct model *after, stru
     table_free(new.by_key);
 }
 
-void changes_log(const struct changes *changes)
+/* ---- what is bad ---- */
+
+static void tell_bad_list(struct changes *changes, const struct zone *zone)
+{
+    size_t count = domains_count(zone->domains);
+    if (zone->stale_names)
+        count_bad(changes, "domains of %s: the %zu of before go on: %s is bad", zone->name, count,
+                  zone->names);
+    else if (!domains_complete(zone->domains))
+        count_bad(changes, "domains of %s: only %zu are served, the others are missing: %s is bad",
+                  zone->name, count, zone->names);
+}
+
+void changes_of_bad(struct changes *changes, const struct model *after)
+{
+    for (size_t i = 0; i < after->nzones; i++) {
+        const struct zone *zone = &after->zones[i];
+        if (zone->failed)
+            count_bad(changes, "%s %s: SERVFAIL is answered: %s is bad", kind_of(zone), zone->name,
+                      zone->file);
+        else if (zone->stale)
+            count_bad(changes, "%s %s: goes on as it was, with serial %u: %s is bad", kind_of(zone),
+                      zone->name, zone->serial, zone->file);
+        if (zone->domains)
+            tell_bad_list(changes, zone);
+    }
+}
+
+/* ---- the log ---- */
+
+static void log_done(const struct changes *changes)
 {
     for (size_t i = 0; i < changes->nlines; i++)
         log_notice("reload: %s", changes->lines[i]);
@@ -211,4 +320,13 @@ void changes_log(const struct changes *changes)
                changes->zones.added, changes->zones.removed, changes->zones.changed,
                changes->domains.added, changes->domains.removed, changes->targets.added,
                changes->targets.removed);
+}
+
+void changes_log(const struct changes *changes)
+{
+    log_done(changes);
+    for (size_t i = 0; i < changes->nbad_lines; i++)
+        log_error("reload: %s", changes->bad[i]);
+    if (changes->nbad > changes->nbad_lines)
+        log_error("reload: ... and %zu more that are bad", changes->nbad - changes->nbad_lines);
 }

@@ -4,6 +4,7 @@
 #define EVERMX_CONTROL_CHANGES_H
 
 #include "base/arena.h"
+#include "config/config.h"
 #include "engine/engine.h"
 
 #include <stdbool.h>
@@ -26,15 +27,21 @@ struct changes {
     struct changes_counts domains;        /* of templates */
     const char **lines;                   /* "zone example.test: serial 7, was 6" */
     size_t nlines;
+    /* Zones and lists that are not served as their files stand, whether that is a change or not. */
+    size_t nbad;
+    const char **bad; /* "zone example.test: goes on as it was, ..." */
+    size_t nbad_lines;
 };
 
 void changes_init(struct changes *changes);
 void changes_free(struct changes *changes);
 /* The configuration, or a file that it names, was read again: it may differ in what no count tells.
- */
-void changes_of_configuration(struct changes *changes);
+ * Limits that differ are told. */
+void changes_of_configuration(const struct config *before, const struct config *after,
+                              struct changes *changes);
 void changes_between(const struct model *before, const struct model *after,
                      struct changes *changes);
+void changes_of_bad(struct changes *changes, const struct model *after);
 /* For the log, of a reload that is done. */
 void changes_log(const struct changes *changes);
 

@@ -14,8 +14,9 @@
 /* What main does for the commands. */
 struct command_actions {
     void *context;
-    /* Reads everything anew. False: nothing has changed, the diagnostics tell why. Both are
-     * empty on entry and the caller's to free. */
+    /* Reads everything anew. False: nothing has changed, the diagnostics tell why. Errors beside
+     * true are of files of zones, which go on as they were: changes->bad tells. Both are empty on
+     * entry and the caller's to free. */
     bool (*reload)(void *context, struct diagnostics *diagnostics, struct changes *changes);
     void (*stop)(void *context);
 };

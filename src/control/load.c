@@ -3,9 +3,44 @@
 
 #include "base/privileges.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_of_this_machine(const struct address *address)
+{
+    struct sockaddr_storage name;
+    socklen_t size = address_to_sockaddr(address, 0, &name);
+    int made = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool refused =
+        made >= 0 && bind(made, (struct sockaddr *)&name, size) < 0 && errno == EADDRNOTAVAIL;
+    if (made >= 0)
+        close(made);
+    return !refused;
+}
+
+/* What works now, or may work later, and most likely is not meant so. */
+static void warn_of_place(const struct config *config, struct diagnostics *diagnostics)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    for (size_t i = 0; i < config->nprobe_sources; i++) {
+        const struct address *source = &config->probe_sources[i];
+        address_format(source, text);
+        if (!is_of_this_machine(source))
+            diagnostics_warning(diagnostics, config->file, 0, 0,
+                                "probe-source: this machine has not got the address %s now: no "
+                                "probe by IPv%d can start without it",
+                                text, source->family);
+    }
+    for (size_t i = 0; config->user && i < config->nsources; i++)
+        if (!privileges_user_may_read(config->user, config->sources[i].path))
+            diagnostics_warning(diagnostics, config->file, 0, 0,
+                                "user '%s' may not read %s: a reload will fail once it has changed",
+                                config->user, config->sources[i].path);
+}
 
 /* What neither the configuration nor the model can know alone. */
 static bool is_complete(const struct load_source *source, const struct config *config,
@@ -23,6 +58,7 @@ static bool is_complete(const struct load_source *source, const struct config *c
     if (config->user && !privileges_user_exists(config->user))
         complete = diagnostics_error(diagnostics, config->file, 0, 0,
                                      "user: this machine has no user '%s'", config->user);
+    warn_of_place(config, diagnostics);
     return complete;
 }
 
@@ -45,10 +81,19 @@ static struct file_identity identify(const char *file, int64_t now_ns)
     return file_identity(&status, now_ns);
 }
 
-static bool is_unchanged(const char *file, const struct file_identity *before,
-                         const struct file_identity *now)
+/* Whether nothing that the configuration was read from has changed. */
+static bool is_current(const struct load_source *source, const struct loaded *before,
+                       const struct file_identity *file, int64_t now_ns)
 {
-    return !file || file_is_same(before, now);
+    if (source->config && !file_is_same(&before->file, file))
+        return false;
+    for (size_t i = 0; i < before->config->nsources; i++) {
+        const struct config_source *read = &before->config->sources[i];
+        struct file_identity now = identify(read->path, now_ns);
+        if (!file_is_same(&read->identity, &now))
+            return false;
+    }
+    return true;
 }
 
 /* NULL: it is wrong. */
@@ -73,17 +118,10 @@ static struct config *read_config(const struct load_source *source, const struct
                                   struct loaded *loaded, struct diagnostics *diagnostics)
 {
     int64_t now_ns = file_clock_ns();
-    struct config *config = before ? before->config : NULL;
     loaded->file = identify(source->config, now_ns);
-    if (config)
-        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
-    if (config && is_unchanged(source->config, &before->file, &loaded->file) &&
-        is_unchanged(config->cookie_secrets_file, &before->secrets, &loaded->secrets))
-        return config;
-    config = parse_config(source, diagnostics);
-    if (config)
-        loaded->secrets = identify(config->cookie_secrets_file, now_ns);
-    return config;
+    if (before && before->config && is_current(source, before, &loaded->file, now_ns))
+        return before->config;
+    return parse_config(source, diagnostics);
 }
 
 bool load(const struct load_source *source, const struct loaded *before, bool strict,
@@ -98,6 +136,9 @@ bool load(const struct load_source *source, const struct loaded *before, bool st
     }
     bool complete = is_complete(source, loaded->config, diagnostics);
     loaded->model = model_build(loaded->config, previous, strict, diagnostics);
+    if (loaded->model && loaded->config->nzones > 0 && loaded->model->nzones == 0)
+        complete = diagnostics_error(diagnostics, NULL, 0, 0,
+                                     "no zone could be read: there is nothing to serve");
     if (loaded->model && complete)
         return true;
     model_free(loaded->model);
@@ -158,27 +199,23 @@ static bool texts_differ(const char *one, const char *other)
     return one != other && (!one || !other || strcmp(one, other) != 0);
 }
 
-static bool listen_differs(const struct config *one, const struct config *other)
+static bool endpoints_differ(const struct config_endpoint *one, size_t none,
+                             const struct config_endpoint *other, size_t nother)
 {
-    if (one->nlisten != other->nlisten)
+    if (none != nother)
         return true;
-    for (size_t i = 0; i < one->nlisten; i++)
-        if (one->listen[i].port != other->listen[i].port ||
-            !address_equal(&one->listen[i].address, &other->listen[i].address))
+    for (size_t i = 0; i < none; i++)
+        if (one[i].port != other[i].port || !address_equal(&one[i].address, &other[i].address))
             return true;
     return false;
 }
 
-static bool rate_differs(const struct config_rate *one, const struct config_rate *other)
+static bool sources_differ(const struct config *one, const struct config *other)
 {
-    if (one->on != other->on || one->answers != other->answers ||
-        one->negatives != other->negatives || one->errors != other->errors ||
-        one->slip != other->slip || one->ipv4_prefix != other->ipv4_prefix ||
-        one->ipv6_prefix != other->ipv6_prefix || one->nexempt != other->nexempt)
+    if (one->nprobe_sources != other->nprobe_sources)
         return true;
-    for (size_t i = 0; i < one->nexempt; i++)
-        if (one->exempt[i].bits != other->exempt[i].bits ||
-            !address_equal(&one->exempt[i].address, &other->exempt[i].address))
+    for (size_t i = 0; i < one->nprobe_sources; i++)
+        if (!address_equal(&one->probe_sources[i], &other->probe_sources[i]))
             return true;
     return false;
 }
@@ -190,14 +227,17 @@ void load_warn_of_restart(const struct config *started, const struct config *con
         const char *option;
         bool differs;
     } settings[] = {
-        {"listen", listen_differs(started, config)},
+        {"listen",
+         endpoints_differ(started->listen, started->nlisten, config->listen, config->nlisten)},
         {"workers", started->workers != config->workers},
-        {"rate-limit", rate_differs(&started->rate, &config->rate)},
-        {"tcp-connections", started->tcp_connections != config->tcp_connections},
-        {"tcp-per-client", started->tcp_per_client != config->tcp_per_client},
-        {"tcp-idle", started->tcp_idle_ms != config->tcp_idle_ms},
         {"control", texts_differ(started->control, config->control)},
         {"user", texts_differ(started->user, config->user)},
+        {"probe-source", sources_differ(started, config)},
+        {"ehlo-name", texts_differ(started->ehlo_name, config->ehlo_name)},
+        {"ca-file", texts_differ(started->ca_file, config->ca_file)},
+        {"uplink-guard", started->uplink_guard != config->uplink_guard},
+        {"canaries", endpoints_differ(started->canaries, started->ncanaries, config->canaries,
+                                      config->ncanaries)},
         {"probing", started->probing != config->probing},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)

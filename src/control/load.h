@@ -25,7 +25,7 @@ struct load_source {
 /* What was loaded. */
 struct loaded {
     struct config *config;
-    struct file_identity file, secrets; /* the configuration's, and its cookie-secrets' */
+    struct file_identity file; /* the configuration's */
     struct model *model;
 };
 

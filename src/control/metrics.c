@@ -144,18 +144,17 @@ static const struct scalar_row {
 
 static void add_zones(struct exposition *out, const struct engine_status *status)
 {
-    enum { OK, FAILED, INCOMPLETE, STATES };
-    static const char *const states[STATES] = {"ok", "failed", "incomplete"};
     static const char help[] = "Zones and templates; one that failed is answered with SERVFAIL, of "
-                               "one that is incomplete domains are missing.";
-    size_t counts[STATES] = {0}, domains = 0;
+                               "one that is incomplete domains are missing, one that is stale goes "
+                               "on as it was, as its file or list is bad now.";
+    size_t counts[ZONE_STATES] = {0}, domains = 0;
     for (size_t i = 0; i < status->nzones; i++) {
         const struct engine_zone *zone = &status->zones[i];
-        counts[zone->failed ? FAILED : zone->incomplete ? INCOMPLETE : OK]++;
+        counts[engine_zone_state(zone)]++;
         domains += zone->ndomains;
     }
-    for (size_t i = 0; i < STATES; i++) {
-        const struct exposition_label label = {"state", states[i]};
+    for (size_t i = 0; i < ZONE_STATES; i++) {
+        const struct exposition_label label = {"state", engine_zone_word(i)};
         exposition_add(out, "evermx_zones", help, &label, 1, (double)counts[i]);
     }
     exposition_add(out, "evermx_domains", "Domains of templates.", NULL, 0, (double)domains);

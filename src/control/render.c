@@ -38,12 +38,20 @@ static json_t *seconds(int64_t ms)
     return json_real((double)ms / 1000);
 }
 
-static json_t *texts(const char *const *list)
+static json_t *texts(const char *const *list, size_t count)
 {
     json_t *array = json_array();
-    for (; *list; list++)
-        json_array_append_new(array, text_or_null(*list));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, text_or_null(list[i]));
     return array;
+}
+
+static json_t *labels(const char *const *list) /* ends with NULL */
+{
+    size_t count = 0;
+    while (list[count])
+        count++;
+    return texts(list, count);
 }
 
 json_t *render_error(const char *format, ...)
@@ -55,6 +63,47 @@ json_t *render_error(const char *format, ...)
     va_end(arguments);
     json_t *json = json_object();
     json_object_set_new(json, "error", text_or_null(text));
+    return json;
+}
+
+/* What does not count against a target, and is worth telling; null: nothing. */
+static json_t *render_remark(enum reason reason, const char *detail)
+{
+    if (reason == REASON_NONE)
+        return json_null();
+    json_t *json = json_object();
+    const char *advice = reason_advice(reason);
+    json_object_set_new(json, "reason", text_or_null(reason_word(reason)));
+    json_object_set_new(json, "meaning", text_or_null(reason_sentence(reason)));
+    json_object_set_new(json, "detail", text_or_null(detail));
+    json_object_set_new(json, "advice", text_or_null(advice));
+    return json;
+}
+
+/* The last probe of a depth: how it ended, and how long each step took. */
+static json_t *render_trace(const struct verdict_trace *trace, int64_t now_ms)
+{
+    if (trace->at_ms < 0)
+        return json_null();
+    json_t *json = json_object(), *steps = json_object();
+    for (unsigned i = 0; i < TIMED_STEPS; i++)
+        if (trace->step_us[i])
+            json_object_set_new(steps, outcome_step_word((enum outcome_step)i),
+                                json_real((double)trace->step_us[i] / 1000));
+    json_object_set_new(json, "age_s", seconds(now_ms - trace->at_ms));
+    json_object_set_new(json, "reason", text_or_null(reason_word(trace->reason)));
+    json_object_set_new(json, "sessions", integer(trace->sessions));
+    json_object_set_new(json, "steps_ms", steps);
+    return json;
+}
+
+static json_t *render_evidence(const struct engine_target *target, int64_t now_ms)
+{
+    static const char *const depths[PROBE_DEPTHS] = {"liveness", "service", "round_trip"};
+    const struct verdict *verdict = &target->verdict;
+    json_t *json = json_object();
+    for (unsigned i = 0; i < PROBE_DEPTHS; i++)
+        json_object_set_new(json, depths[i], render_trace(&verdict->last[i], now_ms));
     return json;
 }
 
@@ -84,6 +133,14 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "known", json_boolean(verdict->known));
     json_object_set_new(json, "meaning", text_or_null(reason_sentence(verdict->reason)));
     json_object_set_new(json, "detail", text_or_null(verdict->detail));
+    json_object_set_new(json, "last_good_s",
+                        verdict->last_good_ms < 0 ? json_null()
+                                                  : seconds(now_ms - verdict->last_good_ms));
+    json_object_set_new(json, "held", text_or_null(verdict_held_word(verdict->held)));
+    json_object_set_new(json, "warning", render_remark(verdict->warning, verdict->warning_detail));
+    json_object_set_new(json, "unheard", render_remark(verdict->unheard, verdict->unheard_detail));
+    json_object_set_new(json, "outlook", text_or_null(target->outlook));
+    json_object_set_new(json, "last", render_evidence(target, now_ms));
     return json;
 }
 
@@ -95,24 +152,40 @@ static json_t *render_targets(const struct engine_target *targets, size_t count,
     return array;
 }
 
+/* Those that get less than all of their weight. */
+static json_t *render_percents(const struct engine_pool *pool)
+{
+    json_t *json = json_object();
+    for (size_t i = 0; pool->serving[i]; i++)
+        if (pool->percents[i] < 100)
+            json_object_set_new(json, pool->serving[i], integer(pool->percents[i]));
+    return json;
+}
+
 static json_t *render_pool(const struct engine_pool *pool)
 {
     json_t *json = json_object();
     json_object_set_new(json, "name", text_or_null(pool->name));
-    json_object_set_new(json, "serving", texts(pool->serving));
-    json_object_set_new(json, "removed", texts(pool->removed));
+    json_object_set_new(json, "serving", labels(pool->serving));
+    json_object_set_new(json, "removed", labels(pool->removed));
     json_object_set_new(json, "fail_open", json_boolean(pool->fail_open));
     json_object_set_new(json, "servfail", json_boolean(pool->servfail));
+    json_object_set_new(json, "floor", json_boolean(pool->floor));
+    json_object_set_new(json, "percents", render_percents(pool));
     json_object_set_new(json, "ttl_s", integer(pool->ttl_s));
     json_object_set_new(json, "owners", integer(pool->nowners));
     return json;
 }
 
-static const char *zone_state(const struct engine_zone *zone)
+/* The files that are bad, so that what was read of them before is served. */
+static json_t *render_stale(const struct engine_zone *zone)
 {
-    if (zone->failed)
-        return "failed";
-    return zone->incomplete ? "incomplete" : "ok";
+    json_t *json = json_array();
+    if (zone->stale)
+        json_array_append_new(json, text_or_null(zone->file));
+    if (zone->stale_names)
+        json_array_append_new(json, text_or_null(zone->names));
+    return json;
 }
 
 static json_t *render_zone(const struct engine_zone *zone)
@@ -120,8 +193,9 @@ static json_t *render_zone(const struct engine_zone *zone)
     json_t *json = json_object();
     json_object_set_new(json, "name", text_or_null(zone->name));
     json_object_set_new(json, "file", text_or_null(zone->file));
-    json_object_set_new(json, "state", json_string(zone_state(zone)));
+    json_object_set_new(json, "state", json_string(engine_zone_word(engine_zone_state(zone))));
     json_object_set_new(json, "serial", zone->failed ? json_null() : integer(zone->serial));
+    json_object_set_new(json, "stale", render_stale(zone));
     json_object_set_new(json, "names", text_or_null(zone->names));
     json_object_set_new(json, "domains", zone->names ? integer(zone->ndomains) : json_null());
     return json;
@@ -172,7 +246,7 @@ static const char *member_state_word(enum member_state state)
 {
     static const char *const words[] = {
         [MEMBER_SERVED] = "served",   [MEMBER_DEMOTED] = "demoted", [MEMBER_DOWN] = "down",
-        [MEMBER_STANDBY] = "standby", [MEMBER_OUTSIDE] = "outside",
+        [MEMBER_STANDBY] = "standby", [MEMBER_OUTSIDE] = "outside", [MEMBER_FLOOR] = "floor",
     };
     return words[state];
 }
@@ -186,6 +260,7 @@ static json_t *render_record(const struct engine_record *record)
     json_object_set_new(json, "state", json_string(member_state_word(record->state)));
     json_object_set_new(json, "host", text_or_null(record->host));
     json_object_set_new(json, "weight", integer(record->weight));
+    json_object_set_new(json, "percent", integer(record->percent));
     json_object_set_new(json, "targets", targets);
     return json;
 }
@@ -205,6 +280,7 @@ json_t *render_explanation(const char *name, const char *rrtype,
     json_object_set_new(json, "ttl_s", integer(explanation->ttl_s));
     json_object_set_new(json, "fail_open", json_boolean(explanation->fail_open));
     json_object_set_new(json, "servfail", json_boolean(explanation->servfail));
+    json_object_set_new(json, "floor", json_boolean(explanation->floor));
     json_object_set_new(json, "records", records);
     json_object_set_new(
         json, "targets",
@@ -290,16 +366,16 @@ json_t *render_reload(bool done, const struct diagnostics *diagnostics,
 {
     json_t *json;
     if (done) {
-        json_t *lines = json_array();
-        for (size_t i = 0; i < changes->nlines; i++)
-            json_array_append_new(lines, text_or_null(changes->lines[i]));
         json = json_object();
         json_object_set_new(json, "reloaded", json_true());
         json_object_set_new(json, "zones", render_counts(&changes->zones));
         json_object_set_new(json, "domains", render_counts(&changes->domains));
         json_object_set_new(json, "targets", render_counts(&changes->targets));
         json_object_set_new(json, "nothing", json_boolean(changes->nothing));
-        json_object_set_new(json, "changes", lines);
+        json_object_set_new(json, "changes", texts(changes->lines, changes->nlines));
+        json_object_set_new(json, "errors", integer(diagnostics->errors));
+        json_object_set_new(json, "bad_zones", integer(changes->nbad));
+        json_object_set_new(json, "bad", texts(changes->bad, changes->nbad_lines));
     } else {
         json = render_error("reload: %zu error%s, nothing has changed", diagnostics->errors,
                             diagnostics->errors == 1 ? "" : "s");

@@ -21,12 +21,6 @@ static struct settings_options answers_of(const struct config *config)
     };
 }
 
-void serving_configure(struct server *server, const struct config *config)
-{
-    struct settings_options answers = answers_of(config);
-    server_configure(server, &answers);
-}
-
 /* exempt: an array of as many as the configuration has. */
 static struct rate_options rate_of(const struct config_rate *rate, struct rate_network *exempt)
 {
@@ -44,26 +38,46 @@ static struct rate_options rate_of(const struct config_rate *rate, struct rate_n
     };
 }
 
-struct server *serving_new(const struct config *config, struct publisher *publisher,
-                           struct error *error)
+/* Of a configuration, all but `listen`. The networks and limits in `rate` are pointed to. */
+static struct server_options options_of(const struct config *config, struct rate_options *rate,
+                                        struct rate_network *exempt)
 {
-    struct server_endpoint *listen = memory_array(config->nlisten, sizeof *listen);
-    struct rate_network *exempt = memory_array(config->rate.nexempt, sizeof *exempt);
-    struct rate_options rate = rate_of(&config->rate, exempt);
-    for (size_t i = 0; i < config->nlisten; i++)
-        listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
-    struct server_options options = {
-        .listen = listen,
-        .nlisten = config->nlisten,
+    *rate = rate_of(&config->rate, exempt);
+    return (struct server_options){
         .workers = config->workers,
-        .rate = config->rate.on ? &rate : NULL,
+        .rate = config->rate.on ? rate : NULL,
         .tcp_idle_ms = config->tcp_idle_ms,
         .tcp_connections = config->tcp_connections,
         .tcp_per_client = config->tcp_per_client,
         .answers = answers_of(config),
     };
+}
+
+struct server *serving_new(const struct config *config, struct publisher *publisher,
+                           struct error *error)
+{
+    struct server_endpoint *listen = memory_array(config->nlisten, sizeof *listen);
+    struct rate_network *exempt = memory_array(config->rate.nexempt, sizeof *exempt);
+    struct rate_options rate;
+    struct server_options options = options_of(config, &rate, exempt);
+    for (size_t i = 0; i < config->nlisten; i++)
+        listen[i] = (struct server_endpoint){config->listen[i].address, config->listen[i].port};
+    options.listen = listen;
+    options.nlisten = config->nlisten;
     struct server *server = server_new(&options, publisher, error);
     free(listen);
     free(exempt);
     return server;
+}
+
+void serving_configure(struct server *server, const struct config *config,
+                       struct diagnostics *diagnostics)
+{
+    struct rate_network *exempt = memory_array(config->rate.nexempt, sizeof *exempt);
+    struct rate_options rate;
+    struct server_options options = options_of(config, &rate, exempt);
+    struct error error;
+    if (!server_configure(server, &options, &error))
+        diagnostics_warning(diagnostics, config->file, 0, 0, "%s", error.text);
+    free(exempt);
 }

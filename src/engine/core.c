@@ -19,6 +19,9 @@ struct core *core_new(struct publisher *publisher, const struct core_probes *pro
     slots_init(&core->slots);
     core->events = events_new();
     core->uplink = uplink_new();
+    core->guarded = probes && probes->guarded;
+    core->guards[0].family = 4;
+    core->guards[1].family = 6;
     return core;
 }
 
@@ -74,16 +77,27 @@ void core_touch(struct core *core, const struct slot *slot)
         view_touch_service(&core->view, slot->services[i]);
 }
 
+static struct service_state state_of_target(const struct core *core, const struct slot *slot,
+                                            int64_t now_ms)
+{
+    const struct verdict *verdict = &slot->verdict;
+    const struct verdict_policy policy = slot_policy(slot);
+    if (!core->probing && verdict->forced == FORCED_NOT)
+        return (struct service_state){VOTE_UP, UINT32_MAX, 100};
+    return (struct service_state){
+        .vote = verdict_vote(verdict),
+        .ttl_cap_s = verdict_ttl_cap_s(verdict, now_ms),
+        .percent = (uint8_t)verdict_percent(verdict, &policy, now_ms),
+    };
+}
+
 static struct service_state compute_service(const struct core *core,
                                             const struct service_view *service, int64_t now_ms)
 {
     struct service_state sum = SERVICE_STATE_NONE;
-    for (size_t i = 0; i < service->nslots; i++) {
-        const struct verdict *verdict = &core_slot(core, service->slots[i])->verdict;
-        bool stands = !core->probing && verdict->forced == FORCED_NOT;
-        sum = service_state_add(sum, stands ? VOTE_UP : verdict_vote(verdict),
-                                stands ? UINT32_MAX : verdict_ttl_cap_s(verdict, now_ms));
-    }
+    for (size_t i = 0; i < service->nslots; i++)
+        sum = service_state_add(sum,
+                                state_of_target(core, core_slot(core, service->slots[i]), now_ms));
     return sum;
 }
 
@@ -94,7 +108,8 @@ static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
     struct service_state *state = &core->view.states[number], before = *state;
     *state = compute_service(core, service, now_ms);
     service->touched = false;
-    return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s;
+    return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s ||
+           state->percent != before.percent;
 }
 
 static void log_fail_open(const struct pool *pool, const struct selection *before,
@@ -113,6 +128,23 @@ static void log_fail_open(const struct pool *pool, const struct selection *befor
                    before->servfail ? "SERVFAIL" : "what is known to be down");
 }
 
+static void log_floor(const struct pool *pool, const struct selection *before,
+                      const struct selection *after)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pool->nmembers; i++)
+        kept += after->members[i] == MEMBER_FLOOR;
+    if (!before->floor && after->floor)
+        log_warning("pool %s: %zu of %zu are well, which is below min-capacity %u%%: %zu that %s "
+                    "held back or sick %s kept in",
+                    pool->name, after->nserved - kept, pool->nmembers, pool->policy.min_capacity,
+                    kept, kept == 1 ? "is" : "are", kept == 1 ? "is" : "are");
+    if (before->floor && !after->floor)
+        log_notice("pool %s: none is kept in for min-capacity %u%% any more, %zu of %zu are "
+                   "answered",
+                   pool->name, pool->policy.min_capacity, after->nserved, pool->nmembers);
+}
+
 /* Selects anew; whether what is answered has changed. */
 static bool refresh_pool(struct core *core, uint32_t number)
 {
@@ -122,11 +154,14 @@ static bool refresh_pool(struct core *core, uint32_t number)
     const struct selection before = *selection;
     size_t size = pool->nmembers * sizeof *selection->members;
     memcpy(view->previous, selection->members, size);
+    memcpy(view->previous_percents, selection->percents, pool->nmembers);
     pool_select(pool, view->states, selection);
     view->pools[number].touched = false;
     log_fail_open(pool, &before, selection);
+    log_floor(pool, &before, selection);
     return before.ttl_s != selection->ttl_s || before.servfail != selection->servfail ||
-           memcmp(view->previous, selection->members, size) != 0;
+           memcmp(view->previous, selection->members, size) != 0 ||
+           memcmp(view->previous_percents, selection->percents, pool->nmembers) != 0;
 }
 
 static struct image *compile_pool(struct core *core, uint32_t number)

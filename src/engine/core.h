@@ -25,8 +25,9 @@ struct core_probes {
     void *context;
     void (*add)(void *context, uint32_t id, const struct probe_target *target);
     void (*remove)(void *context, uint32_t id);
+    bool guarded;                              /* silence counts only where our uplink works */
     void (*hurry)(void *context, uint32_t id); /* probe it now, unless it is being probed */
-    void (*ask_canaries)(void *context);       /* core_canary() tells */
+    void (*ask_canaries)(void *context, uint8_t family); /* core_canary() tells */
 };
 
 /* probes NULL: nothing is probed, everything is answered as it stands unless it is forced. */
@@ -48,17 +49,18 @@ void core_addresses(struct core *core, const char *host, const struct address *a
                     size_t count, int64_t now_ms);
 
 /* Drains or forces a host: the targets of all records that it stands behind. Stays so for those
- * that a reload or a new address brings later, until FORCED_NOT. */
-bool core_force(struct core *core, const char *host, enum verdict_forced forced, size_t *count,
-                struct error *error);
+ * that a reload or a new address brings later, until FORCED_NOT, which ends holds as well. */
+bool core_force(struct core *core, const char *host, enum verdict_forced forced, int64_t now_ms,
+                size_t *count, struct error *error);
 
-/* A probe under way finds its target late. */
-void core_late(struct core *core, uint32_t target, int64_t decides_ms, int64_t now_ms);
+/* A probe under way since since_ms finds its target late. */
+void core_late(struct core *core, uint32_t target, int64_t since_ms, int64_t decides_ms,
+               int64_t now_ms);
 
-/* Whether any canary answers. */
-void core_canary(struct core *core, bool answers, int64_t now_ms);
+/* Whether any canary of the family (4 or 6) answers. */
+void core_canary(struct core *core, uint8_t family, bool answers, int64_t now_ms);
 
-/* A few times a second: what time alone changes. */
+/* A few times a second: TTLs capped by suspects fall, second by second; slow starts go on. */
 void core_tick(struct core *core, int64_t now_ms);
 
 /* Publishes what is touched, if any answer changes by it. */

@@ -34,7 +34,7 @@ struct engine {
     char *resolv_conf;
     struct event_base *base;
     struct prober *prober; /* NULL: probing is off */
-    struct canaries *canaries;
+    struct canaries *canaries4, *canaries6;
     struct resolver *resolver; /* NULL: there are no external hosts */
     char **externals;          /* names by the resolver's numbers; NULL: free */
     size_t nexternals, externals_capacity;
@@ -95,17 +95,18 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
     return core_outcome(engine->core, id, outcome, now_ms);
 }
 
-static void on_late(void *context, uint32_t id, int64_t decides_ms, int64_t now_ms)
+static void on_late(void *context, uint32_t id, int64_t since_ms, int64_t decides_ms,
+                    int64_t now_ms)
 {
     struct engine *engine = context;
-    core_late(engine->core, id, decides_ms, now_ms);
+    core_late(engine->core, id, since_ms, decides_ms, now_ms);
     publish_soon(engine);
 }
 
-static void on_canaries(void *context, bool answers, int64_t now_ms)
+static void on_canaries(void *context, uint8_t family, bool answers, int64_t now_ms)
 {
     struct engine *engine = context;
-    core_canary(engine->core, answers, now_ms);
+    core_canary(engine->core, family, answers, now_ms);
     publish_soon(engine);
 }
 
@@ -138,10 +139,10 @@ static void hurry_probe(void *context, uint32_t id)
     prober_hurry(engine->prober, id);
 }
 
-static void ask_canaries(void *context)
+static void ask_canaries(void *context, uint8_t family)
 {
     struct engine *engine = context;
-    canaries_ask(engine->canaries);
+    canaries_ask(family == 4 ? engine->canaries4 : engine->canaries6);
 }
 
 static void forget_external(struct engine *engine, uint32_t place)
@@ -212,6 +213,13 @@ static bool start_events(struct engine *engine)
            event_add(engine->beat, &heartbeat) == 0 && event_add(engine->stop, NULL) == 0;
 }
 
+static struct canaries *start_canaries(struct engine *engine, const struct engine_options *options,
+                                       uint8_t family)
+{
+    return canaries_new(engine->base, family, options->canaries, options->ncanaries, on_canaries,
+                        engine);
+}
+
 static void start_core(struct engine *engine, const struct engine_options *options,
                        struct publisher *publisher, struct model *model)
 {
@@ -220,12 +228,21 @@ static void start_core(struct engine *engine, const struct engine_options *optio
         .add = add_probe,
         .remove = remove_probe,
         .hurry = hurry_probe,
+        .guarded = options->uplink_guard,
         .ask_canaries = ask_canaries,
     };
-    const struct prober_options settings = {0};
+    const struct prober_options settings = {
+        .ehlo_name = options->ehlo_name,
+        .sources = options->probe_sources,
+        .nsources = options->nprobe_sources,
+        .ca_file = options->ca_file,
+    };
     const struct probe_reports reports = {.done = on_outcome, .late = on_late};
-    if (options->probing)
+    if (options->probing) {
         engine->prober = prober_new(engine->base, &settings, &reports, engine);
+        engine->canaries4 = start_canaries(engine, options, 4);
+        engine->canaries6 = start_canaries(engine, options, 6);
+    }
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
     struct catalog *catalog = catalog_new(model);
     core_load(engine->core, model, catalog, engine->started_ms);
@@ -277,6 +294,8 @@ void engine_free(struct engine *engine)
     }
     if (engine->resolver)
         resolver_free(engine->resolver);
+    canaries_free(engine->canaries4);
+    canaries_free(engine->canaries6);
     if (engine->prober)
         prober_free(engine->prober);
     core_free(engine->core);
@@ -387,9 +406,10 @@ static void run_force(struct call *call, void *context)
 {
     struct force_call *force = (struct force_call *)call;
     struct engine *engine = context;
+    int64_t now_ms = clock_now_ms();
     force->done =
-        core_force(engine->core, force->host, force->forced, &force->count, &force->error);
-    core_publish(engine->core, clock_now_ms()); /* in force when the caller goes on */
+        core_force(engine->core, force->host, force->forced, now_ms, &force->count, &force->error);
+    core_publish(engine->core, now_ms); /* in force when the caller goes on */
 }
 
 static void discard_force(struct call *call)

@@ -20,14 +20,24 @@
 
 enum { ENGINE_PATIENCE_MS = 5000 };
 
+struct canary;
 struct engine;
 
 struct engine_options {
     bool probing;            /* false: nothing is probed, everything is answered as it stands */
     const char *resolv_conf; /* NULL: the system's */
+    /* What probes come from and call themselves: see struct prober_options. */
+    const struct address *probe_sources;
+    size_t nprobe_sources;
+    const char *ehlo_name;
+    const char *ca_file;
+    bool uplink_guard;             /* false: all silence is believed at once */
+    const struct canary *canaries; /* none: the default gateways */
+    size_t ncanaries;
 };
 
-/* Publishes the first snapshot before it returns, then starts the thread. Takes the model over. */
+/* Publishes the first snapshot before it returns, then starts the thread. Takes the model over;
+ * copies what it keeps of the options. */
 struct engine *engine_new(const struct engine_options *options, struct publisher *publisher,
                           struct model *model, struct error *error);
 /* Ends and joins the thread. */
@@ -56,14 +66,16 @@ struct engine_target {
     struct address address;
     uint16_t port;
     struct verdict verdict;
+    const char *outlook; /* what would change the verdict next */
 };
 
 struct engine_pool {
     const char *name;
     const char **serving, **removed; /* labels; each ends with NULL. Demoted ones are in removed */
+    uint8_t *percents;               /* of those serving: of its weight, that each gets */
     size_t nowners;
     uint32_t ttl_s;
-    bool fail_open, servfail;
+    bool fail_open, servfail, floor;
 };
 
 struct engine_zone {
@@ -71,9 +83,15 @@ struct engine_zone {
     const char *names; /* of a template: the file of its domains; NULL: none */
     size_t ndomains;
     bool failed;
-    bool incomplete; /* errors in the list of domains: only its good lines are served */
+    bool incomplete;         /* errors in the list of domains: only its good lines are served */
+    bool stale, stale_names; /* the file, the list is bad: what was read of it before is served */
     uint32_t serial;
 };
+
+/* The worst that is true of it. */
+enum engine_zone_state { ZONE_OK, ZONE_FAILED, ZONE_INCOMPLETE, ZONE_STALE, ZONE_STATES };
+enum engine_zone_state engine_zone_state(const struct engine_zone *zone);
+const char *engine_zone_word(enum engine_zone_state state); /* "ok", "failed", ... */
 
 struct engine_status {
     struct arena *arena;
@@ -122,6 +140,7 @@ struct engine_record {
     enum member_state state;
     const char *host; /* NULL where none is behind it */
     unsigned weight;
+    unsigned percent;        /* of its weight, that it gets: below 100 in a slow start */
     const uint32_t *targets; /* the targets it depends on, by number below */
     size_t ntargets;
 };
@@ -136,7 +155,7 @@ struct engine_explanation {
                           "no such name (NXDOMAIN)", "no such type (NODATA)", "referral", ... */
     const char *pool;  /* NULL: not steered */
     uint32_t ttl_s;
-    bool fail_open, servfail;
+    bool fail_open, servfail, floor;
     struct engine_record *records;
     size_t nrecords;
     struct engine_target *targets;

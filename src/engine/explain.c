@@ -23,7 +23,8 @@ static uint32_t add_target(struct work *work, uint32_t id)
     struct engine_explanation *out = work->out;
     if (work->numbers[id] == MODEL_NONE) {
         work->numbers[id] = (uint32_t)out->ntargets;
-        out->targets[out->ntargets++] = slot_copy(core_slot(work->core, id), out->arena);
+        out->targets[out->ntargets++] =
+            slot_copy(core_slot(work->core, id), out->now_ms, out->arena);
     }
     return work->numbers[id];
 }
@@ -70,6 +71,7 @@ static void explain_pool(struct work *work, const struct trace *trace, uint32_t 
     out->ttl_s = selection->ttl_s;
     out->fail_open = selection->fail_open;
     out->servfail = selection->servfail;
+    out->floor = selection->floor;
     out->nrecords = pool->nmembers;
     out->records = ARENA_ARRAY(out->arena, struct engine_record, pool->nmembers);
     out->targets = ARENA_ARRAY(out->arena, struct engine_target, work->core->slots.count);
@@ -83,6 +85,7 @@ static void explain_pool(struct work *work, const struct trace *trace, uint32_t 
                         ? NULL
                         : arena_strdup(out->arena, view->model->hosts[member->host].name),
             .weight = member->weight,
+            .percent = selection->percents[i],
         };
         add_targets(work, member, record);
     }
@@ -100,6 +103,7 @@ static void explain_plain(struct work *work, const struct trace *trace)
             .text = record_text(work, trace, rrset->rrtype, &rrset->records[i]),
             .state = MEMBER_SERVED,
             .weight = 1,
+            .percent = 100,
         };
 }
 
@@ -114,6 +118,7 @@ static const char *end_text(struct work *work, const struct trace *trace)
         return arena_printf(out->arena, "steered by pool %s%s", out->pool,
                             out->servfail    ? ": nothing is up, SERVFAIL as the policy says"
                             : out->fail_open ? ": nothing is up, fail open"
+                            : out->floor     ? ": some are kept in for min-capacity"
                                              : "");
     case TRACE_ANY:
         return "ANY: one HINFO record (RFC 8482)";

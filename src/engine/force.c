@@ -86,6 +86,23 @@ void core_apply_forces(struct core *core)
     free(marks);
 }
 
+/* Ends holds, damping and manual returns of a host's targets. Returns how many came back. */
+static size_t release(struct core *core, uint32_t host, int64_t now_ms)
+{
+    enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
+    size_t count = 0;
+    mark_targets(core, host, FORCED_UP, marks);
+    for (size_t i = 0; i < core->slots.count; i++) {
+        struct slot *slot = core->slots.list[i];
+        if (marks[i] != FORCED_UP || !verdict_release(&slot->verdict, now_ms))
+            continue;
+        core_touch(core, slot);
+        count++;
+    }
+    free(marks);
+    return count;
+}
+
 static void remove_force(struct core *core, size_t at)
 {
     free(core->forces[at].host);
@@ -220,8 +237,8 @@ static uint32_t find_asked(const struct core *core, const char *asked, char name
     return core_find_host(core, name_to_text(lower, name));
 }
 
-bool core_force(struct core *core, const char *asked, enum verdict_forced forced, size_t *count,
-                struct error *error)
+bool core_force(struct core *core, const char *asked, enum verdict_forced forced, int64_t now_ms,
+                size_t *count, struct error *error)
 {
     const struct model *model = core->view.model;
     uint8_t wire[NAME_MAX_SIZE];
@@ -237,7 +254,12 @@ bool core_force(struct core *core, const char *asked, enum verdict_forced forced
                          model->hosts[host].external ? " yet" : "");
     set_force(core, name, forced);
     core_apply_forces(core);
-    log_notice("host %s: %s, %zu targets", name,
-               forced == FORCED_NOT ? "no longer forced" : verdict_forced_word(forced), *count);
+    size_t back = forced == FORCED_NOT ? release(core, host, now_ms) : 0;
+    if (back)
+        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms,
+                  "no longer forced or held, %zu targets, of which %zu come back", *count, back);
+    else
+        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms, "%s, %zu targets",
+                  forced == FORCED_NOT ? "no longer forced" : verdict_forced_word(forced), *count);
     return true;
 }

@@ -29,6 +29,8 @@ void view_free(struct view *view)
     free(view->targets);
     free(view->members);
     free(view->previous);
+    free(view->percents);
+    free(view->previous_percents);
     free(view->touched_services);
     free(view->touched_pools);
 }
@@ -223,6 +225,7 @@ static void carry_selection(struct selection *selection, const struct pool *pool
     selection->ttl_s = before->ttl_s;
     selection->fail_open = before->fail_open;
     selection->servfail = before->servfail;
+    selection->floor = before->floor;
     for (size_t i = 0; i < pool->nmembers; i++)
         for (size_t j = 0; j < pool_before->nmembers; j++) {
             size_t at = (i + j) % pool_before->nmembers; /* most often it stands where it stood */
@@ -285,13 +288,15 @@ static void view_init(struct view *view, struct model *model)
         .targets = memory_array(model->ntargets, sizeof *view->targets),
         .members = memory_array(members, sizeof *view->members),
         .previous = memory_array(largest, sizeof *view->previous),
+        .percents = memory_array(members, sizeof *view->percents),
+        .previous_percents = memory_array(largest, sizeof *view->previous_percents),
         .touched_services = memory_array(model->nservices, sizeof *view->touched_services),
         .touched_pools = memory_array(model->npools, sizeof *view->touched_pools),
     };
     index_hosts(view);
-    enum member_state *room = view->members;
-    for (size_t i = 0; i < model->npools; i++) {
-        view->pools[i].selection.members = room;
+    for (size_t i = 0, room = 0; i < model->npools; i++) {
+        view->pools[i].selection.members = view->members + room;
+        view->pools[i].selection.percents = view->percents + room;
         room += model->pools[i].nmembers;
     }
 }

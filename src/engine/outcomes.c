@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    ASK_EACH_MS = 300,   /* no target is asked out of turn more often, whoever is late */
-    ASK_OTHERS = 3,      /* hosts elsewhere, when one is late */
-    PENDING_AT_ONCE = 64 /* more wait for the next tick: a sign of life must not cost more */
+    ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
+    PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
+    CANARY_FROZEN_MS = 1000,
+    CANARY_CLEAR_MS = 30 * 1000,
 };
 
 /* ---- what changed, in words ---- */
@@ -113,30 +114,26 @@ static void tell_held(struct core *core, const struct slot *slot, const struct v
 }
 
 /* A round trip's messages do not arrive. */
-static void tell_delivery(struct core *core, struct slot *slot, const struct verdict *before,
+static void tell_delivery(struct core *core, const struct slot *slot, const struct verdict *before,
                           int64_t now_ms)
 {
     const struct verdict *after = &slot->verdict;
-    int64_t since_ms = after->undelivered_since_ms;
     char span[32];
-    format_span(now_ms - since_ms, span, sizeof span);
-    if (since_ms && !slot->alarmed && now_ms - since_ms >= slot->settings.alarm_ms) {
-        slot->alarmed = true;
+    format_span(now_ms - after->undelivered_since_ms, span, sizeof span);
+    if (after->alarmed && !before->alarmed)
         events_of_target(core->events, LOG_LEVEL_WARNING, "undelivered", slot, now_ms,
                          "messages are taken and have not arrived for %s", span);
-    }
     if (after->undelivered && !before->undelivered)
         events_of_target(core->events, LOG_LEVEL_WARNING, "drained", slot, now_ms,
                          "drained: nothing that it took has arrived for %s", span);
-    if (!since_ms && slot->alarmed) {
-        slot->alarmed = false;
+    if (before->alarmed && !after->alarmed)
         events_of_target(core->events, LOG_LEVEL_NOTICE, "delivered", slot, now_ms,
                          "messages arrive again%s",
                          before->undelivered ? "; no longer drained" : "");
-    }
 }
 
-static void tell(struct core *core, struct slot *slot, const struct verdict *before, int64_t now_ms)
+static void tell(struct core *core, const struct slot *slot, const struct verdict *before,
+                 int64_t now_ms)
 {
     const struct verdict *after = &slot->verdict;
     tell_status(core, slot, before, now_ms);
@@ -147,25 +144,31 @@ static void tell(struct core *core, struct slot *slot, const struct verdict *bef
     tell_delivery(core, slot, before, now_ms);
 }
 
-static void tell_uplink(struct core *core, int64_t now_ms)
+static void tell_uplink(struct core *core, struct guard *guard, int64_t now_ms)
 {
     struct uplink_numbers numbers;
     char span[32];
-    bool frozen = uplink_state(core->uplink, now_ms) == UPLINK_FROZEN;
-    if (frozen == core->frozen)
+    bool frozen = uplink_state(core->uplink, guard->family, now_ms) == UPLINK_FROZEN;
+    if (frozen == (guard->frozen_since_ms != 0))
         return;
-    uplink_numbers(core->uplink, now_ms, &numbers);
-    format_span(now_ms - core->frozen_since_ms, span, sizeof span);
+    uplink_numbers(core->uplink, guard->family, now_ms, &numbers);
+    format_span(now_ms - guard->frozen_since_ms, span, sizeof span);
     if (frozen)
         events_of(core->events, LOG_LEVEL_ERROR, "uplink-frozen", NULL, now_ms,
-                  "the prober's own network seems to be down: %zu of %zu hosts in %zu subnets are "
-                  "silent at once, and no canary answers; no silence counts until one does",
-                  numbers.silent, numbers.hosts, numbers.silent_subnets);
+                  "the prober's own network (IPv%u) seems to be down: %zu of %zu hosts in %zu "
+                  "subnets are silent at once, and no canary answers; no silence counts until one "
+                  "does",
+                  guard->family, numbers.silent, numbers.hosts, numbers.silent_subnets);
     else
         events_of(core->events, LOG_LEVEL_NOTICE, "uplink-clear", NULL, now_ms,
-                  "silence of hosts counts again, after %s", span);
-    core->frozen = frozen;
-    core->frozen_since_ms = frozen ? now_ms : 0;
+                  "silence of hosts (IPv%u) counts again, after %s", guard->family, span);
+    guard->frozen_since_ms = frozen ? now_ms : 0;
+}
+
+static void tell_uplinks(struct core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < GUARDS; i++)
+        tell_uplink(core, &core->guards[i], now_ms);
 }
 
 /* ---- verdicts ---- */
@@ -231,23 +234,29 @@ static void ask(struct core *core, struct slot *slot, int64_t now_ms)
     core->probes.hurry(core->probes.context, slot->id);
 }
 
-/* Somebody is late: the other ports of the host tell whether it is the host, other hosts and the
- * canaries whether it is us. */
-static void ask_others(struct core *core, const struct slot *late, int64_t now_ms)
+/* Other ports of the host tell whether it is the host as a whole. */
+static void ask_neighbours(struct core *core, const struct slot *late, int64_t now_ms)
 {
-    const struct slots *slots = &core->slots;
-    unsigned asked = 0;
-    for (struct slot *at = slots_at(slots, &late->address); at; at = slots_next_at(slots, at))
+    for (struct slot *at = slots_at(&core->slots, &late->address); at;
+         at = slots_next_at(&core->slots, at))
         if (at != late)
             ask(core, at, now_ms);
-    for (size_t i = 0; i < slots->count && i < 8 * ASK_OTHERS && asked < ASK_OTHERS; i++) {
-        struct slot *at = slots->list[core->ask_next++ % slots->count];
-        if (!at || address_equal(&at->address, &late->address))
-            continue;
-        ask(core, at, now_ms);
-        asked++;
+}
+
+/* Other hosts and the canaries tell whether it is us. */
+static void ask_witnesses(struct core *core, const struct slot *late, int64_t now_ms)
+{
+    struct address witnesses[UPLINK_WITNESSES_MAX];
+    size_t count = uplink_witnesses(core->uplink, &late->address, witnesses);
+    for (size_t i = 0; i < count; i++) {
+        struct slot *best = slots_at(&core->slots, &witnesses[i]);
+        for (struct slot *at = best; at; at = slots_next_at(&core->slots, at))
+            if (at->heard_ms > best->heard_ms)
+                best = at;
+        if (best)
+            ask(core, best, now_ms);
     }
-    core->probes.ask_canaries(core->probes.context);
+    core->probes.ask_canaries(core->probes.context, late->address.family);
 }
 
 /* ---- silences ---- */
@@ -274,20 +283,31 @@ static void keep_pending(struct core *core, struct slot *slot, const struct outc
     slot->silence_ms = now_ms;
 }
 
-/* False: it has to wait for what others answer. */
+/* What a silence comes to. False: it has to wait for what others answer. */
 static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
                           int64_t ended_ms, int64_t now_ms)
 {
     int64_t since_ms = silent_since_ms(outcome, ended_ms);
-    enum uplink_belief belief = uplink_silent(core->uplink, &slot->address, since_ms, now_ms);
-    if (outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms))
+    bool blocked =
+        outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms);
+    if (blocked)
         outcome->reason = REASON_PROBER_BLOCKED;
-    else if (slot->verdict.status == VERDICT_DOWN) /* nothing is lost */
+    if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
         return true;
-    else if (belief == UPLINK_WAIT)
+    switch (uplink_silent(core->uplink, &slot->address, since_ms, ended_ms, now_ms)) {
+    case UPLINK_BELIEVE:
+        break;
+    case UPLINK_WAIT:
         return false;
-    else if (belief == UPLINK_REFUSE)
+    case UPLINK_AGAIN:
+        slot->asked_ms = 0;
+        core->probes.hurry(core->probes.context, slot->id);
         outcome->reason = REASON_UPLINK;
+        break;
+    case UPLINK_REFUSE:
+        outcome->reason = REASON_UPLINK;
+        break;
+    }
     return true;
 }
 
@@ -324,30 +344,48 @@ struct probe_next core_outcome(struct core *core, uint32_t target, const struct 
     note_heard(core, slot, outcome, now_ms);
     if (is_silence(outcome) && !judge_silence(core, slot, &judged, now_ms, now_ms)) {
         keep_pending(core, slot, outcome, now_ms);
-        ask_others(core, slot, now_ms);
+        ask_witnesses(core, slot, now_ms);
     } else {
         core_forget_silence(core, slot);
         step(core, slot, &judged, now_ms);
     }
     if (core->npending && core->npending <= PENDING_AT_ONCE && !is_silence(outcome))
         judge_pending(core, now_ms);
-    tell_uplink(core, now_ms);
+    tell_uplinks(core, now_ms);
     return verdict_next(&slot->verdict, &policy, now_ms);
 }
 
-void core_late(struct core *core, uint32_t target, int64_t decides_ms, int64_t now_ms)
+void core_late(struct core *core, uint32_t target, int64_t since_ms, int64_t decides_ms,
+               int64_t now_ms)
 {
     struct slot *slot = core_slot(core, target);
     if (verdict_late(&slot->verdict, decides_ms, now_ms))
         core_touch(core, slot);
-    ask_others(core, slot, now_ms);
+    if (slot->verdict.status == VERDICT_DOWN)
+        return;
+    ask_neighbours(core, slot, now_ms);
+    if (core->guarded && uplink_late(core->uplink, &slot->address, since_ms, now_ms))
+        ask_witnesses(core, slot, now_ms);
 }
 
-void core_canary(struct core *core, bool answers, int64_t now_ms)
+void core_canary(struct core *core, uint8_t family, bool answers, int64_t now_ms)
 {
-    uplink_canary(core->uplink, answers, now_ms);
+    uplink_canary(core->uplink, family, answers, now_ms);
     judge_pending(core, now_ms);
-    tell_uplink(core, now_ms);
+    tell_uplinks(core, now_ms);
+}
+
+/* Each second while we are frozen; else now and then, so that they are known to answer. */
+static void ask_canaries(struct core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < GUARDS; i++) {
+        struct guard *guard = &core->guards[i];
+        int64_t each_ms = guard->frozen_since_ms ? CANARY_FROZEN_MS : CANARY_CLEAR_MS;
+        if (guard->asked_ms && now_ms - guard->asked_ms < each_ms)
+            continue;
+        guard->asked_ms = now_ms;
+        core->probes.ask_canaries(core->probes.context, guard->family);
+    }
 }
 
 void core_tick(struct core *core, int64_t now_ms)
@@ -364,8 +402,8 @@ void core_tick(struct core *core, int64_t now_ms)
         if (changed || slot->verdict.undelivered_since_ms)
             tell(core, slot, &before, now_ms);
     }
-    if (core->npending || core->frozen)
-        core->probes.ask_canaries(core->probes.context);
+    if (core->probing && core->guarded)
+        ask_canaries(core, now_ms);
     judge_pending(core, now_ms);
-    tell_uplink(core, now_ms);
+    tell_uplinks(core, now_ms);
 }

@@ -35,7 +35,6 @@ struct slot {
     int64_t asked_ms;       /* when it was last probed out of turn */
     struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */
     int64_t silence_ms;     /* when it ended */
-    bool alarmed;           /* told that its messages do not arrive */
     bool pinned;            /* a target of the model; others come and go with addresses */
     uint32_t *services;     /* of the current model, that it is a target of */
     size_t nservices, services_capacity;

@@ -41,6 +41,7 @@ struct view {
     uint32_t *targets;                     /* their slots' ids */
     struct service_state *states;          /* of the services */
     enum member_state *members, *previous; /* room of all selections, and of the largest one */
+    uint8_t *percents, *previous_percents; /* the same */
     uint32_t *touched_services, *touched_pools;
     size_t ntouched_services, ntouched_pools;
 };
@@ -50,6 +51,8 @@ struct force {
     enum verdict_forced forced;
 };
 
+enum { GUARDS = 2 }; /* IPv4 and IPv6 have an uplink each */
+
 struct core {
     struct publisher *publisher;
     struct core_probes probes;
@@ -57,11 +60,14 @@ struct core {
     struct slots slots;
     struct events *events;
     struct uplink *uplink;
-    bool frozen; /* as told */
-    int64_t frozen_since_ms;
+    bool guarded; /* silence is judged by it */
+    struct guard {
+        uint8_t family;
+        int64_t frozen_since_ms; /* as told; 0: not frozen */
+        int64_t asked_ms;        /* its canaries; 0: never */
+    } guards[GUARDS];
     uint32_t *pending; /* slots with a silence that waits to be judged */
     size_t npending, pending_capacity;
-    size_t ask_next; /* where to go on looking for somebody to ask */
     struct view view;
     struct force *forces;
     size_t nforces, forces_capacity;
@@ -75,7 +81,7 @@ static inline struct slot *core_slot(const struct core *core, uint32_t id)
 }
 
 /* What other threads are told of a target; its texts are the arena's. */
-struct engine_target slot_copy(const struct slot *slot, struct arena *arena);
+struct engine_target slot_copy(const struct slot *slot, int64_t now_ms, struct arena *arena);
 
 void view_free(struct view *view); /* but not its model */
 void view_touch_service(struct view *view, uint32_t service);

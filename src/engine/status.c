@@ -4,14 +4,18 @@
 
 #include "engine/state.h"
 
-struct engine_target slot_copy(const struct slot *slot, struct arena *arena)
+struct engine_target slot_copy(const struct slot *slot, int64_t now_ms, struct arena *arena)
 {
+    const struct verdict_policy policy = slot_policy(slot);
+    char outlook[VERDICT_OUTLOOK_SIZE];
+    verdict_outlook(&slot->verdict, &policy, now_ms, outlook, sizeof outlook);
     return (struct engine_target){
         .host = arena_strdup(arena, slot->host),
         .check = arena_strdup(arena, slot->check),
         .address = slot->address,
         .port = slot->port,
         .verdict = slot->verdict,
+        .outlook = arena_strdup(arena, outlook),
     };
 }
 
@@ -22,11 +26,11 @@ static void fill_targets(const struct core *core, struct engine_status *status)
     status->targets = ARENA_ARRAY(status->arena, struct engine_target, core->slots.count);
     for (size_t i = 0; i < view->model->ntargets; i++)
         status->targets[status->ntargets++] =
-            slot_copy(core_slot(core, view->targets[i]), status->arena);
+            slot_copy(core_slot(core, view->targets[i]), status->now_ms, status->arena);
     for (size_t i = 0; i < core->slots.count; i++) {
         const struct slot *slot = core->slots.list[i];
         if (slot && !slot->pinned)
-            status->targets[status->ntargets++] = slot_copy(slot, status->arena);
+            status->targets[status->ntargets++] = slot_copy(slot, status->now_ms, status->arena);
     }
 }
 
@@ -38,18 +42,22 @@ static void fill_pool(struct arena *arena, const struct pool *pool,
         .name = arena_strdup(arena, pool->name),
         .serving = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
         .removed = ARENA_ARRAY(arena, const char *, pool->nmembers + 1),
+        .percents = ARENA_ARRAY(arena, uint8_t, pool->nmembers),
         .nowners = pool->nowners,
         .ttl_s = selection->ttl_s,
         .fail_open = selection->fail_open,
         .servfail = selection->servfail,
+        .floor = selection->floor,
     };
     for (size_t i = 0; i < pool->nmembers; i++) {
         enum member_state state = selection->members[i];
         const char *label = arena_strdup(arena, pool->members[i].label);
-        if (state == MEMBER_SERVED)
+        if (member_is_served(state)) {
+            out->percents[serving] = selection->percents[i];
             out->serving[serving++] = label;
-        else if (state == MEMBER_DOWN || state == MEMBER_DEMOTED)
+        } else if (state == MEMBER_DOWN || state == MEMBER_DEMOTED) {
             out->removed[removed++] = label;
+        }
     }
 }
 
@@ -62,8 +70,31 @@ static void fill_zone(struct arena *arena, const struct zone *zone, struct engin
         .ndomains = zone->domains ? domains_count(zone->domains) : 0,
         .failed = zone->failed,
         .incomplete = zone->domains && !domains_complete(zone->domains),
+        .stale = zone->stale,
+        .stale_names = zone->stale_names,
         .serial = zone->serial,
     };
+}
+
+/* No answers; none for some domains; old ones. */
+enum engine_zone_state engine_zone_state(const struct engine_zone *zone)
+{
+    if (zone->failed)
+        return ZONE_FAILED;
+    if (zone->incomplete)
+        return ZONE_INCOMPLETE;
+    return zone->stale || zone->stale_names ? ZONE_STALE : ZONE_OK;
+}
+
+const char *engine_zone_word(enum engine_zone_state state)
+{
+    static const char *const words[ZONE_STATES] = {
+        [ZONE_OK] = "ok",
+        [ZONE_FAILED] = "failed",
+        [ZONE_INCOMPLETE] = "incomplete",
+        [ZONE_STALE] = "stale",
+    };
+    return words[state];
 }
 
 void core_status(const struct core *core, int64_t now_ms, struct engine_status *status)

@@ -17,9 +17,12 @@ const struct zone *model_zone_like(const struct model *model, const struct zone 
 bool model_is_same(const struct model *one, const struct model *other)
 {
     bool same = one->nzones == other->nzones;
-    for (size_t i = 0; same && i < one->nzones; i++)
-        same = one->zones[i].content != NULL && one->zones[i].content == other->zones[i].content &&
-               one->zones[i].domains == other->zones[i].domains;
+    for (size_t i = 0; same && i < one->nzones; i++) {
+        const struct zone *first = &one->zones[i], *second = &other->zones[i];
+        same = first->content == second->content && first->domains == second->domains &&
+               first->stale == second->stale && first->stale_names == second->stale_names &&
+               (!first->failed || name_equal(first->apex, second->apex));
+    }
     return same;
 }
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Whether both have the same zones, none of which was read again. */
+/* Whether both have the same zones, of which nothing was read again that is good. */
 bool model_is_same(const struct model *one, const struct model *other);
 
 /* The model's zone of the same apex; NULL: none. A template is known by its files. */

@@ -19,7 +19,7 @@ void derive_dangling(struct derivation *derivation, struct config_place place, c
     if (vasprintf(&text, format, arguments) < 0)
         memory_exhausted(strlen(format));
     va_end(arguments);
-    if (derivation->zones_failed)
+    if (derivation->zones_bad)
         diagnostics_warning(derivation->diagnostics, derivation->config->file, place.line,
                             place.column, "%s (some zones could not be read)", text);
     else
@@ -91,7 +91,8 @@ static void derivation_init(struct derivation *derivation)
     derivation->ttls_s = memory_array(nzones + 1, sizeof *derivation->ttls_s);
     for (size_t i = 0; i < nzones; i++) {
         derivation->ttls_s[i] = UINT32_MAX;
-        derivation->zones_failed |= derivation->model->zones[i].failed;
+        derivation->zones_bad |=
+            derivation->model->zones[i].failed || derivation->model->zones[i].stale;
     }
 }
 
@@ -117,6 +118,7 @@ static void derivation_finish(struct derivation *derivation)
     free(derivation->sites);
     free(derivation->links);
     free(derivation->ttls_s);
+    texts_free(derivation);
     table_free(derivation->host_table);
     table_free(derivation->check_table);
     table_free(derivation->target_table);
@@ -138,6 +140,7 @@ bool model_derive(struct model *model, const struct config *config, struct diagn
     derivation.policies = policies_new(&derivation);
     pools_build(&derivation);
     hosts_report_dangling(&derivation);
+    round_trips_report(&derivation);
     policies_report_dangling(&derivation);
     report_negative_ttls(&derivation);
     policies_free(derivation.policies);

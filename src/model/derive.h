@@ -7,6 +7,7 @@
  *   services.c  checks, targets, services: each stored once
  *   sites.c     the RRsets that are steered
  *   policy.c    which policy holds for an owner, tiers
+ *   round_trips.c  whether the messages of round trips can be found
  *   pools.c     pools, shared by RRsets of the same content
  */
 #ifndef EVERMX_MODEL_DERIVE_H
@@ -56,7 +57,7 @@ struct derivation {
     struct model *model; /* its arrays grow on the heap until derive_finish() */
     const struct config *config;
     struct diagnostics *diagnostics;
-    bool zones_failed; /* names that are nowhere may stand in a zone that could not be read */
+    bool zones_bad; /* names that are nowhere may stand in a zone that could not be read */
     size_t hosts_capacity, states_capacity, checks_capacity, targets_capacity, services_capacity,
         pools_capacity, sites_capacity, links_capacity;
     struct host_state *states;
@@ -67,6 +68,8 @@ struct derivation {
     struct table *host_table, *check_table, *target_table, *service_table, *pool_table;
     struct table *single_table; /* address -> the one host that has it as its only one */
     struct table *weight_table; /* address -> the one host with a weight that has it */
+    void *texts;                /* of settings (tsearch), each with its number from 1 on */
+    uint32_t ntexts;
     struct policies *policies;
     uint32_t *ttls_s; /* by zone: the smallest of its pools; UINT32_MAX: none */
 };
@@ -97,10 +100,16 @@ void hosts_report_dangling(struct derivation *derivation);
  */
 uint32_t check_get(struct derivation *derivation, uint32_t config_check,
                    const struct config_host *host);
+void texts_free(struct derivation *derivation);
 /* A service given by all addresses of the host, or by one. */
 uint32_t service_of_host(struct derivation *derivation, uint32_t host, struct demand demand);
 uint32_t service_of_address(struct derivation *derivation, uint32_t host, struct demand demand,
                             const struct address *address);
+
+/* ---- round_trips.c ---- */
+
+/* Tells of round trips that cannot be made; after all that hosts are asked for is known. */
+void round_trips_report(struct derivation *derivation);
 
 /* ---- sites.c ---- */
 

@@ -238,8 +238,8 @@ static void take_line(struct job *job, char *line, size_t size)
     } else if (taken != NULL) {
         error_set(&error, "%.260s is %s", text, taken);
         tell_error(job, error.text);
-    } else if (job->domains->size > UINT32_MAX - 2 * NAME_MAX_SIZE) {
-        tell_error(job, "the list is too large");
+    } else if (job->request->others + job->domains->size + octets > DOMAINS_SIZE_MAX) {
+        tell_error(job, "the lists of domains take more than 2 GiB");
     } else if (!add(job->domains, lower, octets)) {
         tell_twice(job, lower);
     }
@@ -310,6 +310,29 @@ struct domains *domains_read(const struct domains_request *request, struct diagn
     return job.domains;
 }
 
+static bool is_taken(const struct domains_request *request, const uint8_t *name)
+{
+    return request->taken != NULL &&
+           request->taken(request->context, name, name_size(name)) != NULL;
+}
+
+struct domains *domains_keep(struct domains *domains, const struct domains_request *request)
+{
+    const uint8_t *name = domains_next(domains, NULL);
+    while (name != NULL && !is_taken(request, name))
+        name = domains_next(domains, name);
+    if (name == NULL)
+        return domains_share(domains);
+    struct domains *kept = domains_new();
+    kept->complete = domains->complete;
+    kept->identity = domains->identity;
+    for (name = domains_next(domains, NULL); name != NULL; name = domains_next(domains, name))
+        if (!is_taken(request, name))
+            add(kept, name, name_size(name));
+    shrink(kept);
+    return kept;
+}
+
 struct domains *domains_share(struct domains *domains)
 {
     atomic_fetch_add_explicit(&domains->references, 1, memory_order_relaxed);
@@ -339,6 +362,11 @@ size_t domains_bytes(const struct domains *domains)
            ((size_t)domains->mask + 1) * sizeof *domains->index;
 }
 
+size_t domains_size(const struct domains *domains)
+{
+    return domains->size;
+}
+
 size_t domains_longest(const struct domains *domains)
 {
     return domains->longest;
@@ -354,15 +382,9 @@ const struct file_identity *domains_identity(const struct domains *domains)
     return &domains->identity;
 }
 
-bool domains_has_hashed(const struct domains *domains, const uint8_t *lower, size_t size,
-                        uint32_t hash)
-{
-    return *find_slot(domains, lower, size, hash) != 0;
-}
-
 bool domains_has(const struct domains *domains, const uint8_t *lower, size_t size)
 {
-    return domains_has_hashed(domains, lower, size, name_hash(lower, size));
+    return *find_slot(domains, lower, size, name_hash(lower, size)) != 0;
 }
 
 bool domains_has_name(const struct domains *domains, const uint8_t *lower)

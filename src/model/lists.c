@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "model/content.h"
 #include "model/domains.h"
+#include "model/zone.h"
 #include "wire/name.h"
 
 #include <stdio.h>
@@ -51,13 +52,41 @@ static size_t longest_prefix(const struct zone *zone)
 static bool list_holds(const struct zone *zone, const struct zone *before, struct file_asker *files)
 {
     struct file_identity now;
-    return before != NULL && domains_complete(before->domains) &&
+    return before != NULL && !before->stale_names && domains_complete(before->domains) &&
            domains_longest(before->domains) + longest_prefix(zone) <= NAME_MAX_SIZE &&
            file_ask(files, zone->names, &now) &&
            file_is_same(domains_identity(before->domains), &now);
 }
 
-static bool read_list(const struct model *model, struct zone *zone, struct diagnostics *diagnostics)
+/* Octets of the names that are there already. */
+static size_t names_size(const struct model *model)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < model->ntemplates; i++)
+        if (template_at(model, i)->domains != NULL)
+            size += domains_size(template_at(model, i)->domains);
+    return size;
+}
+
+/* The list is bad: the template goes on with the domains of before, but for those that are
+ * another's now. Where its file is new, and has longer names than they leave room for, with both as
+ * before. */
+static void keep_list(struct zone *zone, const struct zone *before,
+                      const struct domains_request *request)
+{
+    domains_release(zone->domains);
+    zone->domains = NULL;
+    zone->domains = domains_keep(before->domains, request);
+    zone->stale_names = true;
+    if (domains_longest(zone->domains) + longest_prefix(zone) <= NAME_MAX_SIZE)
+        return;
+    zone_take(zone, before->content);
+    zone->stale = !zone->failed;
+}
+
+/* before: NULL: nothing is kept of it. */
+static bool read_list(const struct model *model, struct zone *zone, const struct zone *before,
+                      struct diagnostics *diagnostics)
 {
     struct claim claim = {.model = model};
     const struct domains_request request = {
@@ -65,41 +94,43 @@ static bool read_list(const struct model *model, struct zone *zone, struct diagn
         .longest_prefix = longest_prefix(zone),
         .taken = find_owner,
         .context = &claim,
+        .others = names_size(model),
     };
     zone->domains = domains_read(&request, diagnostics);
-    return domains_complete(zone->domains);
+    if (domains_complete(zone->domains))
+        return true;
+    if (before != NULL && domains_count(before->domains) > 0 &&
+        request.others + domains_size(before->domains) <= DOMAINS_SIZE_MAX)
+        keep_list(zone, before, &request);
+    return false;
 }
 
-/* Zones that were read now may have taken a name of a list that was not. Lists that are still to be
- * read (NULL) see to it then, each name by itself. */
-static bool check_zone(const struct model *model, const struct zone *zone,
-                       struct diagnostics *diagnostics)
+/* Zones that were read now may have taken a name of a list that was not: it is to be read again,
+ * and tells. Lists that are still to be read see to it, each name by itself. */
+static void dispute_lists(struct model *model, const struct zone *zone)
 {
-    bool good = true;
     for (size_t i = 0; i < model->ntemplates; i++) {
-        const struct zone *template = template_at(model, i);
-        if (template->domains != NULL &&
-            domains_has(template->domains, zone->apex, name_size(zone->apex)))
-            good = diagnostics_error(diagnostics, zone->file, 0, 0, "the zone %s is in %s as well",
-                                     zone->name, template->names);
+        struct zone *template = template_at(model, i);
+        if (template->domains == NULL ||
+            !domains_has(template->domains, zone->apex, name_size(zone->apex)))
+            continue;
+        domains_release(template->domains);
+        template->domains = NULL;
     }
-    return good;
 }
 
-static bool check_new_zones(const struct model *model, struct diagnostics *diagnostics)
+static void check_new_zones(struct model *model)
 {
     const struct store *own = model->stores[model->nstores - 1];
-    bool good = true;
     for (size_t i = 0; i < model->nzones; i++) {
         const struct zone *zone = &model->zones[i];
         if (zone->names == NULL && (zone->content == NULL || zone->content->store == own))
-            good &= check_zone(model, zone, diagnostics);
+            dispute_lists(model, zone);
     }
-    return good;
 }
 
-bool lists_read(struct model *model, const struct zone *const *befores, struct file_asker *files,
-                struct diagnostics *diagnostics)
+bool lists_read(struct model *model, const struct zone *const *befores, bool strict,
+                struct file_asker *files, struct diagnostics *diagnostics)
 {
     size_t shared = 0;
     bool good = true;
@@ -111,9 +142,10 @@ bool lists_read(struct model *model, const struct zone *const *befores, struct f
         shared++;
     }
     if (shared > 0)
-        good = check_new_zones(model, diagnostics);
+        check_new_zones(model);
     for (size_t i = 0; i < model->ntemplates; i++)
         if (template_at(model, i)->domains == NULL)
-            good &= read_list(model, template_at(model, i), diagnostics);
+            good &=
+                read_list(model, template_at(model, i), strict ? NULL : befores[i], diagnostics);
     return good;
 }

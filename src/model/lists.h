@@ -12,8 +12,8 @@
 
 /* All zones of the model stand, and its list of templates. befores: of each template, the same one
  * in the model before, or NULL. False when any list is wrong; each template has its domains in any
- * case. */
-bool lists_read(struct model *model, const struct zone *const *befores, struct file_asker *files,
-                struct diagnostics *diagnostics);
+ * case: those of before if there are any (not when strict), else those that could be read. */
+bool lists_read(struct model *model, const struct zone *const *befores, bool strict,
+                struct file_asker *files, struct diagnostics *diagnostics);
 
 #endif

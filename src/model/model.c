@@ -37,6 +37,19 @@ static void model_set_stores(struct model *model, const struct reuse *reuse, str
     model->stores[model->nstores++] = own;
 }
 
+/* And that of what a zone goes on with. */
+static void model_keep_store(struct model *model, struct store *store)
+{
+    for (size_t i = 0; i < model->nstores; i++)
+        if (model->stores[i] == store)
+            return;
+    struct store **stores = ARENA_ARRAY(model->arena, struct store *, model->nstores + 1);
+    memcpy(stores, model->stores, model->nstores * sizeof *stores);
+    stores[model->nstores++] = store;
+    model->stores = stores;
+    store_share(store);
+}
+
 /* A template always gets a place in the model: that behind all others. */
 static bool read_zones(struct zone_reader *reader, const struct reuse *reuse, size_t nzones,
                        const struct zone **befores)
@@ -77,10 +90,13 @@ static bool model_read_zones(struct model *model, const struct config *config,
     const struct zone **befores = memory_array(ntemplates, sizeof *befores);
     model->templates = ARENA_ARRAY(model->arena, uint32_t, ntemplates);
     reuse_init(&reuse, config, previous);
-    zone_reader_init(&reader, model, config->nzones, previous, diagnostics);
+    zone_reader_init(&reader, model, config->nzones, previous, strict, diagnostics);
     model_set_stores(model, &reuse, reader.store);
     bool all = read_zones(&reader, &reuse, config->nzones, befores);
-    all &= lists_read(model, befores, &reuse.files, diagnostics);
+    all &= lists_read(model, befores, strict, &reuse.files, diagnostics);
+    for (size_t i = 0; i < model->nzones; i++)
+        if (model->zones[i].stale)
+            model_keep_store(model, model->zones[i].content->store);
     bool ambiguous = reader.ambiguous;
     zone_reader_free(&reader);
     reuse_free(&reuse);
@@ -123,6 +139,8 @@ void model_free(struct model *model)
         domains_release(model->zones[model->templates[i]].domains);
     for (size_t i = 0; i < model->nstores; i++)
         store_release(model->stores[i]);
+    for (size_t i = 0; i < model->nchecks; i++)
+        check_settings_release(&model->checks[i].settings);
     arena_free(model->arena); /* holds the model itself */
 }
 

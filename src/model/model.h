@@ -62,6 +62,8 @@ struct zone {
     const char *file;
     const char *names; /* the file of a template's domains; NULL: no template */
     bool failed;       /* the file is bad: answer SERVFAIL. No nodes then */
+    bool stale;        /* the file is bad: the contents are what was read of it before */
+    bool stale_names;  /* the list of domains is bad: they are those that it had before */
     uint32_t serial;
     uint32_t negative_ttl_s; /* min(TTL of the SOA record, its minimum): RFC 2308 section 5 */
     struct node **nodes;     /* the apex first; a parent before its children */
@@ -179,12 +181,13 @@ struct model {
     size_t npools;
 };
 
-/* Whether a bad zone file ends the build: at a reload and for -t it does (true), at start its zone
- * is marked as failed (false). Configuration errors always do. NULL when built nothing; diagnostics
- * tell all errors and warnings in either case.
+/* Strict, as for -t: a bad zone file or list of domains ends the build. Else its zone goes on with
+ * the contents that it has in `previous` (NULL: there is none), and is marked as stale; where it
+ * has none, as failed. Configuration errors always end the build, and so do two files of one zone.
+ * NULL when built nothing; diagnostics tell all errors and warnings in either case.
  *
- * Files that have not changed since `previous` (NULL: there is none) was built are not read again.
- * Models that share zones are freed in any order, by any thread. */
+ * Files that have not changed since `previous` was built are not read again; what is stale always
+ * is. Models that share zones are freed in any order, by any thread. */
 struct model *model_build(const struct config *config, const struct model *previous, bool strict,
                           struct diagnostics *diagnostics);
 void model_free(struct model *model);

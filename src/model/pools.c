@@ -167,6 +167,7 @@ static void draft_set_policy(struct derivation *derivation, struct draft *draft)
     draft->policy.when_all_down = config->when_all_down;
     draft->policy.on_down = config->on_down;
     draft->policy.mx_weighting = config->mx_weighting;
+    draft->policy.min_capacity = config->min_capacity;
     if (config->ntiers == 0)
         return;
     draft->policy.ntiers = (unsigned)config->ntiers;
@@ -235,9 +236,9 @@ static void key_put_member(struct draft *draft, const struct member *member)
 static void draft_set_key(struct draft *draft)
 {
     const struct policy *policy = &draft->policy;
-    const uint32_t words[] = {draft->site->rrset->rrtype, policy->ttl_s,
-                              policy->when_all_down,      policy->on_down,
-                              policy->mx_weighting,       policy->ntiers};
+    const uint32_t words[] = {
+        draft->site->rrset->rrtype, policy->ttl_s,        policy->when_all_down, policy->on_down,
+        policy->mx_weighting,       policy->min_capacity, policy->ntiers};
     if (draft->nmembers > draft->order_capacity) {
         draft->order_capacity = draft->nmembers * 2;
         draft->order = memory_resize(draft->order, draft->order_capacity, sizeof *draft->order);

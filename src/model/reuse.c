@@ -93,8 +93,12 @@ static void find_before(struct zone_source *sources, const struct config *config
 
 /* ---- what of it holds ---- */
 
-static bool content_holds(struct file_asker *files, const struct content *content)
+/* What a bad zone goes on with may have been read from another file, which nobody names now. */
+static bool content_holds(struct file_asker *files, const struct zone_source *source,
+                          const struct content *content)
 {
+    if (strcmp(content->files[0].path, source->file) != 0)
+        return false;
     for (size_t i = 0; i < content->nfiles; i++) {
         struct file_identity now;
         if (!file_ask(files, content->files[i].path, &now) ||
@@ -109,7 +113,7 @@ static void check_contents(struct file_asker *files, struct zone_source *sources
     for (size_t i = 0; i < count; i++) {
         struct zone_source *source = &sources[i];
         const struct content *content = source->before != NULL ? source->before->content : NULL;
-        if (content != NULL && content_holds(files, content))
+        if (content != NULL && content_holds(files, source, content))
             source->content = content;
     }
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/derive.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,38 +18,74 @@ static bool words_find(struct derivation *derivation, struct table *table, const
     return false;
 }
 
+/* ---- texts of settings ---- */
+
+/* Texts with the same octets get the same number. A tree of what the configuration holds: secrets
+ * are neither copied nor hashed into memory that nobody wipes. */
+struct text {
+    const struct shared *shared;
+    uint32_t number;
+};
+
+static int compare_texts(const void *one, const void *other)
+{
+    const struct shared *a = ((const struct text *)one)->shared;
+    const struct shared *b = ((const struct text *)other)->shared;
+    size_t a_size = shared_size(a), b_size = shared_size(b);
+    if (a_size != b_size)
+        return a_size < b_size ? -1 : 1;
+    return memcmp(shared_text(a), shared_text(b), a_size);
+}
+
+/* 0: none. */
+static uint32_t text_number(struct derivation *derivation, const struct shared *shared)
+{
+    if (shared == NULL)
+        return 0;
+    const struct text wanted = {.shared = shared};
+    struct text *const *known = tfind(&wanted, &derivation->texts, compare_texts);
+    if (known != NULL)
+        return (*known)->number;
+    struct text *text = memory_alloc(sizeof *text);
+    *text = (struct text){shared, ++derivation->ntexts};
+    if (tsearch(text, &derivation->texts, compare_texts) == NULL)
+        memory_exhausted(sizeof *text);
+    return text->number;
+}
+
+void texts_free(struct derivation *derivation)
+{
+    tdestroy(derivation->texts, free);
+}
+
+/* ---- checks ---- */
+
 uint32_t check_get(struct derivation *derivation, uint32_t config_check,
                    const struct config_host *host)
 {
     struct model *model = derivation->model;
     const struct config_check *config = &derivation->config->checks[config_check];
     struct check_settings settings;
+    struct check_values values;
+    int64_t key[CHECK_NUMBERS + CHECK_TEXTS];
     uint32_t number;
     config_host_settings(host, config, &settings);
-    /* Not the struct itself: it may have gaps. */
-    const int64_t key[] = {settings.kind,
-                           settings.port,
-                           settings.tls,
-                           settings.interval_ms,
-                           settings.service_interval_ms,
-                           settings.timeout_ms,
-                           settings.connect_timeout_ms,
-                           settings.greeting_timeout_ms,
-                           settings.reply_timeout_ms,
-                           settings.recheck_ms,
-                           settings.fall,
-                           settings.rise};
+    check_settings_list(&settings, &values);
+    memcpy(key, values.numbers, sizeof values.numbers);
+    for (size_t i = 0; i < CHECK_TEXTS; i++)
+        key[CHECK_NUMBERS + i] = text_number(derivation, values.texts[i]);
     if (words_find(derivation, derivation->check_table, key, sizeof key, (uint32_t)model->nchecks,
                    &number))
         return number;
     model->checks =
         memory_grow(model->checks, number, &derivation->checks_capacity, sizeof *model->checks);
-    model->checks[model->nchecks++] = (struct check){
-        .name = arena_strdup(model->arena, config->name),
-        .settings = settings,
-    };
+    struct check *check = &model->checks[model->nchecks++];
+    check->name = arena_strdup(model->arena, config->name);
+    check_settings_copy(&check->settings, &settings);
     return number;
 }
+
+/* ---- targets and services ---- */
 
 static uint32_t target_get(struct derivation *derivation, uint32_t host, struct demand demand,
                            const struct address *address)

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "model/compare.h"
 #include "model/content.h"
 #include "model/lookup.h"
 #include "model/rdata_sets.h"
@@ -17,12 +18,13 @@
 #include <string.h>
 
 void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
-                      const struct model *previous, struct diagnostics *diagnostics)
+                      const struct model *previous, bool strict, struct diagnostics *diagnostics)
 {
-    *reader = (struct zone_reader){.model = model, .diagnostics = diagnostics};
+    *reader = (struct zone_reader){
+        .model = model, .kept = strict ? NULL : previous, .diagnostics = diagnostics};
     reader->store = store_new();
     reader->sets = rdata_sets_new();
-    reader->guessed = memory_array(nzones + 1, sizeof *reader->guessed);
+    reader->loose = memory_array(nzones + 1, sizeof *reader->loose);
     reader->templates = table_new(0);
     for (size_t i = 0; previous != NULL && i < previous->ntemplates; i++) {
         const char *name = previous->zones[previous->templates[i]].name;
@@ -39,7 +41,7 @@ void zone_reader_free(struct zone_reader *reader)
     free(reader->room);
     rdata_sets_free(reader->sets);
     free(reader->index);
-    free(reader->guessed);
+    free(reader->loose);
     table_free(reader->templates);
 }
 
@@ -53,46 +55,37 @@ static const struct record *find_soa(const struct master *master)
     return NULL;
 }
 
-static struct zone *zone_add(struct zone_reader *reader, struct zone zone)
+static struct zone *zone_add(struct zone_reader *reader, const struct zone *zone)
 {
     struct model *model = reader->model;
-    zone.failed = true;
-    model->zones[model->nzones] = zone;
-    table_put(model->zone_table, zone.apex, name_size(zone.apex), (uint32_t)model->nzones);
+    model->zones[model->nzones] = *zone;
+    table_put(model->zone_table, zone->apex, name_size(zone->apex), (uint32_t)model->nzones);
     return &model->zones[model->nzones++];
 }
 
-static struct zone *zone_add_named(struct zone_reader *reader, const uint8_t *apex,
-                                   const char *file)
+static void zone_set_apex(struct zone_reader *reader, struct zone *zone, const uint8_t *apex)
 {
     struct arena *arena = reader->store->arena;
     uint8_t lower[NAME_MAX_SIZE];
     char text[NAME_TEXT_SIZE];
-    size_t size = name_lower(apex, lower);
-    return zone_add(reader, (struct zone){
-                                .apex = arena_pack(arena, lower, size),
-                                .name = arena_strdup(arena, name_to_text(lower, text)),
-                                .file = file,
-                            });
+    zone->apex = arena_pack(arena, lower, name_lower(apex, lower));
+    zone->name = arena_strdup(arena, name_to_text(lower, text));
 }
 
 static struct zone *zone_same(const struct zone_reader *reader, const uint8_t *apex)
 {
-    uint8_t lower[NAME_MAX_SIZE];
     uint32_t number;
-    size_t size = name_lower(apex, lower);
-    bool found = table_get(reader->model->zone_table, lower, size, &number);
+    bool found = table_get(reader->model->zone_table, apex, name_size(apex), &number);
     return found ? &reader->model->zones[number] : NULL;
 }
 
-/* Whether the zone may take the place of another that was read before: a broken file that was only
- * thought to hold it. */
+/* Whether the zone may take the place of another that was read before: that of a broken file. */
 static bool zone_replaces(struct zone_reader *reader, const struct zone *same, const char *file,
                           int line)
 {
-    bool *guessed = &reader->guessed[same - reader->model->zones];
-    if (*guessed) {
-        *guessed = false;
+    bool *loose = &reader->loose[same - reader->model->zones];
+    if (*loose) {
+        *loose = false;
         return true;
     }
     reader->ambiguous = true;
@@ -100,38 +93,44 @@ static bool zone_replaces(struct zone_reader *reader, const struct zone *same, c
                              "the zone %s is already read from %s", same->name, same->file);
 }
 
-/* The model's place for the zone of this SOA, or NULL when another file holds it too. */
-static struct zone *zone_claim(struct zone_reader *reader, const struct record *soa,
-                               const char *file)
+/* Its place in the model. False when another file holds it too; the SOA is in this line. */
+static bool zone_place(struct zone_reader *reader, const struct zone *zone, const char *file,
+                       int line)
 {
-    const uint8_t *apex = master_owner(&reader->master, soa);
-    struct zone *same = zone_same(reader, apex);
-    size_t prefix;
-    if (name_is_in_template(apex, &prefix)) {
-        diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
-                          "a name that ends so belongs to templates");
-        return NULL;
-    }
+    struct zone *same = zone_same(reader, zone->apex);
+    if (same != NULL && !zone_replaces(reader, same, file, line))
+        return false;
     if (same == NULL)
-        return zone_add_named(reader, apex, file);
-    if (!zone_replaces(reader, same, soa->file, soa->line))
-        return NULL;
-    same->file = file;
-    return same;
+        zone_add(reader, zone);
+    else
+        *same = *zone;
+    return true;
 }
 
-/* A place for a file without SOA, so that its names answer SERVFAIL. The root is never guessed: it
- * would take in all names that are not ours. */
-static void zone_guess(struct zone_reader *reader, const char *file)
+/* A place that another file which holds the zone may take. */
+static void zone_place_loosely(struct zone_reader *reader, const struct zone *zone)
+{
+    struct zone *same = zone_same(reader, zone->apex);
+    if (same == NULL)
+        same = zone_add(reader, zone);
+    else if (zone->stale && reader->loose[same - reader->model->zones])
+        *same = *zone;
+    else
+        return;
+    reader->loose[same - reader->model->zones] = true;
+}
+
+/* What zone a file without SOA may hold; the apex stays NULL when nothing tells. The root is never
+ * guessed: it would take in all names that are not ours. */
+static void zone_guess(struct zone_reader *reader, struct zone *zone)
 {
     uint8_t from_file[NAME_MAX_SIZE];
     const uint8_t *apex = reader->master.origin;
+    size_t prefix;
     if (apex[0] == 0)
-        apex = master_name_from_file(file, from_file) ? from_file : NULL;
-    if (apex == NULL || zone_same(reader, apex) != NULL)
-        return;
-    struct zone *zone = zone_add_named(reader, apex, file);
-    reader->guessed[zone - reader->model->zones] = true;
+        apex = master_name_from_file(zone->file, from_file) ? from_file : NULL;
+    if (apex != NULL && !name_is_in_template(apex, &prefix))
+        zone_set_apex(reader, zone, apex);
 }
 
 /* ---- templates ---- */
@@ -151,33 +150,35 @@ static const char *template_name(struct zone_reader *reader, const struct zone_s
     return name;
 }
 
-static struct zone *zone_add_template(struct zone_reader *reader, const struct zone_source *source,
-                                      const char *file)
+static void zone_set_template(struct zone_reader *reader, const struct zone_source *source,
+                              struct zone *zone)
 {
     struct arena *arena = reader->store->arena;
     uint8_t apex[TEMPLATE_APEX_SIZE];
     template_marker(source->number, apex);
-    return zone_add(reader,
-                    (struct zone){
-                        .apex = arena_pack(arena, apex, sizeof apex),
-                        .name = source->before != NULL ? arena_strdup(arena, source->before->name)
-                                                       : template_name(reader, source),
-                        .file = file,
-                        .names = arena_strdup(arena, source->names),
-                    });
+    zone->apex = arena_pack(arena, apex, sizeof apex);
+    zone->name = source->before != NULL ? arena_strdup(arena, source->before->name)
+                                        : template_name(reader, source);
+    zone->names = arena_strdup(arena, source->names);
 }
 
 /* The SOA says which zone it is; a template is many. */
-static bool template_takes_soa(struct zone_reader *reader, const struct zone *zone,
-                               const struct record *soa)
+static bool zone_take_soa(struct zone_reader *reader, struct zone *zone, const struct record *soa)
 {
     const uint8_t *owner = master_owner(&reader->master, soa);
     char text[ZONE_TEXT_SIZE];
-    return name_equal(owner, zone->apex) ||
-           diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
-                             "the SOA of a template stands at @, for each of its domains: not at "
-                             "%s",
-                             zone_name_text(zone, owner, text));
+    size_t prefix;
+    if (zone->names != NULL)
+        return name_equal(owner, zone->apex) ||
+               diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
+                                 "the SOA of a template stands at @, for each of its domains: not "
+                                 "at %s",
+                                 zone_name_text(zone, owner, text));
+    if (name_is_in_template(owner, &prefix))
+        return diagnostics_error(reader->diagnostics, soa->file, soa->line, 0,
+                                 "a name that ends so belongs to templates");
+    zone_set_apex(reader, zone, owner);
+    return true;
 }
 
 /* ---- content ---- */
@@ -239,15 +240,18 @@ static struct content *content_new(const struct zone_reader *reader, const struc
     return content;
 }
 
-static void zone_take(struct zone *zone, const struct content *content)
+void zone_take(struct zone *zone, const struct content *content)
 {
-    zone->failed = false;
+    static const struct content none;
+    zone->failed = content == NULL;
+    zone->content = content;
+    if (content == NULL)
+        content = &none;
     zone->serial = content->serial;
     zone->negative_ttl_s = content->negative_ttl_s;
     zone->nodes = content->nodes;
     zone->nnodes = content->nnodes;
     zone->nrrsets = content->nrrsets;
-    zone->content = content;
 }
 
 /* The same place in the model for what was read before. */
@@ -255,64 +259,102 @@ static bool zone_take_over(struct zone_reader *reader, const struct zone_source 
 {
     const struct content *content = source->content;
     const struct rrset *soa = node_rrset(content->nodes[0], RRTYPE_SOA);
-    struct zone *zone = zone_same(reader, content->apex);
-    if (zone != NULL && !zone_replaces(reader, zone, soa->file, soa->line))
-        return false;
-    struct zone taken = {.apex = content->apex,
-                         .name = content->name,
-                         .file = content->files[0].path,
-                         .names = source->before->names};
-    if (zone == NULL)
-        zone = zone_add(reader, taken);
-    else
-        *zone = taken;
-    if (source->names != NULL)
-        table_put(reader->templates, zone->name, strlen(zone->name), 0);
-    zone_take(zone, content);
-    return true;
+    struct zone zone = {
+        .apex = content->apex, .name = content->name, .file = content->files[0].path};
+    zone_take(&zone, content);
+    if (source->names != NULL) {
+        zone.names = arena_strdup(reader->model->arena, source->names);
+        table_put(reader->templates, zone.name, strlen(zone.name), 0);
+    }
+    return zone_place(reader, &zone, soa->file, soa->line);
 }
 
-static bool zone_lacks_soa(struct zone_reader *reader, const char *file, size_t errors_before)
+/* ---- bad files ---- */
+
+/* What is served of a zone whose file is bad now; NULL: nothing. It is of the same file, or was
+ * moved to this one. */
+static const struct content *content_before(const struct zone_reader *reader,
+                                            const struct zone_source *source,
+                                            const struct zone *zone)
+{
+    const struct zone *before = source->before;
+    if (reader->kept == NULL)
+        return NULL;
+    if ((before == NULL || before->failed) && zone->names == NULL && zone->apex != NULL)
+        before = model_zone_like(reader->kept, zone);
+    return before != NULL ? before->content : NULL;
+}
+
+/* Goes on as it was; or, where it was not there, answers SERVFAIL. */
+static bool zone_is_bad(struct zone_reader *reader, const struct zone_source *source,
+                        struct zone *zone, const struct record *soa)
+{
+    bool known = zone->apex != NULL;
+    if (!known)
+        zone_guess(reader, zone);
+    const struct content *content = content_before(reader, source, zone);
+    if (content != NULL) {
+        zone_take(zone, content);
+        zone->stale = true;
+        if (zone->names == NULL) /* whatever the file says now */
+            zone_set_apex(reader, zone, content->apex);
+        zone_place_loosely(reader, zone);
+    } else if (known) {
+        zone_place(reader, zone, soa != NULL ? soa->file : zone->file, soa != NULL ? soa->line : 0);
+    } else if (zone->apex != NULL) {
+        zone_place_loosely(reader, zone);
+    }
+    return false;
+}
+
+/* ---- reading ---- */
+
+static void tell_no_soa(struct zone_reader *reader, const char *file, size_t errors_before)
 {
     if (reader->diagnostics->errors == errors_before)
         diagnostics_error(reader->diagnostics, file, 0, 0, "the zone has no SOA record");
     else if (reader->master.nrecords > 0)
         diagnostics_error(reader->diagnostics, file, 0, 0,
                           "the zone has no SOA record that can be read");
-    return false;
+}
+
+/* Of the records that were read; NULL when anything is wrong with them. */
+static struct content *content_make(struct zone_reader *reader, const struct zone *zone,
+                                    const struct record *soa, size_t errors_before)
+{
+    struct diagnostics *diagnostics = reader->diagnostics;
+    size_t longest = 0;
+    zone_fill(reader, zone, soa);
+    zone_check(zone, reader->nodes, reader->nnodes, diagnostics);
+    if (zone->names != NULL)
+        longest = template_check(zone, reader->nodes, reader->nnodes, diagnostics);
+    if (diagnostics->errors > errors_before)
+        return NULL;
+    struct content *content = content_new(reader, zone, soa);
+    content->longest_prefix = longest;
+    return content;
 }
 
 static bool zone_read_anew(struct zone_reader *reader, const struct zone_source *source)
 {
-    struct diagnostics *diagnostics = reader->diagnostics;
-    size_t errors_before = diagnostics->errors, used_before = arena_used(reader->store->arena);
-    const char *file = arena_strdup(reader->store->arena, source->file);
-    struct zone *zone = source->names != NULL ? zone_add_template(reader, source, file) : NULL;
+    struct arena *arena = reader->store->arena;
+    size_t errors_before = reader->diagnostics->errors, used_before = arena_used(arena);
+    struct zone zone = {.file = arena_strdup(arena, source->file), .failed = true};
+    struct content *content = NULL;
+    if (source->names != NULL)
+        zone_set_template(reader, source, &zone);
     reader->model->nread++;
-    master_read(&reader->master, file, zone != NULL ? zone->apex : NULL, reader->store->arena,
-                diagnostics);
+    master_read(&reader->master, zone.file, zone.apex, arena, reader->diagnostics);
     const struct record *soa = find_soa(&reader->master);
-    if (soa == NULL) {
-        if (zone == NULL)
-            zone_guess(reader, file);
-        return zone_lacks_soa(reader, file, errors_before);
-    }
-    bool placed = zone != NULL ? template_takes_soa(reader, zone, soa)
-                               : (zone = zone_claim(reader, soa, file)) != NULL;
-    if (!placed)
-        return false;
-    zone_fill(reader, zone, soa);
-    zone_check(zone, reader->nodes, reader->nnodes, diagnostics);
-    size_t longest = source->names != NULL
-                         ? template_check(zone, reader->nodes, reader->nnodes, diagnostics)
-                         : 0;
-    if (diagnostics->errors > errors_before)
-        return false;
-    struct content *content = content_new(reader, zone, soa);
-    content->longest_prefix = longest;
-    content->bytes = arena_used(reader->store->arena) - used_before;
-    zone_take(zone, content);
-    return true;
+    if (soa == NULL)
+        tell_no_soa(reader, zone.file, errors_before);
+    else if (zone_take_soa(reader, &zone, soa))
+        content = content_make(reader, &zone, soa, errors_before);
+    if (content == NULL)
+        return zone_is_bad(reader, source, &zone, soa);
+    content->bytes = arena_used(arena) - used_before;
+    zone_take(&zone, content);
+    return zone_place(reader, &zone, soa->file, soa->line);
 }
 
 bool zone_read(struct zone_reader *reader, const struct zone_source *source)

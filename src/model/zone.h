@@ -14,8 +14,9 @@
 
 /* What is needed while zones are read, one after the other. */
 struct zone_reader {
-    struct model *model; /* its zones have room for every file */
-    struct store *store; /* what is read goes there */
+    struct model *model;      /* its zones have room for every file */
+    const struct model *kept; /* what zones whose files are bad go on with; NULL: nothing */
+    struct store *store;      /* what is read goes there */
     struct diagnostics *diagnostics;
     struct master master;
     struct rrset **rrsets; /* of each record of master; NULL: it has no place in the zone */
@@ -29,12 +30,12 @@ struct zone_reader {
     uint32_t *index; /* of its names, as in struct content */
     uint32_t mask;
     struct table *templates; /* their texts, of this model and the one before */
-    bool *guessed;           /* by zone: no SOA could be read, the name is taken from elsewhere */
+    bool *loose;    /* by zone: the file is bad; another that holds the zone may take its place */
     bool ambiguous; /* two files hold one zone: an error of the configuration, not of a file */
 };
 
 void zone_reader_init(struct zone_reader *reader, struct model *model, size_t nzones,
-                      const struct model *previous, struct diagnostics *diagnostics);
+                      const struct model *previous, bool strict, struct diagnostics *diagnostics);
 void zone_reader_free(struct zone_reader *reader);
 
 /* What is to become a zone of the model. */
@@ -45,8 +46,12 @@ struct zone_source {
     const struct content *content; /* of it, if it still holds; NULL: to be read */
 };
 
-/* Adds the zone to the model; as failed, and false, when its file is wrong. */
+/* Adds the zone to the model. False when its file is wrong: then as stale or, where it was not
+ * served before or the reading is strict, as failed. */
 bool zone_read(struct zone_reader *reader, const struct zone_source *source);
+
+/* Gives the zone its contents; NULL: none, it has failed. */
+void zone_take(struct zone *zone, const struct content *content);
 
 /* Makes the reader's nodes and RRsets of the records that its master has read (zone_tree.c). */
 void zone_fill(struct zone_reader *reader, const struct zone *zone, const struct record *soa);

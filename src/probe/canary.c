@@ -30,8 +30,10 @@ struct asked {
 
 struct canaries {
     struct event_base *base;
+    uint8_t family;
+    bool gateways; /* else the list */
     struct canary list[CANARIES_MAX];
-    size_t count; /* 0: gateways */
+    size_t count;
     canaries_report *report;
     void *context;
     struct event timer;
@@ -53,7 +55,7 @@ static void canaries_close(struct canaries *canaries)
 static void canaries_end(struct canaries *canaries, bool answers)
 {
     canaries_close(canaries);
-    canaries->report(canaries->context, answers, clock_now_ms());
+    canaries->report(canaries->context, canaries->family, answers, clock_now_ms());
 }
 
 static void asked_on_io(evutil_socket_t fd, short what, void *context)
@@ -122,37 +124,41 @@ static void ask_by_echo(struct canaries *canaries, const struct canary *canary)
         close(fd);
 }
 
+static void read_gateways(struct canaries *canaries)
+{
+    struct address addresses[CANARIES_MAX];
+    size_t count = gateways_read(addresses, CANARIES_MAX);
+    canaries->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (addresses[i].family == canaries->family)
+            canaries->list[canaries->count++] = (struct canary){.address = addresses[i]};
+}
+
 void canaries_ask(struct canaries *canaries)
 {
     const struct timeval patience = {.tv_usec = CANARY_PATIENCE_MS * 1000};
-    struct canary gateways[CANARIES_MAX];
-    const struct canary *list = canaries->list;
-    size_t count = canaries->count;
     if (canaries->nasked || evtimer_pending(&canaries->timer, NULL))
         return;
-    if (!count) {
-        struct address addresses[CANARIES_MAX];
-        count = gateways_read(addresses, CANARIES_MAX);
-        for (size_t i = 0; i < count; i++)
-            gateways[i] = (struct canary){.address = addresses[i]};
-        list = gateways;
-    }
-    for (size_t i = 0; i < count; i++) {
-        ask_by_tcp(canaries, &list[i]);
-        if (!list[i].port)
-            ask_by_echo(canaries, &list[i]);
+    if (canaries->gateways)
+        read_gateways(canaries);
+    for (size_t i = 0; i < canaries->count; i++) {
+        ask_by_tcp(canaries, &canaries->list[i]);
+        if (!canaries->list[i].port)
+            ask_by_echo(canaries, &canaries->list[i]);
     }
     evtimer_add(&canaries->timer, &patience);
 }
 
-struct canaries *canaries_new(struct event_base *base, const struct canary *list, size_t count,
-                              canaries_report *report, void *context)
+struct canaries *canaries_new(struct event_base *base, uint8_t family, const struct canary *list,
+                              size_t count, canaries_report *report, void *context)
 {
     struct canaries *canaries = memory_alloc(sizeof *canaries);
     canaries->base = base;
-    canaries->count = count < CANARIES_MAX ? count : CANARIES_MAX;
-    if (canaries->count)
-        memcpy(canaries->list, list, canaries->count * sizeof *list);
+    canaries->family = family;
+    canaries->gateways = count == 0;
+    for (size_t i = 0; i < count && canaries->count < CANARIES_MAX; i++)
+        if (list[i].address.family == family)
+            canaries->list[canaries->count++] = list[i];
     canaries->report = report;
     canaries->context = context;
     evtimer_assign(&canaries->timer, base, canaries_on_timer, canaries);

@@ -20,11 +20,12 @@ struct canary {
 };
 
 /* Called once for each canaries_ask(): as soon as one has answered, or when none has in time. */
-typedef void canaries_report(void *context, bool answers, int64_t now_ms);
+typedef void canaries_report(void *context, uint8_t family, bool answers, int64_t now_ms);
 
-/* count 0: the default gateways of the machine, as they are at each question. */
-struct canaries *canaries_new(struct event_base *base, const struct canary *list, size_t count,
-                              canaries_report *report, void *context);
+/* Those of the list that are of the family (4 or 6). count 0: the machine's default gateways, as
+ * they are at each question. */
+struct canaries *canaries_new(struct event_base *base, uint8_t family, const struct canary *list,
+                              size_t count, canaries_report *report, void *context);
 void canaries_free(struct canaries *canaries);
 
 enum { CANARY_PATIENCE_MS = 900 };

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/channel.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "probe/certificate.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -150,8 +153,11 @@ static ssize_t channel_receive(struct channel *channel, void *bytes, size_t room
         return -1;
     }
     ssize_t got = recv(channel->fd, bytes, room, 0);
-    if (got > 0)
+    if (got > 0) {
         channel->budget -= (size_t)got;
+        if (!channel->heard_us)
+            channel->heard_us = clock_now_us();
+    }
     return got;
 }
 
@@ -202,9 +208,9 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
-/* Certificates are not judged here, and old servers with weak TLS are alive: all that OpenSSL can
- * speak is spoken. */
-bool tls_client_init(struct tls_client *client, struct error *error)
+/* No certificate ends a handshake, and all that OpenSSL can speak is spoken: what is wrong is
+ * judged afterwards (certificate.c), for an old server with weak TLS is alive. */
+bool tls_client_init(struct tls_client *client, const char *ca_file, struct error *error)
 {
     client->context = SSL_CTX_new(TLS_client_method());
     client->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "evermx channel");
@@ -224,6 +230,10 @@ bool tls_client_init(struct tls_client *client, struct error *error)
                                           SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(client->context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(client->context, SSL_VERIFY_NONE, NULL);
+    client->has_authorities = certificate_load_authorities(client->context, ca_file);
+    if (!client->has_authorities)
+        log_warning("no certificate authorities%s%s: who has issued a certificate is not judged",
+                    ca_file ? " in " : " on this machine", ca_file ? ca_file : "");
     return true;
 }
 

@@ -17,10 +17,12 @@
 /* What TLS clients share. */
 struct tls_client {
     SSL_CTX *context;
-    BIO_METHOD *method; /* reads and writes the socket of a channel */
+    BIO_METHOD *method;   /* reads and writes the socket of a channel */
+    bool has_authorities; /* else no chain of certificates can be judged */
 };
 
-bool tls_client_init(struct tls_client *client, struct error *error);
+/* ca_file: of authorities, PEM; NULL: the system's. Where there are none, a warning is logged. */
+bool tls_client_init(struct tls_client *client, const char *ca_file, struct error *error);
 void tls_client_clear(struct tls_client *client);
 
 struct channel {
@@ -29,6 +31,7 @@ struct channel {
     int error;               /* errno of the last call that failed; 0: none */
     unsigned long tls_error; /* OpenSSL's, where it is not the socket that failed */
     size_t budget;           /* how many bytes may still be received in this turn of the loop */
+    int64_t heard_us;        /* when the first octet came, of whatever kind; 0: none yet */
 };
 
 enum channel_result {

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* POP3 and pop3s: greeting, CAPA, STLS and CAPA again, QUIT. RFC 1939, RFC 2449, RFC 2595. */
+/* POP3 and pop3s: greeting, CAPA, STLS and CAPA again, USER and PASS, STAT, QUIT. RFC 1939, RFC
+ * 2449, RFC 2595. */
 #include "probe/session.h"
+#include "probe/stream.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_QUIT };
+enum pop3_state {
+    POP3_GREETING,
+    POP3_CAPA,
+    POP3_STLS,
+    POP3_USER,
+    POP3_PASS,
+    POP3_STAT,
+    POP3_QUIT,
+};
 
 static void pop3_opened(struct session *session)
 {
@@ -15,18 +26,38 @@ static void pop3_opened(struct session *session)
 
 static void pop3_capa(struct session *session)
 {
-    session_ask(session, POP3_CAPA, "CAPA", "CAPA");
+    session_ask(session, POP3_CAPA, TIMED_HELLO, "CAPA", "CAPA");
 }
 
 static void pop3_leave(struct session *session)
 {
-    session_ask(session, POP3_QUIT, "QUIT", "QUIT");
+    session_ask(session, POP3_QUIT, TIMED_STEPS, "QUIT", "QUIT");
+}
+
+/* What is behind the verb may hold spaces (RFC 1939 section 7: PASS), but there is no quoting. */
+static void pop3_tell(struct session *session, enum pop3_state state, const char *verb,
+                      const struct shared *text)
+{
+    char line[STREAM_COMMAND_MAX - 2];
+    size_t used = (size_t)snprintf(line, sizeof line, "%s ", verb);
+
+    if (!credentials_fit_line(text) || shared_size(text) > sizeof line - used) {
+        session_refused(session, REASON_LOGIN_REFUSED, "user or password fits no command of POP3");
+        return;
+    }
+    memcpy(line + used, shared_text(text), shared_size(text));
+    session_ask_octets(session, state, TIMED_LOGIN, verb, line, used + shared_size(text));
+    explicit_bzero(line, sizeof line);
 }
 
 static void pop3_capable(struct session *session)
 {
     if (session_wants_tls(session))
-        session_ask(session, POP3_STLS, "STLS", "STLS");
+        session_ask(session, POP3_STLS, TIMED_TLS, "STLS", "STLS");
+    else if (!session_is_private(session))
+        return;
+    else if (session_may_login(session))
+        pop3_tell(session, POP3_USER, "USER", session_credentials(session).user);
     else
         session_complete(session);
 }
@@ -42,23 +73,50 @@ static void pop3_granted(struct session *session)
     case POP3_STLS:
         session_start_tls(session);
         break;
+    case POP3_USER:
+        pop3_tell(session, POP3_PASS, "PASS", session_credentials(session).password);
+        break;
+    case POP3_PASS:
+        session_ask(session, POP3_STAT, TIMED_SELECT, "STAT", "STAT");
+        break;
+    case POP3_STAT:
+        session_complete(session);
+        break;
     case POP3_QUIT:
         session_left(session);
         break;
     }
 }
 
+static void pop3_refused(struct session *session, enum judge_step step, const char *line)
+{
+    const char *text = line + strlen("-ERR");
+    enum reason reason = judge_pop3(step, text + strspn(text, " "));
+    if (reason == REASON_OK)
+        session_complete_by(session, line);
+    else
+        session_refused(session, reason, line);
+}
+
 static void pop3_denied(struct session *session, const char *line)
 {
     switch ((enum pop3_state)session->state) {
-    case POP3_GREETING: /* POP3 does not tell "for now" from "for good" */
-        session_refused(session, false, line);
+    case POP3_GREETING:
+        pop3_refused(session, JUDGE_GREETING, line);
         break;
     case POP3_CAPA: /* a server older than RFC 2449 */
         pop3_capable(session);
         break;
     case POP3_STLS:
-        session_tls_refused(session, line);
+        if (session_tls_refused(session, line))
+            pop3_capable(session);
+        break;
+    case POP3_USER:
+    case POP3_PASS:
+        pop3_refused(session, JUDGE_LOGIN, line);
+        break;
+    case POP3_STAT:
+        pop3_refused(session, JUDGE_MAILBOX, line);
         break;
     case POP3_QUIT:
         session_left(session);

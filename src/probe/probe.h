@@ -20,7 +20,11 @@ struct probe_target {
     uint16_t port;
     const struct check_settings *check;
     const char *host; /* SNI and the name to check certificates by; copied */
+    /* What earlier probes of it have found; the prober keeps it by probe_target_learn(). */
+    bool login_worked;
+    bool tls_failed; /* optional STARTTLS, the last time: little patience with it */
 };
+void probe_target_learn(struct probe_target *target, const struct outcome *outcome);
 
 /* Both are called on the event base's thread; `id` is that of prober_add. */
 struct probe_reports {
@@ -28,15 +32,16 @@ struct probe_reports {
      * probe just ended (never earlier than now). */
     struct probe_next (*done)(void *context, uint32_t id, const struct outcome *outcome,
                               int64_t now_ms);
-    /* A probe under way has waited longer than this target usually takes; unless it hears from it,
-     * it will fail at decides_ms. NULL: nobody wants to know. */
-    void (*late)(void *context, uint32_t id, int64_t decides_ms, int64_t now_ms);
+    /* A probe under way since since_ms has waited longer than this target usually takes; unless it
+     * hears from it, it will fail at decides_ms. NULL: nobody wants to know. */
+    void (*late)(void *context, uint32_t id, int64_t since_ms, int64_t decides_ms, int64_t now_ms);
 };
 
 struct prober_options {
     const char *ehlo_name; /* NULL: gethostname(), or the own address where that is no domain */
     const struct address *sources; /* to connect from: at most one of each family; copied */
     size_t nsources;
+    const char *ca_file;   /* of certificate authorities, PEM; NULL: the system's */
     unsigned max_sessions; /* at a time in all; 0: half of RLIMIT_NOFILE, which is raised to its
                               hard limit. More wait: waiting is not failing */
 };

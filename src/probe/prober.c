@@ -180,6 +180,7 @@ static void job_on_probe(void *context, const struct outcome *outcome)
 
     job_make_room(job);
     job_count_excuses(job, outcome->reason);
+    probe_target_learn(&job->target, outcome);
     prober->numbers.finished++;
     prober->reporting = job;
     struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
@@ -342,7 +343,7 @@ struct prober *prober_new(struct event_base *base, const struct prober_options *
     struct error error;
     struct prober *prober = memory_alloc(sizeof *prober);
 
-    if (!tls_client_init(&prober->tls, &error)) {
+    if (!tls_client_init(&prober->tls, options->ca_file, &error)) {
         log_error("starting the prober: %s", error.text);
         free(prober);
         return NULL;

@@ -3,17 +3,22 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "probe/certificate.h"
+#include "probe/channel.h"
 #include "probe/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum {
     REPLY_LINES_MAX = 100, /* EHLO's longest replies have some 30 */
     REPLY_OCTETS_MAX = 65536,
     LEAVING_MS = 1000, /* for the reply to QUIT: it is politeness only, and never a failure */
+    /* For a handshake that senders can do without, and that failed the last time. */
+    TLS_DOUBTFUL_MS = 3000,
 };
 
 static const struct session_kind {
@@ -42,31 +47,97 @@ static bool session_tls_first(const struct session *session)
     return session_kinds[session->target->check->kind].tls_first;
 }
 
-/* ---- the end ---- */
-
-/* Peers write what they like: only printable ASCII goes on to logs and terminals. */
-static void session_note(struct session *session, const char *about, const char *text, size_t size)
+/* A session without TLS, or with a bad certificate, is no failure: senders go on. */
+static bool session_tls_is_optional(const struct session *session)
 {
-    char *detail = session->result.detail;
-    size_t room = sizeof session->result.detail - 1;
-    size_t used = strlen(about);
-
-    memcpy(detail, about, used);
-    if (size > room - used)
-        size = room - used;
-    for (size_t i = 0; i < size; i++)
-        detail[used++] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    detail[used] = '\0';
+    return !session_tls_first(session) && session->target->check->tls == CHECK_TLS_OPTIONAL;
 }
+
+struct credentials session_credentials(const struct session *session)
+{
+    const struct check_settings *check = session->target->check;
+    return (struct credentials){.user = check->user, .password = check->password};
+}
+
+struct judge_hints session_hints(const struct session *session)
+{
+    return (struct judge_hints){.refusal_is_down =
+                                    session->target->check->refusal == CHECK_REFUSAL_DOWN,
+                                .login_worked = session->target->login_worked};
+}
+
+/* ---- what is told ---- */
+
+/* Peers write what they like, and servers quote commands that they do not understand: only
+ * printable ASCII goes on to logs and terminals, and nothing of a password. */
+static void session_write(const struct session *session, char detail[OUTCOME_DETAIL_SIZE],
+                          const char *text, size_t size)
+{
+    if (size > OUTCOME_DETAIL_SIZE - 1)
+        size = OUTCOME_DETAIL_SIZE - 1;
+    memcpy(detail, text, size);
+    if (session->told_secret) {
+        struct credentials credentials = session_credentials(session);
+        credentials_hide(&credentials, detail, size);
+    }
+    for (size_t i = 0; i < size; i++)
+        if (detail[i] < ' ' || detail[i] > '~')
+            detail[i] = '?';
+    detail[size] = '\0';
+}
+
+static void session_note(struct session *session, const char *text, size_t size)
+{
+    session_write(session, session->result.detail, text, size);
+}
+
+/* The first warning is told; only that a certificate expires one day is less than any other. */
+static void session_warn(struct session *session, enum reason reason, const char *text, size_t size)
+{
+    enum reason *warning = &session->result.warning;
+    if (*warning != REASON_NONE && *warning != REASON_CERT_EXPIRES)
+        return;
+    *warning = reason;
+    session_write(session, session->result.warning_detail, text, size);
+}
+
+void session_result_tell(const struct session_result *result, struct outcome *outcome)
+{
+    memcpy(outcome->detail, result->detail, sizeof outcome->detail);
+    memcpy(outcome->step_us, result->step_us, sizeof outcome->step_us);
+    outcome->warning = result->warning;
+    memcpy(outcome->warning_detail, result->warning_detail, sizeof outcome->warning_detail);
+}
+
+/* Another step's time begins. Two in a row of one step count together. */
+static void session_clock(struct session *session, enum outcome_step step)
+{
+    int64_t now_us = clock_now_us();
+    int64_t took_us = now_us - session->timed_since_us;
+
+    if (step == session->timed)
+        return;
+    if (session->timed != TIMED_STEPS)
+        session->result.step_us[session->timed] = took_us < 1           ? 1
+                                                  : took_us > INT32_MAX ? INT32_MAX
+                                                                        : (int32_t)took_us;
+    session->timed = step;
+    session->timed_since_us = now_us;
+}
+
+/* ---- the end ---- */
 
 void session_cancel(struct session *session)
 {
     stream_close(session->stream);
+    if (session->told_secret) /* it may have been quoted */
+        explicit_bzero(session, sizeof *session);
     free(session);
 }
 
 void session_left(struct session *session)
 {
+    session_clock(session, TIMED_STEPS);
     struct session_result result = session->result;
     session_done *done = session->done;
     void *context = session->context;
@@ -80,7 +151,7 @@ static void session_end_sized(struct session *session, enum reason reason, const
 {
     if (session->step != STEP_LEAVING) {
         session->result.reason = reason;
-        session_note(session, "", detail, size);
+        session_note(session, detail, size);
     }
     session_left(session);
 }
@@ -97,9 +168,11 @@ void session_bad(struct session *session, const char *line)
 
 /* ---- steps ---- */
 
-static void session_enter(struct session *session, enum session_step step, int64_t timeout_ms)
+static void session_enter(struct session *session, enum session_step step, enum outcome_step timed,
+                          int64_t timeout_ms)
 {
     int64_t at_ms = clock_now_ms() + timeout_ms;
+    session_clock(session, timed);
     session->step = step;
     session->last_step = at_ms > session->deadline_ms;
     stream_set_deadline(session->stream, session->last_step ? session->deadline_ms : at_ms);
@@ -110,23 +183,42 @@ static void session_await_reply(struct session *session, const char *asked)
     session->lines = 0;
     session->octets = 0;
     session->first[0] = '\0';
+    session->text[0] = '\0';
     session->asked = asked;
 }
 
 void session_await_greeting(struct session *session)
 {
     session_await_reply(session, NULL);
-    session_enter(session, STEP_GREETING, session->target->check->greeting_timeout_ms);
+    session_enter(session, STEP_GREETING, TIMED_GREETING,
+                  session->target->check->greeting_timeout_ms);
 }
 
-void session_ask(struct session *session, int state, const char *verb, const char *line)
+void session_ask_octets(struct session *session, int state, enum outcome_step timed,
+                        const char *verb, const char *octets, size_t size)
 {
-    char command[512];
-    int size = snprintf(command, sizeof command, "%s\r\n", line);
+    char command[STREAM_COMMAND_MAX];
+    if (size > sizeof command - 2) { /* nothing that a server could have done */
+        session_end(session, REASON_LOCAL, "a command would be too long");
+        return;
+    }
+    memcpy(command, octets, size);
+    memcpy(command + size, "\r\n", 2);
+    session->told_secret = session->told_secret || timed == TIMED_LOGIN;
     session->state = state;
     session_await_reply(session, verb);
-    session_enter(session, STEP_REPLY, session->target->check->reply_timeout_ms);
-    stream_send(session->stream, command, (size_t)size);
+    if (session->step == STEP_LEAVING)
+        session_enter(session, STEP_LEAVING, TIMED_STEPS, LEAVING_MS);
+    else
+        session_enter(session, STEP_REPLY, timed, session->target->check->reply_timeout_ms);
+    stream_send(session->stream, command, size + 2);
+    explicit_bzero(command, sizeof command);
+}
+
+void session_ask(struct session *session, int state, enum outcome_step timed, const char *verb,
+                 const char *line)
+{
+    session_ask_octets(session, state, timed, verb, line, strlen(line));
 }
 
 /* Says goodbye, and gives the peer a moment for its own: servers log those who just hang up. */
@@ -137,14 +229,16 @@ static void session_leave(struct session *session, enum reason reason)
         session_left(session);
         return;
     }
+    session->step = STEP_LEAVING;
     session->protocol->leave(session);
-    session_enter(session, STEP_LEAVING, LEAVING_MS);
 }
 
 void session_greeted(struct session *session)
 {
     session->result.greeted_us = clock_now_us();
-    if (session->depth == DEPTH_SERVICE && session->protocol->hello)
+    if (session->fault != REASON_NONE)
+        session_leave(session, session->fault);
+    else if (session->depth == DEPTH_SERVICE && session->protocol->hello)
         session->protocol->hello(session);
     else
         session_leave(session, REASON_OK);
@@ -152,37 +246,63 @@ void session_greeted(struct session *session)
 
 void session_complete(struct session *session)
 {
-    bool missing = !session->secure && session->target->check->tls == CHECK_TLS_REQUIRED;
-    session_leave(session, missing ? REASON_TLS_NOT_OFFERED : REASON_OK);
+    session_leave(session, REASON_OK);
 }
 
-void session_refused(struct session *session, bool for_good, const char *line)
+void session_complete_by(struct session *session, const char *line)
 {
-    enum reason now = session->step == STEP_GREETING ? REASON_GREETING_4XX : REASON_REPLY_4XX;
-    enum reason good = session->step == STEP_GREETING ? REASON_GREETING_5XX : REASON_REPLY_5XX;
-    session_note(session, "", line, strlen(line));
-    session_leave(session, for_good ? good : now);
+    session_refused(session, REASON_OK, line);
+}
+
+void session_refused(struct session *session, enum reason reason, const char *line)
+{
+    session_note(session, line, strlen(line));
+    session_leave(session, reason);
 }
 
 /* ---- TLS ---- */
 
 bool session_wants_tls(const struct session *session)
 {
-    return session->tls_offered && !session->secure && !session->authenticated &&
-           session->target->check->tls != CHECK_TLS_OFF;
+    return session->tls_offered && !session->secure && !session->tls_given_up &&
+           !session->authenticated && session->target->check->tls != CHECK_TLS_OFF;
 }
 
-void session_tls_refused(struct session *session, const char *line)
+bool session_is_private(struct session *session)
 {
-    bool required = session->target->check->tls == CHECK_TLS_REQUIRED;
-    session_note(session, required ? "" : "STARTTLS refused: ", line, strlen(line));
-    session_leave(session, required ? REASON_TLS_REFUSED : REASON_OK);
+    const struct check_settings *check = session->target->check;
+    const char *untried = check->user ? "no login without TLS" : "";
+
+    if (!session->secure && check->tls == CHECK_TLS_REQUIRED) {
+        session_leave(session, REASON_TLS_NOT_OFFERED);
+        return false;
+    }
+    if (!session->secure && !session->authenticated && check->tls == CHECK_TLS_OPTIONAL)
+        session_warn(session, REASON_TLS_NOT_OFFERED, untried, strlen(untried));
+    return true;
+}
+
+bool session_tls_refused(struct session *session, const char *line)
+{
+    if (!session_tls_is_optional(session)) {
+        session_refused(session, REASON_TLS_REFUSED, line);
+        return false;
+    }
+    session->tls_given_up = true;
+    session_warn(session, REASON_TLS_REFUSED, line, strlen(line));
+    return true;
 }
 
 static void session_begin_tls(struct session *session)
 {
+    const struct check_settings *check = session->target->check;
+    int64_t patience_ms =
+        session_tls_first(session) ? check->greeting_timeout_ms : check->reply_timeout_ms;
+    if (session_tls_is_optional(session) && session->target->tls_failed &&
+        patience_ms > TLS_DOUBTFUL_MS)
+        patience_ms = TLS_DOUBTFUL_MS;
     session_await_reply(session, NULL);
-    session_enter(session, STEP_TLS, session->target->check->reply_timeout_ms);
+    session_enter(session, STEP_TLS, TIMED_TLS, patience_ms);
     stream_start_tls(session->stream, session->setting->tls, session->target->host);
 }
 
@@ -198,12 +318,74 @@ void session_start_tls(struct session *session)
 /* Whether a fault concerns only an upgrade that senders can do without. */
 static bool session_fault_is_optional(const struct session *session, enum reason reason)
 {
-    return (session->step == STEP_TLS || reason == REASON_TLS_FAILED) &&
-           !session_tls_first(session) && session->target->check->tls == CHECK_TLS_OPTIONAL &&
+    return session_tls_is_optional(session) &&
+           (session->step == STEP_TLS || reason == REASON_TLS_FAILED) &&
            reason_status(reason) == OUTCOME_FAIL;
 }
 
+/* Such a one: the connection is lost with it. */
+static void session_end_with_warning(struct session *session, enum reason reason, const char *about,
+                                     size_t size)
+{
+    if (reason == REASON_TIMEOUT)
+        reason = REASON_TLS_TIMEOUT;
+    session_warn(session, reason, about, size);
+    session->result.reason = REASON_OK;
+    session_left(session);
+}
+
+static void session_examine(struct session *session)
+{
+    const char *host = session->target->host;
+    const struct certificate_rules rules = {
+        .host = strchr(host, '@') ? NULL : host, /* of a template: the name of no domain */
+        .chain = session->setting->tls->has_authorities,
+        .warn_ms = session->target->check->cert_warn_ms,
+        .now = time(NULL)};
+    struct certificate_finding finding = {.reason = REASON_NONE};
+    struct ssl_st *tls = stream_tls(session->stream);
+
+    if (tls)
+        certificate_examine(tls, &rules, &finding);
+    size_t size = strlen(finding.detail);
+    if (finding.reason == REASON_NONE)
+        return;
+    if (finding.reason == REASON_CERT_EXPIRES || session_tls_is_optional(session)) {
+        session->distrusted = finding.reason != REASON_CERT_EXPIRES;
+        session_warn(session, finding.reason, finding.detail, size);
+    } else {
+        session->fault = finding.reason;
+        session_note(session, finding.detail, size);
+    }
+}
+
+bool session_may_login(const struct session *session)
+{
+    const struct check_settings *check = session->target->check;
+    bool is_private = session->secure && !session->distrusted;
+
+    return check->user && check->password && !session->authenticated &&
+           (is_private || check->tls == CHECK_TLS_OFF);
+}
+
+bool session_has_recipient(const struct session *session)
+{
+    return session->target->check->recipient;
+}
+
 /* ---- events ---- */
+
+/* Where TLS comes first, its first octet is the first sign of life: silence before it is no fault
+ * of TLS. */
+static enum reason session_silence(const struct session *session)
+{
+    if (session->last_step)
+        return REASON_TIMEOUT;
+    if (session->step == STEP_TLS && session_tls_first(session) &&
+        !stream_heard_us(session->stream))
+        return REASON_GREETING_TIMEOUT;
+    return session_faults[session->step].timeout;
+}
 
 /* Ends with the best that can be said: what came of a reply, else the error, else what was asked.
  */
@@ -220,13 +402,10 @@ static void session_broken(struct session *session, enum reason reason,
         about = *news->why ? news->why : unanswered;
         size = strlen(about);
     }
-    if (session->step != STEP_LEAVING && session_fault_is_optional(session, reason)) {
-        session->result.reason = REASON_OK;
-        session_note(session, "STARTTLS failed: ", about, size);
-        session_left(session);
-        return;
-    }
-    session_end_sized(session, reason, about, size);
+    if (session->step != STEP_LEAVING && session_fault_is_optional(session, reason))
+        session_end_with_warning(session, reason, about, size);
+    else
+        session_end_sized(session, reason, about, size);
 }
 
 static bool line_is_clean(const char *line, size_t size)
@@ -252,8 +431,11 @@ static void session_on_line(struct session *session, const struct stream_news *n
 static void session_on_secure(struct session *session)
 {
     session->secure = true;
+    session_examine(session);
     if (session_tls_first(session))
         session->protocol->opened(session);
+    else if (session->fault != REASON_NONE)
+        session_leave(session, session->fault);
     else
         session->protocol->hello(session);
 }
@@ -283,7 +465,7 @@ static void session_on_stream(void *context, const struct stream_news *news)
         session_broken(session, faults->closed, news);
         break;
     case STREAM_TIMEOUT:
-        session_broken(session, session->last_step ? REASON_TIMEOUT : faults->timeout, news);
+        session_broken(session, session_silence(session), news);
         break;
     case STREAM_ERROR:
         session_broken(session, news->reason, news);
@@ -304,9 +486,11 @@ struct session *session_open(const struct session_setting *setting,
     session->done = done;
     session->context = context;
     session->result.greeted_us = -1;
+    session->timed = TIMED_CONNECT;
+    session->timed_since_us = clock_now_us();
     session->stream =
         stream_open(setting->base, &target->address, target->port, session_on_stream, session);
-    session_enter(session, STEP_CONNECT, target->check->connect_timeout_ms);
+    session_enter(session, STEP_CONNECT, TIMED_CONNECT, target->check->connect_timeout_ms);
     return session;
 }
 
@@ -314,4 +498,14 @@ bool session_has_word(const char *text, const char *word)
 {
     size_t size = strlen(word);
     return !strncasecmp(text, word, size) && (text[size] == ' ' || text[size] == '\0');
+}
+
+void probe_target_learn(struct probe_target *target, const struct outcome *outcome)
+{
+    if (outcome->depth != DEPTH_SERVICE || reason_status(outcome->reason) == OUTCOME_UNKNOWN)
+        return;
+    target->tls_failed =
+        outcome->warning == REASON_TLS_FAILED || outcome->warning == REASON_TLS_TIMEOUT;
+    if (outcome->reason == REASON_OK && outcome->step_us[TIMED_LOGIN])
+        target->login_worked = true;
 }

@@ -6,6 +6,8 @@
 #ifndef EVERMX_PROBE_SESSION_H
 #define EVERMX_PROBE_SESSION_H
 
+#include "probe/credentials.h"
+#include "probe/judge.h"
 #include "probe/probe.h"
 #include "verdict/verdict.h"
 
@@ -30,8 +32,15 @@ struct session_setting {
 struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
-    char detail[sizeof((struct outcome *)NULL)->detail];
+    int32_t step_us[TIMED_STEPS];
+    char detail[OUTCOME_DETAIL_SIZE];
+    enum reason warning; /* REASON_NONE: nothing */
+    char warning_detail[OUTCOME_DETAIL_SIZE];
 };
+
+/* Copies what an outcome tells of a session beside its reason: detail, warning, the steps' times.
+ */
+void session_result_tell(const struct session_result *result, struct outcome *outcome);
 
 /* Called once, with the session already closed and freed, unless session_cancel came first. */
 typedef void session_done(void *context, const struct session_result *result);
@@ -60,6 +69,8 @@ extern const struct protocol smtp_protocol, imap_protocol, pop3_protocol, tcp_pr
 
 enum session_step { STEP_CONNECT, STEP_TLS, STEP_GREETING, STEP_REPLY, STEP_LEAVING };
 
+enum { SESSION_TEXT_SIZE = 512 };
+
 struct session {
     const struct session_setting *setting;
     const struct probe_target *target;
@@ -71,40 +82,72 @@ struct session {
     bool last_step;      /* that deadline comes before the step's own */
     enum probe_depth depth;
     enum session_step step;
+    enum outcome_step timed; /* whose time runs; TIMED_STEPS: none's */
+    int64_t timed_since_us;
     struct session_result result;
 
     /* the reply being read */
     unsigned lines;
     size_t octets;
-    char first[100];   /* its first line: of several, that one tells most */
-    const char *asked; /* the verb it answers; NULL: the greeting */
+    char first[OUTCOME_DETAIL_SIZE]; /* its first line: of several, that one tells most */
+    const char *asked;               /* the verb it answers; NULL: the greeting */
 
     /* what the dialogue has found so far */
     bool secure, tls_offered;
-    bool authenticated; /* without being asked to (IMAP's PREAUTH) */
+    bool tls_given_up;  /* optional, offered and refused: goes on in plain text */
+    bool authenticated; /* IMAP: without being asked to (PREAUTH) */
+    enum reason fault;  /* of the certificate: the session ends by it after the greeting */
+    bool distrusted;    /* it has such a fault, and that is no failure: no login then */
+    bool told_secret;   /* the password has been sent */
 
     /* the protocol's own */
     int state;
-    unsigned code; /* SMTP: of the reply being read */
-    unsigned tag;  /* IMAP: of the last command */
+    unsigned offers;              /* what the server can do */
+    unsigned code;                /* SMTP: of the reply being read */
+    char text[SESSION_TEXT_SIZE]; /* SMTP: all its lines, without codes */
+    bool open_mail;               /* SMTP: MAIL was accepted */
+    unsigned tag;                 /* IMAP: of the last command */
 };
 
 void session_await_greeting(struct session *session);
 /* The greeting was complete and good: goes on with hello, or leaves. */
 void session_greeted(struct session *session);
 
-/* Sends a line and awaits its reply. The verb is a literal: it is kept. */
-void session_ask(struct session *session, int state, const char *verb, const char *line);
+/* Sends a line and awaits its reply, whose time counts for a step (TIMED_STEPS: for none). The verb
+ * is a literal: it is kept. */
+void session_ask(struct session *session, int state, enum outcome_step timed, const char *verb,
+                 const char *line);
+/* The same of octets that a password may be among: no copy is left. What is asked for TIMED_LOGIN
+ * is not told when a reply quotes it. */
+void session_ask_octets(struct session *session, int state, enum outcome_step timed,
+                        const char *verb, const char *octets, size_t size);
 
-bool session_wants_tls(
-    const struct session *session);              /* the capabilities are known: STARTTLS next? */
-void session_start_tls(struct session *session); /* it was granted */
-void session_tls_refused(struct session *session, const char *line);
+/* ---- TLS: once the capabilities are known ---- */
 
-/* The dialogue is at its end: says goodbye. */
+bool session_wants_tls(const struct session *session); /* STARTTLS next? */
+void session_start_tls(struct session *session);       /* it was granted */
+/* Refused. True: the dialogue goes on in plain text. */
+bool session_tls_refused(struct session *session, const char *line);
+/* False: TLS is missing where it must be, and the session ends by it. Missing where it is optional
+ * is a warning. */
+bool session_is_private(struct session *session);
+
+/* Whether there are credentials and they may be told here: over TLS with a good certificate, or
+ * where TLS is configured off. */
+bool session_may_login(const struct session *session);
+/* Whether there is a recipient to ask for. */
+bool session_has_recipient(const struct session *session);
+struct credentials session_credentials(const struct session *session);
+struct judge_hints session_hints(const struct session *session);
+
+/* ---- the end ---- */
+
+/* The dialogue is at its end, and all is well: says goodbye. */
 void session_complete(struct session *session);
-/* A reply says no, for now or for good: says goodbye too. */
-void session_refused(struct session *session, bool for_good, const char *line);
+/* The same, and a reply that was no success is worth telling. */
+void session_complete_by(struct session *session, const char *line);
+/* A reply says no: says goodbye too. */
+void session_refused(struct session *session, enum reason reason, const char *line);
 /* The line just read is not of the protocol: ends without a word. */
 void session_bad(struct session *session, const char *line);
 void session_end(struct session *session, enum reason reason, const char *detail);

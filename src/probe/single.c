@@ -40,7 +40,7 @@ static void probe_on_session(void *context, const struct session_result *result)
     probe_done *done = probe->done;
     void *done_context = probe->context;
 
-    memcpy(outcome.detail, result->detail, sizeof outcome.detail);
+    session_result_tell(result, &outcome);
     if (reason_status(outcome.reason) != OUTCOME_UNKNOWN)
         outcome.rtt_us = answered_us - probe->started_us;
     free(probe);

@@ -12,7 +12,7 @@
 
 enum {
     INPUT_MAX = STREAM_LINE_MAX + 2, /* the longest line with its CRLF */
-    OUTPUT_MAX = 1024,
+    OUTPUT_MAX = STREAM_COMMAND_MAX,
 };
 
 enum stream_state {
@@ -102,6 +102,7 @@ void stream_close(struct stream *stream)
 {
     stream_disarm(stream);
     channel_close(&stream->channel);
+    explicit_bzero(stream->output, stream->output_size);
     stream->closed = true;
     if (!stream->busy)
         free(stream);
@@ -229,6 +230,7 @@ static void stream_flush(struct stream *stream)
         sent = stream->output_size;
     stream->output_size -= sent;
     memmove(stream->output, stream->output + sent, stream->output_size);
+    explicit_bzero(stream->output + stream->output_size, sent); /* it may have been a password */
     stream_want(stream, stream->output_size ? EV_READ | EV_WRITE : EV_READ);
 }
 
@@ -254,6 +256,16 @@ void stream_start_tls(struct stream *stream, const struct tls_client *client, co
     channel_start_tls(&stream->channel, client, host);
     stream->state = STATE_HANDSHAKE;
     stream_want(stream, EV_WRITE);
+}
+
+struct ssl_st *stream_tls(const struct stream *stream)
+{
+    return stream->channel.ssl;
+}
+
+int64_t stream_heard_us(const struct stream *stream)
+{
+    return stream->channel.heard_us;
 }
 
 bool stream_local_address(const struct stream *stream, struct address *address)

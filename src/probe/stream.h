@@ -12,11 +12,13 @@
 #include <stdint.h>
 
 struct event_base;
+struct ssl_st;
 struct stream;
 struct tls_client;
 
 enum {
     STREAM_LINE_MAX = 2048, /* octets; RFC 5321 section 4.5.3.1.5 says 512, and servers exceed it */
+    STREAM_COMMAND_MAX = 1024,
 };
 
 enum stream_event {
@@ -34,7 +36,7 @@ struct stream_news {
     enum stream_event event;
     enum reason reason; /* ERROR: whose fault */
     const char *line;   /* LINE: without its end. Else: what came of an unfinished line. Ends with
-                           NUL,   and may hold others */
+                           NUL, and may hold others */
     size_t size;        /* of line */
     const char *why;    /* ERROR, END: the error's text, or "" */
 };
@@ -51,12 +53,16 @@ void stream_close(struct stream *stream);
  * handled first: a loop that was itself late finds the peer's bytes in the kernel. */
 void stream_set_deadline(struct stream *stream, int64_t at_ms);
 
-/* A command, at most 1 KiB. */
+/* A command, at most STREAM_COMMAND_MAX octets. No copy of it is kept once it is sent. */
 void stream_send(struct stream *stream, const char *bytes, size_t size);
 
 /* Whether bytes have come that were not told yet. */
 bool stream_has_input(const struct stream *stream);
 void stream_start_tls(struct stream *stream, const struct tls_client *client, const char *host);
+/* After STREAM_SECURE: the TLS session, to look at. */
+struct ssl_st *stream_tls(const struct stream *stream);
+
+int64_t stream_heard_us(const struct stream *stream); /* when the first octet came; 0: none yet */
 
 bool stream_local_address(const struct stream *stream, struct address *address);
 

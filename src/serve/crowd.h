@@ -43,10 +43,15 @@ struct crowd_limits {
 struct crowd;
 
 struct crowd *crowd_new(const struct crowd_limits *limits, uint64_t seed);
+/* Other limits from now on. Nobody has to go at once: where there are too many, it is each new one
+ * that displaces two (crowd_admit once more). A longer time holds for all, a shorter one for what
+ * begins from now on. */
+void crowd_limit(struct crowd *crowd, const struct crowd_limits *limits);
 void crowd_free(struct crowd *crowd); /* when all have left */
 unsigned crowd_count(const struct crowd *crowd);
 
-/* Whether one more from this address may come. *leaves: who has to leave before, NULL if nobody. */
+/* Whether one more from this address may come. *leaves: who has to leave before, NULL if nobody;
+ * once that one has left, another may have to, where the limits were higher before. */
 bool crowd_admit(const struct crowd *crowd, const struct sockaddr *peer, struct guest **leaves);
 void crowd_join(struct crowd *crowd, struct guest *guest, const struct sockaddr *peer,
                 int64_t now_ms);
@@ -63,7 +68,8 @@ struct guest *crowd_dispensable(const struct crowd *crowd);
 struct guest *crowd_overweight(const struct crowd *crowd);
 /* One whose time is over; NULL: nobody's is. */
 struct guest *crowd_expired(const struct crowd *crowd, int64_t now_ms);
-/* How long a state may last now: RFC 7766 section 6.2.3 lets a busy server wait less. */
+/* How long a state that begins now may last: RFC 7766 section 6.2.3 lets a busy server wait less.
+ */
 int64_t crowd_time_limit(const struct crowd *crowd, enum guest_state state);
 
 #endif

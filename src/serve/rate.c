@@ -21,17 +21,8 @@ struct account {
     int64_t full_us;
 };
 
-struct exempt {
-    size_t address_size;
-    uint64_t network[2], mask[2];
-};
-
 struct rate_accounts {
     int64_t now_us;
-    int64_t interval_us[RATE_KINDS]; /* 0: no limit */
-    unsigned slip;
-    size_t nexempt;
-    struct exempt *exempt;
     struct account places[PLACES][WAYS] __attribute__((aligned(64)));
 };
 
@@ -46,9 +37,9 @@ static void mask_bytes(void *mask, size_t size, unsigned bits)
     }
 }
 
-static struct exempt exempt_of(const struct rate_network *network)
+static struct rate_exempt exempt_of(const struct rate_network *network)
 {
-    struct exempt exempt = {.address_size = address_size(&network->address)};
+    struct rate_exempt exempt = {.address_size = address_size(&network->address)};
     memcpy(exempt.network, network->address.bytes, exempt.address_size);
     mask_bytes(exempt.mask, sizeof exempt.mask, network->bits);
     for (int i = 0; i < 2; i++)
@@ -56,31 +47,36 @@ static struct exempt exempt_of(const struct rate_network *network)
     return exempt;
 }
 
-struct rate *rate_new(const struct rate_options *options, unsigned threads, uint64_t seed)
+struct rate_rules *rate_rules_new(const struct rate_options *options, unsigned threads)
 {
-    struct rate *rate = memory_alloc(sizeof *rate);
-    struct rate_accounts *accounts = aligned_alloc(64, sizeof *accounts);
-    if (!accounts)
-        memory_exhausted(sizeof *accounts);
-    memset(accounts, 0, sizeof *accounts);
+    size_t nexempt = options->nexempt;
+    struct rate_rules *rules = memory_alloc(sizeof *rules + nexempt * sizeof rules->exempt[0]);
     unsigned smallest = UINT16_MAX - 1;
     for (int i = 0; i < RATE_KINDS; i++) {
         unsigned share = (options->limits[i] + threads - 1) / threads;
         if (!share)
             continue;
-        accounts->interval_us[i] = share < 1000000 ? 1000000 / share : 1;
+        rules->interval_us[i] = share < 1000000 ? 1000000 / share : 1;
         smallest = share < smallest ? share : smallest;
     }
-    accounts->slip = options->slip;
-    accounts->nexempt = options->nexempt;
-    accounts->exempt = memory_array(options->nexempt, sizeof *accounts->exempt);
-    for (size_t i = 0; i < options->nexempt; i++)
-        accounts->exempt[i] = exempt_of(&options->exempt[i]);
-    mask_bytes(&rate->ipv4_mask, sizeof rate->ipv4_mask, options->ipv4_bits);
-    mask_bytes(&rate->ipv6_mask, sizeof rate->ipv6_mask, options->ipv6_bits);
+    rules->gate = smallest * RATE_ONE;
+    rules->slip = options->slip;
+    rules->nexempt = nexempt;
+    for (size_t i = 0; i < nexempt; i++)
+        rules->exempt[i] = exempt_of(&options->exempt[i]);
+    mask_bytes(&rules->ipv4_mask, sizeof rules->ipv4_mask, options->ipv4_bits);
+    mask_bytes(&rules->ipv6_mask, sizeof rules->ipv6_mask, options->ipv6_bits);
+    return rules;
+}
+
+struct rate *rate_new(uint64_t seed)
+{
+    struct rate *rate = memory_alloc(sizeof *rate);
     rate->seed = seed;
-    rate->gate = smallest * RATE_ONE;
-    rate->accounts = accounts;
+    rate->accounts = aligned_alloc(64, sizeof *rate->accounts);
+    if (!rate->accounts)
+        memory_exhausted(sizeof *rate->accounts);
+    memset(rate->accounts, 0, sizeof *rate->accounts);
     return rate;
 }
 
@@ -88,7 +84,6 @@ void rate_free(struct rate *rate)
 {
     if (!rate)
         return;
-    free(rate->accounts->exempt);
     free(rate->accounts);
     free(rate);
 }
@@ -99,30 +94,28 @@ void rate_set_time(struct rate *rate, int64_t now_ms)
     rate->accounts->now_us = now_ms * 1000;
 }
 
-bool rate_count_slowly(struct rate *rate, uint32_t *slot)
+bool rate_count_slowly(struct rate *rate, const struct rate_rules *rules, uint32_t *slot)
 {
     uint32_t count = *slot >> 16, elapsed = (uint16_t)(rate->window - *slot);
     count = elapsed < 16 ? count >> elapsed : 0;
-    bool busy = count * RATE_ONE >= rate->gate;
+    bool busy = count * RATE_ONE >= rules->gate;
     count += count < UINT16_MAX;
     *slot = count * RATE_ONE | rate->window;
     return busy;
 }
 
-bool rate_is_exempt(const struct rate *rate, const uint8_t *address, size_t address_size)
+bool rate_is_exempt(const struct rate_rules *rules, const uint8_t *address, size_t address_size)
 {
-    const struct rate_accounts *accounts = rate->accounts;
     uint64_t words[2] = {0};
     memcpy(words, address, 4);
     if (address_size == 16)
         memcpy(words, address, 16);
-    for (size_t i = 0; i < accounts->nexempt; i++) {
-        const struct exempt *exempt = &accounts->exempt[i];
+    const struct rate_exempt *end = rules->exempt + rules->nexempt;
+    for (const struct rate_exempt *exempt = rules->exempt; exempt < end; exempt++)
         if (exempt->address_size == address_size &&
             (words[0] & exempt->mask[0]) == exempt->network[0] &&
             (words[1] & exempt->mask[1]) == exempt->network[1])
             return true;
-    }
     return false;
 }
 
@@ -195,12 +188,12 @@ static struct account *account_of(struct rate_accounts *accounts, uint64_t key, 
     return fullest;
 }
 
-enum rate_verdict rate_judge(struct rate *rate, uint64_t network,
+enum rate_verdict rate_judge(struct rate *rate, const struct rate_rules *rules, uint64_t network,
                              const struct rate_subject *subject)
 {
     struct rate_accounts *accounts = rate->accounts;
     enum rate_kind kind = kind_of(subject);
-    int64_t interval_us = accounts->interval_us[kind];
+    int64_t interval_us = rules->interval_us[kind];
     if (!interval_us)
         return RATE_PASS;
     uint64_t key = mix(network, kind);
@@ -218,5 +211,5 @@ enum rate_verdict rate_judge(struct rate *rate, uint64_t network,
         account->full_us = full_us + interval_us;
         return RATE_PASS;
     }
-    return accounts->slip && account->limited++ % accounts->slip == 0 ? RATE_SLIP : RATE_DROP;
+    return rules->slip && account->limited++ % rules->slip == 0 ? RATE_SLIP : RATE_DROP;
 }

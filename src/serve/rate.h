@@ -3,9 +3,11 @@
  * us flood a third party by asking in its name. After the idea of P. Vixie and V. Schryver (DNS
  * RRL, ISC-TN-2012-1): accounts are kept by client network and by what is answered.
  *
- * Pure: no socket, and time is an argument. One of these for each thread: fixed tables, no lock, no
- * allocation after rate_new. A network that asks little is only counted; accounts begin with those
- * that ask as much in all as the smallest limit allows for a single thing. */
+ * Pure: no socket, and time is an argument. The rules are all threads' and never change: other
+ * limits are other rules. What is counted by them is a thread's own, in fixed tables, without lock
+ * or allocation after rate_new, and goes on under other rules: who was at a limit stays there. A
+ * network that asks little is only counted; accounts begin with those that ask as much in all as
+ * the smallest limit allows for a single thing. */
 #ifndef EVERMX_SERVE_RATE_H
 #define EVERMX_SERVE_RATE_H
 
@@ -45,23 +47,38 @@ enum {
     RATE_WINDOW_BITS = 10, /* of 1024 ms */
 };
 
+struct rate_exempt {
+    size_t address_size;
+    uint64_t network[2], mask[2]; /* network order */
+};
+
+struct rate_rules {
+    uint64_t ipv6_mask; /* network order */
+    uint32_t ipv4_mask;
+    uint32_t gate;                   /* a slot with as many, and accounts begin */
+    int64_t interval_us[RATE_KINDS]; /* between two answers; 0: no limit */
+    unsigned slip;
+    size_t nexempt;
+    struct rate_exempt exempt[];
+};
+
+/* With a share of the limits: that of one of so many threads, among which the kernel spreads
+ * clients by their ports. At least one a second. Freed by free(). */
+struct rate_rules *rate_rules_new(const struct rate_options *options, unsigned threads);
+bool rate_is_exempt(const struct rate_rules *rules, const uint8_t *address, size_t address_size);
+
 /* All but the counts of networks. */
 struct rate_accounts;
 
 struct rate {
-    uint32_t ipv4_mask; /* network order */
-    uint64_t ipv6_mask;
     uint64_t seed;
-    uint32_t gate;   /* a slot with as many, and accounts begin */
     uint16_t window; /* the time, in windows */
     struct rate_accounts *accounts;
     /* In the lower half the window, in the upper half the count, which halves with each window. */
     uint32_t counts[1 << RATE_COUNTS_BITS];
 };
 
-/* With a share of the limits: that of one of so many threads, among which the kernel spreads
- * clients by their ports. At least one a second. */
-struct rate *rate_new(const struct rate_options *options, unsigned threads, uint64_t seed);
+struct rate *rate_new(uint64_t seed);
 void rate_free(struct rate *rate);
 
 /* Before each batch: the time, in monotonic milliseconds. */
@@ -78,40 +95,39 @@ struct rate_subject {
 };
 
 /* A client's network, as a number that nobody outside can foretell. */
-static inline uint64_t rate_network_of(const struct rate *rate, const uint8_t *address,
-                                       size_t address_size)
+static inline uint64_t rate_network_of(const struct rate *rate, const struct rate_rules *rules,
+                                       const uint8_t *address, size_t address_size)
 {
     uint64_t network = 0;
     if (address_size == 4) {
         uint32_t four;
         memcpy(&four, address, 4);
-        network = four & rate->ipv4_mask;
+        network = four & rules->ipv4_mask;
     } else {
         memcpy(&network, address, 8);
-        network = ~(network & rate->ipv6_mask);
+        network = ~(network & rules->ipv6_mask);
     }
     network = (network ^ rate->seed) * 0x9E3779B97F4A7C15ull; /* 2^64 by the golden ratio */
     return network ^ network >> 32;
 }
 
 /* When a slot's window is over, or its count at the gate. Returns whether the network is busy. */
-bool rate_count_slowly(struct rate *rate, uint32_t *slot);
-bool rate_is_exempt(const struct rate *rate, const uint8_t *address, size_t address_size);
+bool rate_count_slowly(struct rate *rate, const struct rate_rules *rules, uint32_t *slot);
 
 /* Counts a query. False: the network asks so little in all that nothing of it can be above its
  * limit. */
-static inline bool rate_count(struct rate *rate, uint64_t network)
+static inline bool rate_count(struct rate *rate, const struct rate_rules *rules, uint64_t network)
 {
     /* The upper bits: only they depend on all octets of an address. */
     uint32_t *slot = &rate->counts[network >> (64 - RATE_COUNTS_BITS)], now = *slot;
-    if (__builtin_expect((uint16_t)now != rate->window || now >= rate->gate, 0))
-        return rate_count_slowly(rate, slot);
+    if (__builtin_expect((uint16_t)now != rate->window || now >= rules->gate, 0))
+        return rate_count_slowly(rate, rules, slot);
     *slot = now + RATE_ONE;
     return false;
 }
 
 /* What becomes of an answer to a network that asks more, and is not exempt. */
-enum rate_verdict rate_judge(struct rate *rate, uint64_t network,
+enum rate_verdict rate_judge(struct rate *rate, const struct rate_rules *rules, uint64_t network,
                              const struct rate_subject *subject);
 
 #endif

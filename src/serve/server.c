@@ -34,6 +34,7 @@ struct server {
     struct udp_worker **udp;
     size_t nudp;
     struct tcp_worker *tcp;
+    unsigned workers;
     struct settings *settings; /* all responders' */
     char host_name[UINT8_MAX + 1];
     uint8_t secret[1][SIPHASH_KEY_SIZE]; /* where the configuration has none */
@@ -129,73 +130,77 @@ static bool add_udp(struct server *server, const struct server_endpoint *endpoin
         int socket = open_socket(endpoint, SOCK_DGRAM, true, error);
         if (socket < 0)
             return false;
-        struct rate *rate =
-            options->rate ? rate_new(options->rate, options->workers, worker_seed()) : NULL;
-        server->udp[server->nudp++] = udp_worker_new(socket, is_wildcard(&endpoint->address),
-                                                     publisher, server->settings, rate);
+        server->udp[server->nudp++] =
+            udp_worker_new(socket, is_wildcard(&endpoint->address), publisher, server->settings);
     }
     return true;
 }
 
-/* A peer that has gone without a word, or that keeps its window shut although we have closed, is
- * forgotten by the kernel as early as by us. */
-static bool add_tcp(struct server *server, const struct server_endpoint *endpoint, unsigned idle_ms,
+static bool add_tcp(struct server *server, const struct server_endpoint *endpoint,
                     struct error *error)
 {
     int socket = open_socket(endpoint, SOCK_STREAM, false, error);
     if (socket < 0)
         return false;
-    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)idle_ms);
     return tcp_worker_listen(server->tcp, socket) ||
            error_set(error, "watching a TCP socket: %s", strerror(errno));
 }
 
 /* Connections may not take the descriptors that the prober and the control socket live by: the soft
- * limit is raised as far as it may be, and what is short of it is short for connections. */
-static unsigned connections_limit(unsigned wanted)
+ * limit is raised as far as it may be, and what is short of it is short for connections: then
+ * false, with the reason. */
+static bool limit_connections(unsigned *connections, struct error *error)
 {
+    unsigned wanted = *connections;
     struct rlimit limit;
     rlim_t needed = (rlim_t)wanted + DESCRIPTORS_RESERVED;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
-        return wanted;
+        return true;
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         limit.rlim_cur = before;
     if (limit.rlim_cur >= needed)
-        return wanted;
+        return true;
     unsigned possible =
         (unsigned)(limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED
                                                              : limit.rlim_cur / 2);
-    log_warning("tcp-connections: %u instead of %u, as this process may have only %llu files open",
-                possible, wanted, (unsigned long long)limit.rlim_cur);
-    return possible;
+    if (wanted <= possible)
+        return true;
+    *connections = possible;
+    return error_set(error,
+                     "tcp-connections: %u instead of %u, as this process may have only %llu files "
+                     "open",
+                     *connections, wanted, (unsigned long long)limit.rlim_cur);
 }
 
-static struct tcp_options tcp_options(const struct server *server,
-                                      const struct server_options *options)
+/* False: as limit_connections. */
+static bool tcp_options(const struct server *server, const struct server_options *options,
+                        struct tcp_options *tcp, struct error *error)
 {
-    unsigned wanted = options->tcp_connections ? options->tcp_connections : TCP_CONNECTIONS;
-    return (struct tcp_options){
+    *tcp = (struct tcp_options){
         .settings = server->settings,
         .idle_ms = options->tcp_idle_ms ? options->tcp_idle_ms : TCP_IDLE_MS,
-        .connections = connections_limit(wanted),
+        .connections = options->tcp_connections ? options->tcp_connections : TCP_CONNECTIONS,
         .per_client = options->tcp_per_client ? options->tcp_per_client : TCP_PER_CLIENT,
     };
+    return limit_connections(&tcp->connections, error);
 }
 
+/* With rate limits of their own, which are freed together with them. */
 static struct settings *settings_of(const struct server *server,
-                                    const struct settings_options *answers)
+                                    const struct server_options *options)
 {
     struct settings *settings = memory_alloc(sizeof *settings);
-    struct settings_options options = *answers;
-    if (!options.identity)
-        options.identity = server->host_name;
-    if (!options.nsecrets) {
-        options.secrets = server->secret;
-        options.nsecrets = 1;
+    struct settings_options answers = options->answers;
+    if (!answers.identity)
+        answers.identity = server->host_name;
+    if (!answers.nsecrets) {
+        answers.secrets = server->secret;
+        answers.nsecrets = 1;
     }
-    settings_init(settings, &options);
+    settings_init(settings, &answers);
+    settings->rate = options->rate ? rate_rules_new(options->rate, server->workers) : NULL;
     return settings;
 }
 
@@ -209,14 +214,17 @@ struct server *server_new(const struct server_options *options, struct publisher
         free(server);
         return NULL;
     }
-    server->settings = settings_of(server, &options->answers);
-    struct tcp_options tcp = tcp_options(server, options);
+    server->workers = options->workers;
+    server->settings = settings_of(server, options);
+    struct tcp_options tcp;
+    if (!tcp_options(server, options, &tcp, error))
+        log_warning("%s", error->text);
     server->udp = memory_array(options->nlisten * options->workers, sizeof *server->udp);
     server->tcp = tcp_worker_new(publisher, &tcp, error);
     bool good = server->tcp != NULL;
     for (size_t i = 0; good && i < options->nlisten; i++)
         good = add_udp(server, &options->listen[i], options, publisher, error) &&
-               add_tcp(server, &options->listen[i], tcp.idle_ms, error);
+               add_tcp(server, &options->listen[i], error);
     if (good)
         return server;
     server_free(server);
@@ -238,21 +246,25 @@ void server_free(struct server *server)
     for (size_t i = 0; i < server->nudp; i++)
         udp_worker_free(server->udp[i]);
     tcp_worker_free(server->tcp);
+    free((struct rate_rules *)server->settings->rate);
     free(server->settings);
     free(server->udp);
     free(server);
 }
 
-void server_configure(struct server *server, const struct settings_options *answers)
+bool server_configure(struct server *server, const struct server_options *options,
+                      struct error *error)
 {
     struct settings *before = server->settings;
-    server->settings = settings_of(server, answers);
+    struct tcp_options tcp;
+    server->settings = settings_of(server, options);
+    bool enough = tcp_options(server, options, &tcp, error);
     for (size_t i = 0; i < server->nudp; i++)
-        atomic_store_explicit(&udp_worker_responder(server->udp[i])->settings, server->settings,
-                              memory_order_release);
-    atomic_store_explicit(&tcp_worker_responder(server->tcp)->settings, server->settings,
-                          memory_order_release);
+        udp_worker_configure(server->udp[i], server->settings);
+    tcp_worker_configure(server->tcp, &tcp);
+    reader_free_later((struct rate_rules *)before->rate);
     reader_free_later(before);
+    return enough;
 }
 
 void server_numbers(const struct server *server, struct server_numbers *numbers)

@@ -40,8 +40,12 @@ struct server_options {
 struct server *server_new(const struct server_options *options, struct publisher *publisher,
                           struct error *error);
 bool server_start(struct server *server, struct error *error);
-/* Other settings from now on; main's thread. */
-void server_configure(struct server *server, const struct settings_options *answers);
+/* Other settings and limits from now on: all of the options but `listen` and `workers`. No query is
+ * lost, no connection is closed by it, and what was counted for rate limits is still counted.
+ * Main's thread. False, with the reason: all is done, but there can be fewer connections than that.
+ */
+bool server_configure(struct server *server, const struct server_options *options,
+                      struct error *error);
 /* Ends and joins the threads (queries already read are answered), closes the sockets. */
 void server_free(struct server *server);
 

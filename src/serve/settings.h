@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct rate_rules;
+
 enum {
     UDP_ANSWER_MAX = 4096,     /* octets: the most that may be set */
     UDP_ANSWER_DEFAULT = 1232, /* never fragmented anywhere: DNS flag day 2020 */
@@ -26,7 +28,8 @@ struct settings {
     uint8_t nsecrets;
     uint8_t secrets[COOKIE_SECRETS_MAX][SIPHASH_KEY_SIZE]; /* the first makes cookies */
     uint8_t identity_size;                                 /* 0: none is told */
-    char identity[UINT8_MAX + 1]; /* NSID (RFC 5001), id.server and hostname.bind (RFC 4892) */
+    char identity[UINT8_MAX + 1];  /* NSID (RFC 5001), id.server and hostname.bind (RFC 4892) */
+    const struct rate_rules *rate; /* by UDP; NULL: no limits */
 };
 
 struct settings_options {

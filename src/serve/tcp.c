@@ -39,7 +39,8 @@ struct connection {
     struct guest guest; /* the first, so that a guest is its connection */
     struct tcp_worker *worker;
     struct sockaddr_storage peer;
-    struct dns_client client; /* the same, pointing into it */
+    struct dns_client client; /* the same, pointing into it; and the time it is told of */
+    unsigned kernel_idle_ms;  /* the time after which the kernel gives it up */
     struct event readable, writable;
     /* The beginning of a query; or, while answers are not taken, whatever was read behind theirs.
      */
@@ -65,7 +66,8 @@ struct tcp_worker {
     int end_pipe[2];
     struct event *tick, *resume; /* timers */
     struct timeval tick_time;
-    unsigned idle_ms;
+    struct crowd_limits limits;
+    struct crowd_limits *_Atomic next_limits; /* told by another thread, not yet heeded, or NULL */
     struct listener *listeners;
     size_t nlisteners, listeners_capacity;
     _Atomic unsigned nconnections;
@@ -125,6 +127,51 @@ static void connection_end(struct connection *connection)
     turn(connection, GUEST_ENDING);
 }
 
+/* ---- limits ---- */
+
+/* A peer that has gone without a word, or that keeps its window shut although we have closed, is
+ * forgotten by the kernel as early as by us. */
+static void set_kernel_idle(int socket, unsigned idle_ms)
+{
+    setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &idle_ms, sizeof idle_ms);
+}
+
+/* For a connection that began under another time limit. */
+static void kernel_waits(struct connection *connection)
+{
+    unsigned idle_ms = (unsigned)connection->worker->limits.idle_ms;
+    if (connection->kernel_idle_ms == idle_ms)
+        return;
+    connection->kernel_idle_ms = idle_ms;
+    set_kernel_idle(event_get_fd(&connection->readable), idle_ms);
+}
+
+static struct timeval tick_time(int64_t idle_ms)
+{
+    int64_t ms = idle_ms / TICKS;
+    ms = ms < TICK_LEAST_MS ? TICK_LEAST_MS : ms > TICK_MOST_MS ? TICK_MOST_MS : ms;
+    return (struct timeval){0, (suseconds_t)ms * 1000};
+}
+
+static void take_limits(struct tcp_worker *worker, const struct crowd_limits *limits)
+{
+    worker->limits = *limits;
+    worker->tick_time = tick_time(limits->idle_ms);
+    crowd_limit(worker->crowd, limits);
+    for (size_t i = 0; i < worker->nlisteners; i++)
+        set_kernel_idle(worker->listeners[i].socket, (unsigned)limits->idle_ms);
+}
+
+/* Before anything that limits matter to. */
+static inline void heed_limits(struct tcp_worker *worker)
+{
+    if (!atomic_load_explicit(&worker->next_limits, memory_order_relaxed))
+        return;
+    struct crowd_limits *next = atomic_exchange(&worker->next_limits, NULL);
+    take_limits(worker, next);
+    free(next);
+}
+
 /* ---- answers ---- */
 
 /* Sends what is in worker->out. What the peer does not take now is kept until it does; false: it is
@@ -147,6 +194,7 @@ static bool flush(struct connection *connection)
     connection->unsent_at = 0;
     connection->unsent = memory_array(connection->unsent_size, 1);
     memcpy(connection->unsent, worker->out + sent, connection->unsent_size);
+    kernel_waits(connection);
     event_del(&connection->readable);
     event_add(&connection->writable, NULL);
     hold(connection);
@@ -215,6 +263,7 @@ static void keep_rest(struct connection *connection, const uint8_t *bytes, size_
 static void take_queries(struct connection *connection, const uint8_t *bytes, size_t size)
 {
     connection->worker->responder.now_s = clock_unix_s();
+    connection->client.tcp_idle_ms = (uint32_t)connection->worker->limits.idle_ms;
     reader_online();
     ssize_t used = answer_queries(connection, bytes, size);
     reader_offline();
@@ -289,6 +338,7 @@ static void on_readable(evutil_socket_t socket, short what, void *context)
     struct tcp_worker *worker = connection->worker;
     uint8_t *bytes;
     size_t size;
+    heed_limits(worker);
     ssize_t got = read_piece(connection, &bytes, &size);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -311,6 +361,7 @@ static void on_writable(evutil_socket_t socket, short what, void *context)
     (void)what;
     struct connection *connection = context;
     struct tcp_worker *worker = connection->worker;
+    heed_limits(worker);
     ssize_t sent = send(socket, connection->unsent + connection->unsent_at,
                         connection->unsent_size - connection->unsent_at, MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
@@ -345,6 +396,7 @@ static void on_tick(evutil_socket_t socket, short what, void *context)
     struct tcp_worker *worker = context;
     int64_t now_ms = clock_coarse_ms();
     struct guest *guest;
+    heed_limits(worker);
     while ((guest = crowd_expired(worker->crowd, now_ms))) {
         counter_add(&worker->expired, guest->state != GUEST_ENDING);
         guest_drop(guest);
@@ -361,8 +413,8 @@ static void connection_new(struct tcp_worker *worker, int socket,
     struct connection *connection = memory_alloc(sizeof *connection);
     connection->worker = worker;
     connection->peer = *peer;
-    connection->client =
-        (struct dns_client){.transport = TRANSPORT_TCP, .tcp_idle_ms = worker->idle_ms};
+    connection->client.transport = TRANSPORT_TCP;
+    connection->kernel_idle_ms = (unsigned)worker->limits.idle_ms;
     worker_client_locate(&connection->client, peer->ss_family, &connection->peer);
     event_assign(&connection->readable, worker->base, socket, EV_READ | EV_PERSIST, on_readable,
                  connection);
@@ -376,16 +428,20 @@ static void connection_new(struct tcp_worker *worker, int socket,
     event_add(&connection->readable, NULL);
 }
 
+/* Under limits that have become lower, two go for one that comes, until they are kept. */
 static void admit(struct tcp_worker *worker, int socket, const struct sockaddr_storage *peer)
 {
     struct guest *leaves;
-    if (!crowd_admit(worker->crowd, (const struct sockaddr *)peer, &leaves)) {
-        counter_add(&worker->refused, 1);
-        close(socket);
-        return;
-    }
-    if (leaves)
+    for (unsigned left = 0; left < 2; left++) {
+        if (!crowd_admit(worker->crowd, (const struct sockaddr *)peer, &leaves)) {
+            counter_add(&worker->refused, 1);
+            close(socket);
+            return;
+        }
+        if (!leaves)
+            break;
         displace(worker, leaves);
+    }
     connection_new(worker, socket, peer);
 }
 
@@ -417,6 +473,7 @@ static void on_connect(evutil_socket_t socket, short what, void *context)
 {
     (void)what;
     struct tcp_worker *worker = context;
+    heed_limits(worker);
     for (unsigned i = 0; i < ACCEPTS; i++) { /* then others have their turn */
         struct sockaddr_storage peer;
         socklen_t size = sizeof peer;
@@ -445,13 +502,6 @@ static void on_end(evutil_socket_t socket, short what, void *context)
     event_base_loopbreak(worker->base);
 }
 
-static struct timeval tick_time(unsigned idle_ms)
-{
-    unsigned ms = idle_ms / TICKS;
-    ms = ms < TICK_LEAST_MS ? TICK_LEAST_MS : ms > TICK_MOST_MS ? TICK_MOST_MS : ms;
-    return (struct timeval){0, (suseconds_t)ms * 1000};
-}
-
 static bool make_events(struct tcp_worker *worker)
 {
     if (pipe2(worker->end_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -465,21 +515,25 @@ static bool make_events(struct tcp_worker *worker)
     return worker->end && worker->tick && worker->resume && event_add(worker->end, NULL) == 0;
 }
 
-struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
-                                  struct error *error)
+static struct crowd_limits limits_of(const struct tcp_options *options)
 {
-    struct tcp_worker *worker = memory_alloc(sizeof *worker);
-    struct crowd_limits limits = {
+    return (struct crowd_limits){
         .guests = options->connections,
         .per_client = options->per_client,
         .held = HELD_MAX,
         .idle_ms = options->idle_ms,
     };
+}
+
+struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
+                                  struct error *error)
+{
+    struct tcp_worker *worker = memory_alloc(sizeof *worker);
     worker_responder_init(&worker->responder, options->settings);
     worker->publisher = publisher;
-    worker->crowd = crowd_new(&limits, worker_seed());
-    worker->idle_ms = options->idle_ms;
-    worker->tick_time = tick_time(options->idle_ms);
+    worker->limits = limits_of(options);
+    worker->crowd = crowd_new(&worker->limits, worker_seed());
+    worker->tick_time = tick_time(worker->limits.idle_ms);
     worker->end_pipe[0] = worker->end_pipe[1] = -1;
     if (make_events(worker))
         return worker;
@@ -488,8 +542,17 @@ struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_
     return NULL;
 }
 
+void tcp_worker_configure(struct tcp_worker *worker, const struct tcp_options *options)
+{
+    struct crowd_limits *limits = memory_alloc(sizeof *limits);
+    *limits = limits_of(options);
+    atomic_store_explicit(&worker->responder.settings, options->settings, memory_order_release);
+    free(atomic_exchange(&worker->next_limits, limits)); /* those that it has not got round to */
+}
+
 bool tcp_worker_listen(struct tcp_worker *worker, int socket)
 {
+    set_kernel_idle(socket, (unsigned)worker->limits.idle_ms);
     struct event *event = event_new(worker->base, socket, EV_READ | EV_PERSIST, on_connect, worker);
     worker->listeners = memory_grow(worker->listeners, worker->nlisteners,
                                     &worker->listeners_capacity, sizeof *worker->listeners);
@@ -538,6 +601,7 @@ void tcp_worker_free(struct tcp_worker *worker)
     for (unsigned i = 0; i < 2; i++)
         if (worker->end_pipe[i] >= 0)
             close(worker->end_pipe[i]);
+    free(atomic_load(&worker->next_limits));
     free(worker->listeners);
     free(worker);
 }

@@ -37,7 +37,7 @@ struct slot {
 struct udp_worker {
     struct responder responder;
     struct publisher *publisher;
-    struct rate *rate; /* NULL: no limits */
+    struct rate *rate; /* made before the first settings that limit; NULL: none did yet */
     counter slipped, limited;
     int socket;
     bool wildcard; /* the address asked is passed on, so that the answer comes from it */
@@ -49,11 +49,11 @@ struct udp_worker {
 };
 
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const struct settings *settings, struct rate *rate)
+                                  const struct settings *settings)
 {
     struct udp_worker *worker = memory_alloc(sizeof *worker);
-    worker->rate = rate;
     worker_responder_init(&worker->responder, settings);
+    udp_worker_configure(worker, settings);
     worker->publisher = publisher;
     worker->socket = socket;
     int family = AF_INET;
@@ -73,6 +73,14 @@ struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *p
         };
     }
     return worker;
+}
+
+/* The thread looks for the rate only where settings limit, so that it is there by then. */
+void udp_worker_configure(struct udp_worker *worker, const struct settings *settings)
+{
+    if (settings->rate && !worker->rate)
+        worker->rate = rate_new(worker_seed());
+    atomic_store_explicit(&worker->responder.settings, settings, memory_order_release);
 }
 
 /* What recvmmsg and the answers wrote into the first `count` headers is set anew. */
@@ -103,8 +111,8 @@ static void free_interface(struct msghdr *query)
 
 /* Whether an answer is one too many for its client. One that shows a good cookie is where it says
  * it is, so that no third party is hit (RFC 7873 section 5.2.5). */
-static enum rate_verdict judge(const struct udp_worker *worker, uint64_t network,
-                               const struct message *message)
+static enum rate_verdict judge(const struct udp_worker *worker, const struct rate_rules *rules,
+                               uint64_t network, const struct message *message)
 {
     if (message->cookie == COOKIE_GOOD)
         return RATE_PASS;
@@ -118,7 +126,7 @@ static enum rate_verdict judge(const struct udp_worker *worker, uint64_t network
         .size = writer_offset(&message->writer),
         .covered = message->covered,
     };
-    return rate_judge(worker->rate, network, &subject);
+    return rate_judge(worker->rate, rules, network, &subject);
 }
 
 /* Each batch goes through each stage as a whole, so that what one stage fetches from memory is
@@ -150,14 +158,15 @@ static void fetch_batch(const struct udp_worker *worker, const struct snapshot *
 }
 
 /* The answer's size; 0: none is sent. Only a busy network's answers go through limits. */
-static size_t build_limited(struct udp_worker *worker, struct slot *slot)
+static size_t build_limited(struct udp_worker *worker, const struct rate_rules *rules,
+                            struct slot *slot)
 {
     const struct dns_client *client = &slot->client;
-    uint64_t network = rate_network_of(worker->rate, client->address, client->address_size);
-    if (!rate_count(worker->rate, network) ||
-        rate_is_exempt(worker->rate, client->address, client->address_size))
+    uint64_t network = rate_network_of(worker->rate, rules, client->address, client->address_size);
+    if (!rate_count(worker->rate, rules, network) ||
+        rate_is_exempt(rules, client->address, client->address_size))
         return respond_build(&worker->responder, &slot->message);
-    switch (judge(worker, network, &slot->message)) {
+    switch (judge(worker, rules, network, &slot->message)) {
     case RATE_PASS:
         return respond_build(&worker->responder, &slot->message);
     case RATE_SLIP:
@@ -169,7 +178,8 @@ static size_t build_limited(struct udp_worker *worker, struct slot *slot)
     }
 }
 
-static void build_batch(struct udp_worker *worker, const struct snapshot *snapshot, unsigned count)
+static void build_batch(struct udp_worker *worker, const struct snapshot *snapshot,
+                        const struct rate_rules *rules, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct slot *slot = &worker->slots[i];
@@ -177,8 +187,8 @@ static void build_batch(struct udp_worker *worker, const struct snapshot *snapsh
         if (!slot->heard)
             continue;
         respond_find(&slot->message, snapshot);
-        size_t size = worker->rate ? build_limited(worker, slot)
-                                   : respond_build(&worker->responder, &slot->message);
+        size_t size = rules ? build_limited(worker, rules, slot)
+                            : respond_build(&worker->responder, &slot->message);
         slot->heard = size;
         slot->answer_room.iov_len = size;
         header->msg_iov = &slot->answer_room;
@@ -187,16 +197,19 @@ static void build_batch(struct udp_worker *worker, const struct snapshot *snapsh
     }
 }
 
+/* One batch is limited by the same rules, whichever settings come meanwhile. */
 static void answer_batch(struct udp_worker *worker, unsigned count)
 {
     worker->responder.now_s = clock_unix_s();
-    if (worker->rate)
-        rate_set_time(worker->rate, clock_coarse_ms());
     reader_online();
+    const struct rate_rules *rules =
+        atomic_load_explicit(&worker->responder.settings, memory_order_acquire)->rate;
+    if (rules)
+        rate_set_time(worker->rate, clock_coarse_ms());
     const struct snapshot *snapshot = publisher_current(worker->publisher);
     parse_batch(worker, count);
     fetch_batch(worker, snapshot, count);
-    build_batch(worker, snapshot, count);
+    build_batch(worker, snapshot, rules, count);
     reader_offline();
 }
 

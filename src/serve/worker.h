@@ -26,9 +26,12 @@ bool worker_thread_start(pthread_t *thread, void *(*run)(void *), void *worker, 
 /* A UDP responder: one socket, one thread. */
 struct udp_worker;
 
-/* Owns the socket and the rate (NULL: no limits) from then on. */
+/* Owns the socket from then on. */
 struct udp_worker *udp_worker_new(int socket, bool wildcard, struct publisher *publisher,
-                                  const struct settings *settings, struct rate *rate);
+                                  const struct settings *settings);
+/* Other settings from the next batch on; the one thread that made it. Those before may be held by
+ * the worker until a grace period is over (reader_free_later). */
+void udp_worker_configure(struct udp_worker *worker, const struct settings *settings);
 bool udp_worker_start(struct udp_worker *worker, struct error *error);
 void udp_worker_free(struct udp_worker *worker); /* ends and joins */
 struct responder *udp_worker_responder(struct udp_worker *worker);
@@ -56,6 +59,8 @@ struct tcp_numbers {
 /* NULL with the error. */
 struct tcp_worker *tcp_worker_new(struct publisher *publisher, const struct tcp_options *options,
                                   struct error *error);
+/* As udp_worker_configure; the limits hold before the next connection is accepted or answered. */
+void tcp_worker_configure(struct tcp_worker *worker, const struct tcp_options *options);
 bool tcp_worker_listen(struct tcp_worker *worker, int socket); /* owns it */
 bool tcp_worker_start(struct tcp_worker *worker, struct error *error);
 void tcp_worker_free(struct tcp_worker *worker);

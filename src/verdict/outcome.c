@@ -86,6 +86,25 @@ enum evidence reason_evidence(enum reason reason)
     return reason_row(reason)->evidence;
 }
 
+bool reason_passes(enum reason reason)
+{
+    switch (reason) {
+    case REASON_GREETING_CLOSED:
+    case REASON_GREETING_4XX:
+    case REASON_REPLY_TIMEOUT:
+    case REASON_REPLY_CLOSED:
+    case REASON_REPLY_4XX:
+    case REASON_DEFERRED:
+    case REASON_LOGIN_UNAVAILABLE:
+    case REASON_MAILBOX_BROKEN:
+    case REASON_TLS_TIMEOUT:
+    case REASON_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *reason_word(enum reason reason)
 {
     return reason_row(reason)->word;

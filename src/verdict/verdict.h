@@ -5,6 +5,7 @@
 #define EVERMX_VERDICT_VERDICT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How far a probe goes. A good greeting shows that a service lives; what stands behind it is dear
@@ -14,6 +15,7 @@ enum probe_depth {
     DEPTH_SERVICE,    /* the whole dialogue: TLS and certificate, login, a recipient */
     DEPTH_ROUND_TRIP, /* a message goes in and is found in the mailbox */
 };
+enum { PROBE_DEPTHS = DEPTH_ROUND_TRIP + 1 };
 
 /* ---- outcomes ---- */
 
@@ -81,6 +83,9 @@ enum reason {
 
 enum outcome_status reason_status(enum reason reason);
 enum evidence reason_evidence(enum reason reason);
+/* Whether it only puts off: who meets it tries again later, and nothing is lost. Not so where mail
+ * bounces, or where a client is led to another host or to go on without TLS. */
+bool reason_passes(enum reason reason);
 const char *reason_word(enum reason reason);     /* "greeting-timeout": stable, for programs */
 const char *reason_sentence(enum reason reason); /* "connected, but no complete greeting came" */
 /* What an operator can do about it, "let the prober's address through: ..."; NULL: nothing that
@@ -109,6 +114,9 @@ struct outcome {
     enum reason reason;
     /* SILENCE: a second, independent session has seen the same, or the whole timeout has passed. */
     bool confirmed;
+    /* OK: this is the same probe that failed before: it was given up by SILENCE, and has greeted
+     * after all. Speaks of the greeting only, whatever its depth. */
+    bool revoked;
     uint8_t sessions; /* that the probe took: 1, or more where it was hedged */
     /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
      * none. */
@@ -127,10 +135,10 @@ struct outcome {
 struct verdict_policy {
     unsigned fall, rise;
     int64_t interval_ms, service_interval_ms, recheck_ms;
-    int64_t timeout_ms;    /* the longest that a probe takes */
-    int64_t doubt_ms;      /* how long doubtful evidence must last */
-    int64_t hold_ms;       /* the shortest time out; doubles with each fall. 0: none, no damping */
-    int64_t slow_start_ms; /* 0: none */
+    int64_t timeout_ms; /* the longest that a probe takes */
+    int64_t doubt_ms;   /* how long doubtful evidence must last */
+    int64_t hold_ms;    /* the shortest time out; doubles with each fall. 0: no hold, no damping */
+    int64_t slow_start_ms;      /* 0: none */
     int64_t alarm_ms, drain_ms; /* round trip: since the last message that arrived */
     bool return_manual;
 };
@@ -141,6 +149,14 @@ enum verdict_forced { FORCED_NOT, FORCED_UP, FORCED_DOWN, FORCED_DRAIN };
 /* Why a target that passes its probes again is not answered yet. */
 enum verdict_held { HELD_NOT, HELD_TIME, HELD_DAMPED, HELD_MANUAL };
 
+/* The last outcome of a depth, as it came. */
+struct verdict_trace {
+    int64_t at_ms; /* -1: none yet */
+    enum reason reason;
+    uint8_t sessions;
+    int32_t step_us[TIMED_STEPS];
+};
+
 struct verdict {
     enum verdict_status status;
     bool known;  /* an outcome that says something came at least once */
@@ -149,41 +165,52 @@ struct verdict {
     enum reason reason; /* of the last outcome that says something; while not up: last bad one;
                            while nothing is known: of the last outcome of all */
     char detail[OUTCOME_DETAIL_SIZE];
-    unsigned bad, good;    /* in a row: outcomes that count against it; good ones */
+    unsigned bad;          /* in a row, of those that count against it; 0 while it is only late */
+    unsigned good;         /* in a row, of those as deep as what failed */
     int64_t since_ms;      /* when status last changed (or the target was first known of) */
     int64_t decides_ms;    /* suspect: when it is down if probes go on ending as this one; else 0 */
     int64_t rtt_us;        /* of the last good outcome; -1: none */
     int64_t last_probe_ms; /* when the last outcome came; -1: none */
     int64_t last_good_ms;  /* when the last good outcome came; -1: none */
-    uint64_t probes, failures, unknowns;
+    uint64_t probes, failures, unknowns; /* but for round trips */
 
-    enum probe_depth failed_depth; /* of what took it down or made it suspect */
-    int64_t first_bad_ms;          /* of the row of bad ones; 0: there is none */
-    int64_t service_due_ms;        /* when the next probe is to go through the whole dialogue */
-    bool service_good;             /* while down: such a one was good since the last bad outcome */
-    int64_t doubt_since_ms;        /* the first of a row of doubtful outcomes; 0: there is none */
-    enum reason unheard; /* why the last outcome said nothing (UNKNOWN); REASON_NONE: it did */
+    enum probe_depth failed_depth; /* suspect or down: as deep must be what mends it */
+    bool service_good;      /* down: the whole dialogue was good since the last bad outcome (or went
+                               as far as it lets us) */
+    int64_t service_due_ms; /* when the next probe is to go through the whole dialogue */
+    int64_t doubt_since_ms; /* the first of a row of doubtful outcomes; 0: there is none */
+
+    /* Why the last outcome said nothing (UNKNOWN), and how deep it was; REASON_NONE: one as deep
+     * has said something since. */
+    enum reason unheard;
+    enum probe_depth unheard_depth;
     char unheard_detail[OUTCOME_DETAIL_SIZE];
-    enum reason warning; /* of the last outcome of the depth that it came from */
+    /* Of the last outcome of the depth that it came from; REASON_NONE: nothing. */
+    enum reason warning;
+    enum probe_depth warning_depth;
     char warning_detail[OUTCOME_DETAIL_SIZE];
-    struct outcome last; /* as it came: depth, steps, sessions */
+    struct verdict_trace last[PROBE_DEPTHS];
 
     /* coming back */
     enum verdict_held held; /* down, passing its probes, and held back */
-    int64_t held_until_ms;  /* HELD_TIME, HELD_DAMPED: at the earliest */
-    int64_t hold_ms;        /* how long the next hold is; 0: the policy's */
+    int64_t held_until_ms;  /* hold and damping of the last fall: at the earliest; 0: none */
+    unsigned falls;         /* that are remembered: doublings of the hold */
+    bool revocable;         /* down by silence, and nothing else was seen of it since */
     double penalty;         /* of flaps, at penalty_ms; falls by half each half-life */
     int64_t penalty_ms;
     int64_t returned_ms; /* when it last came back up: the slow start; 0: never fell */
+    unsigned percent;    /* verdict_percent(), as last told by a step or tick */
 
     /* the round trip */
     int64_t undelivered_since_ms; /* of the first message that has not arrived; 0: all is well */
+    bool alarmed;                 /* for so long that it is worth a warning */
     bool undelivered;             /* for so long that it is drained */
 };
 
 enum {
-    FLAP_PENALTY = 1000, /* for each fall */
-    FLAP_READMIT = 750,  /* below it a target may come back */
+    FLAP_PENALTY = 1000,  /* for each fall */
+    FLAP_SUPPRESS = 1500, /* from it on, after a fall, a target is damped: */
+    FLAP_READMIT = 750,   /* until it is below this */
     FLAP_HALF_LIFE_MS = 15 * 60 * 1000,
     FLAP_FORGET_MS = 24 * 60 * 60 * 1000, /* up for so long: the hold begins anew */
     HOLD_MAX_MS = 60 * 60 * 1000,
@@ -192,7 +219,8 @@ enum {
 
 void verdict_init(struct verdict *verdict, int64_t now_ms);
 
-/* One outcome. Returns whether anything that answers depend on changed. */
+/* One outcome, of any depth. Returns whether anything that answers depend on changed. What needs to
+ * be told besides (held, alarmed, unheard, warning) is seen by a copy from before. */
 bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
                   const struct outcome *outcome, int64_t now_ms);
 
@@ -200,11 +228,13 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
  * does not hear from it. Returns whether anything changed. */
 bool verdict_late(struct verdict *verdict, int64_t decides_ms, int64_t now_ms);
 
-/* Time alone: whether anything that answers depend on changed by it (a slow start goes on). */
+/* Time alone: whether anything that answers depend on changed by it (a slow start goes on). Nothing
+ * comes back by time alone: a hold that is over ends with the next good probe. */
 bool verdict_tick(struct verdict *verdict, const struct verdict_policy *policy, int64_t now_ms);
 
 bool verdict_force(struct verdict *verdict, enum verdict_forced forced); /* true: changed */
-/* An operator takes it back: ends holds, damping and a manual return. True: it was held. */
+/* An operator takes it back: ends holds and damping; and a manual return, where it passes its
+ * probes. True: it was held, and is up. */
 bool verdict_release(struct verdict *verdict, int64_t now_ms);
 
 /* The next probe: how deep, and how long after the start of the last one (jitter is the caller's).
@@ -221,8 +251,8 @@ struct probe_next verdict_next(const struct verdict *verdict, const struct verdi
  * ABSTAIN: probed, but nothing is known (only our own faults, as when we have no IPv6): says
  * nothing for or against the host. HELD: passes its probes, and is held back (damping, manual
  * return): better than nothing. DRAINED: not known to be dead, but an operator (or a round trip)
- * wants nothing sent there while anything else is up. SICK: down, but it talks: better than what
- * is dead. */
+ * wants nothing sent there while anything else is up. SICK: down, but it talks and only puts off
+ * (reason_passes()), or does well again: better than what is dead, or refuses for good. */
 enum vote { VOTE_UP, VOTE_HELD, VOTE_DRAINED, VOTE_SICK, VOTE_DOWN, VOTE_ABSTAIN };
 enum vote verdict_vote(const struct verdict *verdict);
 
@@ -238,5 +268,11 @@ uint32_t verdict_ttl_cap_s(const struct verdict *verdict, int64_t now_ms);
 const char *verdict_status_word(enum verdict_status status); /* "up", "suspect", "down" */
 const char *verdict_forced_word(enum verdict_forced forced); /* NULL, "up", "down", "drain" */
 const char *verdict_held_word(enum verdict_held held);       /* NULL, "hold", "damped", "manual" */
+
+enum { VERDICT_OUTLOOK_SIZE = 320 };
+/* What would change it next, in one sentence without a full stop: "down after one more failure, at
+ * the latest in 0.4 s", "held 21 s more (fall 3 in 24 h)". Cut short where there is no room. */
+void verdict_outlook(const struct verdict *verdict, const struct verdict_policy *policy,
+                     int64_t now_ms, char *text, size_t size);
 
 #endif

@@ -229,8 +229,96 @@ static void life_of_zones(void **state)
     folder_remove(world.folder);
 }
 
+/* ---- domains, whose names a catalog has from the lists of a model that is gone ---- */
+
+static struct model *build_templates(struct world *world, const struct model *previous,
+                                     const char *zones_text)
+{
+    char path[4096];
+    struct diagnostics diagnostics;
+    folder_write(world->folder, "evermx.yaml", zones_text);
+    snprintf(path, sizeof path, "%s/evermx.yaml", world->folder);
+    diagnostics_init(&diagnostics);
+    struct config *config = config_load(path, &diagnostics);
+    assert_non_null(config);
+    struct model *model = model_build(config, previous, true, &diagnostics);
+    assert_non_null(model);
+    diagnostics_free(&diagnostics);
+    config_free(config);
+    return model;
+}
+
+/* At a domain and below it, its template's text is answered; NULL: none is. */
+static void check_text(const struct world *world, const char *domain, const char *text)
+{
+    static struct responder responder;
+    static uint8_t query[512], answer[MESSAGE_MAX_SIZE];
+    const struct snapshot *snapshot = publisher_current(world->next);
+    const char *const forms[] = {"%s", "www.%s"};
+    responder_init(&responder, NULL, 7);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char name[64];
+        snprintf(name, sizeof name, forms[i], domain);
+        size_t size = make_query(query, name, RRTYPE_TXT, 1232);
+        size = respond(&responder, snapshot, test_client(TRANSPORT_TCP), query, size, answer);
+        if ((memmem(answer, size, text ? text : "text-", 5 + (text != NULL)) != NULL) != !!text)
+            fail_msg("%s is not answered with %s", name, text ? text : "nothing");
+    }
+}
+
+static void lists_outlive_models(void **state)
+{
+    (void)state;
+    struct world world = {.next = publisher_new()};
+    folder_make(world.folder);
+    for (char number = '1'; number <= '3'; number++) {
+        char text[256], file[] = {number, '\0'};
+        snprintf(text, sizeof text,
+                 "@ 60 SOA n.top.test. h 1 2 3 4 5\n@ 60 NS n.top.test.\n"
+                 "@ 60 TXT text-%c\nwww 60 TXT text-%c\n",
+                 number, number);
+        folder_write(world.folder, file, text);
+    }
+    folder_write(world.folder, "a", "a.test\nshop.a.test\nc.a.test\n");
+    folder_write(world.folder, "empty", "\n");
+    folder_write(world.folder, "b", "b.test\nlonger.b.example\n");
+    files_settle();
+    struct model *first = build_templates(&world, NULL,
+                                          "zones: [{file: 1, names: a}, {file: 2, names: empty}, "
+                                          "{file: 3, names: b}]\n");
+    struct catalog *catalog = catalog_new(first);
+    publish(world.next, catalog, first);
+    struct model *same = build_templates(&world, first,
+                                         "zones: [{file: 2, names: a}, {file: 1, names: empty}, "
+                                         "{file: 3, names: b}]\n");
+    struct model *other =
+        build_templates(&world, first, "zones: [{file: 3, names: b}, {file: 1, names: a}]\n");
+    struct catalog *of_same = catalog_next(catalog, first, same);
+    struct catalog *of_other = catalog_next(catalog, first, other);
+    model_free(first);
+    check_text(&world, "a.test", "text-1");
+    check_text(&world, "shop.a.test", "text-1");
+    check_text(&world, "c.a.test", "text-1");
+    check_text(&world, "b.test", "text-3");
+    check_text(&world, "longer.b.example", "text-3");
+    check_text(&world, "d.a.example", NULL);
+    publish(world.next, of_same, same);
+    model_free(same);
+    check_text(&world, "a.test", "text-2");
+    check_text(&world, "c.a.test", "text-2");
+    check_text(&world, "b.test", "text-3");
+    publish(world.next, of_other, other);
+    model_free(other);
+    check_text(&world, "a.test", "text-1");
+    check_text(&world, "c.a.test", "text-1");
+    check_text(&world, "longer.b.example", "text-3");
+    publisher_free(world.next);
+    folder_remove(world.folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(life_of_zones)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(life_of_zones),
+                                       cmocka_unit_test(lists_outlive_models)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

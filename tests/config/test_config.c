@@ -49,6 +49,10 @@ static void check_defaults(const struct config *config)
     assert_string_equal(config->control, "/run/evermx/control.sock");
     assert_null(config->user);
     assert_true(config->probing);
+    assert_int_equal(config->nprobe_sources + config->ncanaries, 0);
+    assert_true(!config->ehlo_name && !config->ca_file);
+    assert_true(config->uplink_guard);
+    assert_false(config->has_credentials);
     assert_int_equal(config->nzones, 0);
     assert_int_equal(config->nhosts, 0);
     assert_int_equal(config->npolicies, 0);
@@ -68,6 +72,17 @@ static void check_defaults(const struct config *config)
         assert_int_equal(settings->recheck_ms, 500);
         assert_int_equal(settings->fall, 2);
         assert_int_equal(settings->rise, 3);
+        assert_int_equal(settings->refusal, CHECK_REFUSAL_UNKNOWN);
+        assert_int_equal(settings->cert_warn_ms, 14 * 86400000);
+        assert_int_equal(settings->returns, CHECK_RETURN_AUTO);
+        assert_int_equal(settings->hold_ms, 30000);
+        assert_int_equal(settings->slow_start_ms, 300000);
+        assert_int_equal(settings->round_trip_ms, 0);
+        assert_int_equal(settings->alarm_ms, 120000);
+        assert_int_equal(settings->drain_ms, 300000);
+        assert_false(settings->sentinel);
+        assert_true(!settings->recipient && !settings->user && !settings->password);
+        assert_null(settings->mailbox);
     }
 }
 
@@ -296,7 +311,7 @@ static void test_policy_choices(void **state)
     assert_int_equal(config->policies[3].on_down, ON_DOWN_DEMOTE);
     config_free(config);
     config_file_expect(file, "policies: [{match: a.test MX, ttl: ^999ms}]",
-                       "'ttl': 999ms is out of range: 1s to 24h");
+                       "'ttl': 999ms is out of range: 1s to 1d");
     config_file_expect(file, "policies: [{match: a.test MX, ttl: ^10}]",
                        "'ttl': '10' needs a unit");
 }

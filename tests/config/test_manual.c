@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,6 +23,8 @@ static void range_of(const struct option *option, char *text, size_t size)
     *text = '\0';
     if (option->type == OPTION_NUMBER)
         snprintf(text, size, "%lld to %lld", (long long)option->min, (long long)option->max);
+    else if (option->type == OPTION_PERCENT)
+        snprintf(text, size, "%lld%% to %lld%%", (long long)option->min, (long long)option->max);
     else if (option->type == OPTION_DURATION)
         snprintf(text, size, "%s to %s", duration_format(option->min, least),
                  duration_format(option->max, most));
@@ -123,11 +126,16 @@ static void test_manual_says_what_needs_a_restart(void **state)
         {MANUAL_PAGE, ".Sh SERVER\n", "hold from the next reload", "from the next start"},
         {"src/evermxd.8", NULL, "A change of\n", "needs a restart"},
     };
+    char *here = getcwd(NULL, 0);
     struct config *before = config_file_load_good(*state, "server: {workers: 1}\n");
     struct config *after = config_file_load_good(
-        *state, "server: {listen: [127.0.0.1], workers: 2, control: /c, user: u, rate-limit: off, "
-                "tcp-connections: 2, tcp-per-client: 1, tcp-idle: 1s, probing: off, identity: i, "
-                "version: off, udp-size: 600, cookies: off}\n");
+        *state,
+        "server: {listen: [127.0.0.1], workers: 2, control: /c, user: u, rate-limit: off, "
+        "tcp-connections: 2, tcp-per-client: 1, tcp-idle: 1s, probing: off, identity: i, "
+        "version: off, udp-size: 600, cookies: off, probe-source: 192.0.2.1, "
+        "ehlo-name: a.test, ca-file: %s/tests/config/ca.pem, uplink-guard: off, "
+        "canaries: [192.0.2.1]}\n",
+        here);
     struct diagnostics diagnostics;
     size_t size;
     diagnostics_init(&diagnostics);
@@ -150,6 +158,7 @@ static void test_manual_says_what_needs_a_restart(void **state)
     diagnostics_free(&diagnostics);
     config_free(before);
     config_free(after);
+    free(here);
 }
 
 int main(void)

@@ -18,7 +18,7 @@
 /* Its range, what is just outside of it, and what else must be said that the value may stand. */
 static const struct setting {
     const char *name;
-    const char *least, *most, *below, *above;
+    const char *least, *most, *below, *above; /* each is wrong */
     int64_t least_value, most_value;
     size_t offset, size;
     const char *beside;
@@ -34,6 +34,15 @@ static const struct setting {
     {"recheck", "10ms", "1h", "9ms", "2h", 10, 3600000, FIELD(recheck_ms), ", interval: 1h"},
     {"fall", "1", "100", "0", "101", 1, 100, FIELD(fall), ""},
     {"rise", "1", "100", "0", "101", 1, 100, FIELD(rise), ""},
+    {"cert-warn", "1h", "365d", "59m", "366d", 3600000, INT64_C(31536000000), FIELD(cert_warn_ms),
+     ""},
+    {"cert-warn", "0", "0s", "1s", "0.5d", 0, 0, FIELD(cert_warn_ms), ""},
+    {"return", "auto", "manual", "off", "down", CHECK_RETURN_AUTO, CHECK_RETURN_MANUAL,
+     FIELD(returns), ""},
+    {"hold", "1s", "1h", "999ms", "61m", 1000, 3600000, FIELD(hold_ms), ""},
+    {"hold", "0", "0m", "1ms", "00", 0, 0, FIELD(hold_ms), ""},
+    {"slow-start", "1s", "1d", "999ms", "25h", 1000, 86400000, FIELD(slow_start_ms), ""},
+    {"slow-start", "0", "0h", "-1s", "0x0", 0, 0, FIELD(slow_start_ms), ""},
     {"tls", "off", "required", "none", "true", CHECK_TLS_OFF, CHECK_TLS_REQUIRED, FIELD(tls), ""},
 };
 
@@ -105,7 +114,7 @@ static void test_durations(void **state)
                 {"1m", 60000},  {"3600000ms", 3600000}, {"1h", 3600000}, {"'7s'", 7000}};
     static const char *const bad[] = {
         "2 s", "s",    "+2s",  "2.5s", "2S", "02s",   "2sec",  "2ms2",     "9999999999s",
-        "1d",  "2s ,", "0x2s", "ms",   "m2", "1h30m", "'2s '", "2\u00b5s", "1e3ms",
+        "1w",  "2s ,", "0x2s", "ms",   "m2", "1h30m", "'2s '", "2\u00b5s", "1e3ms",
     };
     struct config_file *file = *state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -120,7 +129,7 @@ static void test_durations(void **state)
         config_file_expect(file, text, "'interval': '");
     }
     config_file_expect(file, "checks: {smtp: {interval: ^20}}",
-                       "'interval': '20' needs a unit, like 20s (ms, s, m or h)");
+                       "'interval': '20' needs a unit, like 20s (ms, s, m, h or d)");
     config_file_expect(file, "checks: {smtp: {interval: ^0}}", "'interval': '0' needs a unit");
 }
 
@@ -135,7 +144,9 @@ static void test_duration_format(void **state)
     assert_string_equal(duration_format(1500, text), "1500ms");
     assert_string_equal(duration_format(60000, text), "1m");
     assert_string_equal(duration_format(90000, text), "90s");
-    assert_string_equal(duration_format(86400000, text), "24h");
+    assert_string_equal(duration_format(86400000, text), "1d");
+    assert_string_equal(duration_format(25 * 3600000, text), "25h");
+    assert_string_equal(duration_format(0, text), "0");
 }
 
 /* More time for a step is more time for the probe; a short interval brings its recheck along. */
@@ -152,6 +163,15 @@ static void test_settings_follow(void **state)
     assert_int_equal(config->checks[CHECK_POP3].settings.timeout_ms, 30000);
     assert_int_equal(config->checks[CHECK_POP3].settings.recheck_ms, 200);
     assert_int_equal(config->checks[CHECK_POP3S].settings.timeout_ms, 120000);
+    config_free(config);
+    config = config_file_load_good(*state, "checks:\n"
+                                           "  smtp: {round-trip-drain: 1m}\n"
+                                           "  smtps: {round-trip-alarm: 10m}\n"
+                                           "  submission: {round-trip-alarm: 3m}\n");
+    assert_int_equal(config->checks[CHECK_SMTP].settings.alarm_ms, 60000);
+    assert_int_equal(config->checks[CHECK_SMTPS].settings.drain_ms, 600000);
+    assert_int_equal(config->checks[CHECK_SUBMISSION].settings.alarm_ms, 180000);
+    assert_int_equal(config->checks[CHECK_SUBMISSION].settings.drain_ms, 300000);
     config_free(config);
 }
 
@@ -198,6 +218,103 @@ static void test_host_settings(void **state)
     config_free(config);
 }
 
+/* What a host sets is for those of its checks that can have it. */
+static void test_host_settings_by_kind(void **state)
+{
+    struct config *config = config_file_load_good(
+        *state, "checks:\n"
+                "  port: {type: tcp, port: 26}\n"
+                "  smtp: {probe-recipient: all@example.test, mailbox: imap.example.test}\n"
+                "hosts:\n"
+                "  all.test: {probe-recipient: one@example.test, sentinel: on, refusal: down,\n"
+                "             mailbox: IMAP2.example.test., cert-warn: 3d, greeting-timeout: 20s,\n"
+                "             round-trip: 1m, round-trip-drain: 1m, return: manual, hold: 0}\n"
+                "  port.test: {checks: [port, imap], sentinel: on, greeting-timeout: 20s}\n"
+                "  none.test: {round-trip: 0}\n");
+    const struct config_check *smtp = &config->checks[CHECK_SMTP],
+                              *imap = &config->checks[CHECK_IMAP],
+                              *port = &config->checks[CHECK_KINDS];
+    struct check_settings settings;
+    config_host_settings(&config->hosts[0], smtp, &settings);
+    assert_string_equal(shared_text(settings.recipient), "one@example.test");
+    assert_string_equal(shared_text(settings.mailbox), "imap2.example.test");
+    assert_false(settings.sentinel);
+    assert_int_equal(settings.refusal, CHECK_REFUSAL_DOWN);
+    assert_int_equal(settings.cert_warn_ms, 3 * 86400000);
+    assert_int_equal(settings.round_trip_ms, 60000);
+    assert_int_equal(settings.drain_ms, 60000);
+    assert_int_equal(settings.alarm_ms, 60000);
+    assert_int_equal(settings.returns, CHECK_RETURN_MANUAL);
+    assert_int_equal(settings.hold_ms, 0);
+
+    config_host_settings(&config->hosts[0], imap, &settings);
+    assert_null(settings.recipient);
+    assert_null(settings.mailbox);
+    assert_true(settings.sentinel);
+    assert_int_equal(settings.refusal, CHECK_REFUSAL_UNKNOWN);
+    assert_int_equal(settings.round_trip_ms, 0);
+    assert_int_equal(settings.cert_warn_ms, 3 * 86400000);
+    assert_int_equal(settings.returns, CHECK_RETURN_MANUAL);
+
+    config_host_settings(&config->hosts[1], port, &settings);
+    assert_true(check_settings_equal(&settings, &port->settings));
+    config_host_settings(&config->hosts[1], imap, &settings);
+    assert_true(settings.sentinel);
+    assert_int_equal(settings.greeting_timeout_ms, 20000);
+    config_host_settings(&config->hosts[2], smtp, &settings);
+    assert_string_equal(shared_text(settings.recipient), "all@example.test");
+    config_free(config);
+}
+
+/* Each setting counts, texts by what they say; and copies outlive what they were made from. */
+static void test_settings_equal(void **state)
+{
+    static const char *const others[] = {
+        "tls: required",
+        "interval: 3s",
+        "service-interval: 31s",
+        "timeout: 31s",
+        "connect-timeout: 1s",
+        "greeting-timeout: 7s",
+        "reply-timeout: 9s",
+        "recheck: 400ms",
+        "fall: 3",
+        "rise: 2",
+        "refusal: down",
+        "cert-warn: 0",
+        "return: manual",
+        "hold: 0",
+        "slow-start: 0",
+        "probe-recipient: b@example.test",
+        "round-trip: 1m",
+        "round-trip-alarm: 1m",
+        "round-trip-drain: 6m",
+        "mailbox: b.test",
+        "port: 26",
+    };
+    static const char text[] = "probe-recipient: a@example.test, mailbox: a.test";
+    struct check_settings copy;
+    struct config *config = config_file_load_good(*state, "checks: {smtp: {%s}}", text);
+    check_settings_copy(&copy, &config->checks[CHECK_SMTP].settings);
+    config_free(config);
+    config = config_file_load_good(*state, "checks: {smtp: {%s}}", text);
+    assert_true(check_settings_equal(&copy, &config->checks[CHECK_SMTP].settings));
+    assert_false(check_settings_equal(&copy, &config->checks[CHECK_SUBMISSION].settings));
+    config_free(config);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        bool recipient = strncmp(others[i], "probe-r", 7) == 0,
+             mailbox = strncmp(others[i], "mailb", 5) == 0;
+        config = config_file_load_good(*state, "checks: {smtp: {%s%s%s}}",
+                                       recipient ? "" : "probe-recipient: a@example.test, ",
+                                       mailbox ? "" : "mailbox: a.test, ", others[i]);
+        if (check_settings_equal(&copy, &config->checks[CHECK_SMTP].settings))
+            fail_msg("%s makes no difference", others[i]);
+        config_free(config);
+    }
+    check_settings_release(&copy);
+    assert_null(copy.recipient);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +327,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_settings_follow, config_file_set_up,
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_host_settings, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_host_settings_by_kind, config_file_set_up,
+                                        config_file_tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_equal, config_file_set_up,
                                         config_file_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,60 @@ static void test_the_lines_are_bounded(void **state)
     changes_free(&changes);
 }
 
+/* Told whether it is a change or not, and whatever else there is to tell. */
+static void test_bad_zones(void **state)
+{
+    enum { ZONES = 150 };
+    struct changes changes;
+    struct diagnostics diagnostics;
+    struct config *config = config_new();
+    char path[128], name[16], line[300];
+    (void)state;
+    for (unsigned i = 0; i < ZONES; i++) {
+        snprintf(name, sizeof name, "bad%u.test", i);
+        write_zone(name, name, i, "");
+        config_add_zone(config, path_of(name, path));
+    }
+    diagnostics_init(&diagnostics);
+    struct model *before = model_build(config, NULL, true, &diagnostics);
+    for (unsigned i = 0; i < ZONES; i++) {
+        snprintf(name, sizeof name, "bad%u.test", i);
+        if (i > 0)
+            unlink(path_of(name, path));
+    }
+    write_zone("new", "new.test", 1, "www A wrong\n");
+    config_add_zone(config, path_of("new", path));
+    struct model *after = model_build(config, before, false, &diagnostics);
+    assert_non_null(after);
+    changes_init(&changes);
+    changes_of_bad(&changes, after);
+    changes_between(before, after, &changes);
+    assert_int_equal(changes.nlines, 1);
+    assert_told(&changes, "zone new.test: added");
+    assert_int_equal(changes.nbad, ZONES);
+    assert_int_equal(changes.nbad_lines, CHANGES_LINES_MAX);
+    snprintf(line, sizeof line,
+             "zone bad7.test: goes on as it was, with serial 7: %s/bad7.test is bad", directory);
+    assert_string_equal(changes.bad[6], line);
+    changes_free(&changes);
+
+    /* And the other way round. */
+    changes_init(&changes);
+    write_zone("bad7.test", "bad7.test", 7, "");
+    write_zone("bad9.test", "bad9.test", 10, "");
+    struct model *next = model_build(config, after, false, &diagnostics);
+    changes_between(after, next, &changes);
+    assert_told(&changes, "zone bad7.test: good again, serial 7");
+    assert_told(&changes, "zone bad9.test: good again, serial 10, was 9");
+    assert_int_equal(changes.nlines, 2);
+    changes_free(&changes);
+    model_free(before);
+    model_free(after);
+    model_free(next);
+    config_free(config);
+    diagnostics_free(&diagnostics);
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -255,12 +309,58 @@ static void test_configuration(void **state)
 {
     (void)state;
     struct changes changes;
+    struct config *before = config_new(), *after = config_new();
     changes_init(&changes);
-    changes_of_configuration(&changes);
+    changes_of_configuration(before, after, &changes);
     assert_int_equal(changes.nlines, 1);
     assert_string_equal(changes.lines[0], "configuration: read again");
     assert_int_equal(changes.zones.changed + changes.domains.changed + changes.targets.changed, 0);
     changes_free(&changes);
+    config_free(before);
+    config_free(after);
+}
+
+/* Limits are told by what they are and were. */
+static void test_limits(void **state)
+{
+    (void)state;
+    struct changes changes;
+    struct config *before = config_new(), *after = config_new();
+    struct config_network network = {.bits = 8};
+    assert_true(address_parse("10.0.0.0", &network.address));
+    after->rate = (struct config_rate){.on = true,
+                                       .answers = 100,
+                                       .negatives = before->rate.negatives,
+                                       .errors = 0,
+                                       .slip = 1,
+                                       .ipv4_prefix = 32,
+                                       .ipv6_prefix = 64,
+                                       .exempt = &network,
+                                       .nexempt = 1};
+    after->tcp_connections = 4096;
+    after->tcp_per_client = 16;
+    after->tcp_idle_ms = 2500;
+    changes_init(&changes);
+    changes_of_configuration(before, after, &changes);
+    assert_int_equal(changes.nlines, 10);
+    assert_told(&changes, "rate-limit answers: 100, was 200");
+    assert_told(&changes, "rate-limit errors: 0, was 50");
+    assert_told(&changes, "rate-limit slip: 1, was 2");
+    assert_told(&changes, "rate-limit ipv4-prefix: 32, was 24");
+    assert_told(&changes, "rate-limit ipv6-prefix: 64, was 56");
+    assert_told(&changes, "rate-limit exempt: other networks, 1, was 2");
+    assert_told(&changes, "tcp-connections: 4096, was 1024");
+    assert_told(&changes, "tcp-per-client: 16, was 128");
+    assert_told(&changes, "tcp-idle: 2500ms, was 10000ms");
+    changes_free(&changes);
+    changes_init(&changes);
+    after->rate.on = false;
+    changes_of_configuration(after, before, &changes);
+    assert_told(&changes, "rate-limit: on, was off");
+    assert_int_equal(changes.nlines, 5);
+    changes_free(&changes);
+    config_free(before);
+    config_free(after);
 }
 
 int main(void)
@@ -275,6 +375,8 @@ int main(void)
         cmocka_unit_test(test_a_renamed_host_is_the_same_target),
         cmocka_unit_test(test_the_lines_are_bounded),
         cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bad_zones),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What each command of the control socket answers and does. */
+#include "control/render.h"
 #include "support/control_fixture.h"
 
 #include <setjmp.h>
@@ -57,6 +58,8 @@ static void test_status_pools_and_zones(void **state)
     assert_true(holds_text(json_object_get(pool, "serving"), "mx2.example.test"));
     assert_int_equal(json_array_size(json_object_get(pool, "removed")), 0);
     assert_true(json_is_false(json_object_get(pool, "fail_open")));
+    assert_true(json_is_false(json_object_get(pool, "floor")));
+    assert_int_equal(json_object_size(json_object_get(pool, "percents")), 0);
     json_t *zones = json_object_get(answer, "zones");
     assert_int_equal(json_array_size(zones), 2);
     json_t *zone = find_by(zones, "name", "example.test");
@@ -81,6 +84,7 @@ static void test_explain(void **state)
     assert_int_equal(json_array_size(json_object_get(same, "records")), 2);
     json_t *record = find_by(records, "host", "mx1.example.test");
     assert_string_equal(text_at(record, "state"), "served");
+    assert_int_equal(integer_at(record, "percent"), 100);
     json_t *numbers = json_object_get(record, "targets");
     assert_int_equal(json_array_size(numbers), 1);
     size_t number = (size_t)json_integer_value(json_array_get(numbers, 0));
@@ -91,6 +95,41 @@ static void test_explain(void **state)
     json_decref(same);
     answer = client_ask("explain elsewhere.test A");
     assert_true(json_is_null(json_object_get(answer, "zone")));
+    json_decref(answer);
+}
+
+/* What takes minutes to come about, or a sick host: as the engine would tell it. */
+static void test_slow_start_and_floor(void **state)
+{
+    (void)state;
+    const char *serving[] = {"mx1.example.test", "mx2.example.test", NULL}, *removed[] = {NULL};
+    uint8_t percents[] = {100, 30};
+    struct engine_pool pool = {.name = "example.test MX",
+                               .serving = serving,
+                               .removed = removed,
+                               .percents = percents,
+                               .floor = true};
+    const struct engine_status status = {.pools = &pool, .npools = 1};
+    const struct server_numbers numbers = {0};
+    json_t *answer = render_status(&status, &numbers);
+    json_t *json = find_by(json_object_get(answer, "pools"), "name", "example.test MX");
+    assert_true(json_is_true(json_object_get(json, "floor")));
+    assert_int_equal(json_object_size(json_object_get(json, "percents")), 1);
+    assert_int_equal(integer_at(json_object_get(json, "percents"), "mx2.example.test"), 30);
+    json_decref(answer);
+    struct engine_record records[] = {
+        {.text = "10 mx1.example.test.", .state = MEMBER_FLOOR, .weight = 2, .percent = 100},
+        {.text = "10 mx2.example.test.", .state = MEMBER_SERVED, .weight = 2, .percent = 30},
+    };
+    const struct engine_explanation explanation = {
+        .records = records, .nrecords = 2, .floor = true};
+    answer = render_explanation("example.test", "MX", &explanation);
+    assert_true(json_is_true(json_object_get(answer, "floor")));
+    json = find_by(json_object_get(answer, "records"), "text", "10 mx1.example.test.");
+    assert_string_equal(text_at(json, "state"), "floor");
+    assert_int_equal(integer_at(json, "percent"), 100);
+    json = find_by(json_object_get(answer, "records"), "text", "10 mx2.example.test.");
+    assert_int_equal(integer_at(json, "percent"), 30);
     json_decref(answer);
 }
 
@@ -148,12 +187,22 @@ static void test_reload(void **state)
     json_decref(answer);
 }
 
-static void test_reload_of_a_bad_file_changes_nothing(void **state)
+static void test_reload_of_a_bad_zone(void **state)
 {
+    char line[300];
     (void)state;
+    json_t *answer = client_ask("status");
+    json_t *zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    snprintf(line, sizeof line, "zone example.test: goes on as it was, with serial %d: %s is bad",
+             (int)integer_at(zone, "serial"), fixture.zone);
+    assert_int_equal(json_array_size(json_object_get(zone, "stale")), 0);
+    json_decref(answer);
     control_fixture_zone(8, "mx4 A 127.0.0.300\nmx5 BAD data\n");
-    json_t *answer = client_ask("reload");
-    assert_non_null(strstr(text_at(answer, "error"), "nothing has changed"));
+    answer = client_ask("reload");
+    assert_true(json_is_true(json_object_get(answer, "reloaded")));
+    assert_int_equal(integer_at(answer, "errors"), 2);
+    assert_int_equal(integer_at(answer, "bad_zones"), 1);
+    assert_true(holds_text(json_object_get(answer, "bad"), line));
     json_t *diagnostics = json_object_get(answer, "diagnostics");
     assert_true(json_array_size(diagnostics) >= 2);
     json_t *first = find_by(diagnostics, "severity", "error");
@@ -161,11 +210,32 @@ static void test_reload_of_a_bad_file_changes_nothing(void **state)
     assert_true(integer_at(first, "line") > 0);
     json_decref(answer);
     answer = client_ask("status");
-    json_t *zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
     assert_true(integer_at(zone, "serial") < 8);
+    assert_string_equal(text_at(zone, "state"), "stale");
+    assert_true(holds_text(json_object_get(zone, "stale"), fixture.zone));
     json_decref(answer);
     control_fixture_zone(1, "");
-    json_decref(client_ask("reload"));
+    answer = client_ask("reload");
+    assert_int_equal(integer_at(answer, "errors"), 0);
+    assert_int_equal(integer_at(answer, "bad_zones"), 0);
+    json_decref(answer);
+    answer = client_ask("status");
+    zone = find_by(json_object_get(answer, "zones"), "name", "example.test");
+    assert_string_equal(text_at(zone, "state"), "ok");
+    json_decref(answer);
+}
+
+static void test_refused_reload(void **state)
+{
+    const char *other = fixture.zones[1];
+    (void)state;
+    fixture.zones[1] = fixture.zone; /* the same zone twice */
+    json_t *answer = client_ask("reload");
+    fixture.zones[1] = other;
+    assert_string_equal(text_at(answer, "error"), "reload: 1 error, nothing has changed");
+    assert_null(json_object_get(answer, "errors"));
+    json_decref(answer);
 }
 
 int main(void)
@@ -174,10 +244,12 @@ int main(void)
         cmocka_unit_test(test_status_has_all_fields),
         cmocka_unit_test(test_status_pools_and_zones),
         cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_slow_start_and_floor),
         cmocka_unit_test(test_explain_refuses),
         cmocka_unit_test(test_force),
         cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_reload_of_a_bad_file_changes_nothing),
+        cmocka_unit_test(test_reload_of_a_bad_zone),
+        cmocka_unit_test(test_refused_reload),
     };
     return cmocka_run_group_tests(tests, control_fixture_up, control_fixture_down);
 }

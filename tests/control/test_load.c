@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -44,7 +45,15 @@ static void write_zone(struct place *place, const char *more)
 static bool load_again(struct place *place, struct loaded *loaded)
 {
     diagnostics_free(&place->diagnostics);
-    return load(&place->source, &place->before, true, loaded, &place->diagnostics);
+    return load(&place->source, &place->before, false, loaded, &place->diagnostics);
+}
+
+/* In place of what is served. */
+static void take_over(struct place *place, struct loaded *loaded)
+{
+    model_free(place->before.model);
+    load_free_config(place->before.config, loaded);
+    place->before = *loaded;
 }
 
 static void drop(struct place *place, struct loaded *loaded)
@@ -152,6 +161,61 @@ static void test_secrets(void **state)
     drop(place, &loaded);
 }
 
+/* And files of credentials: a password that changed is a change, and the only one. */
+static void test_credentials(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    char path[128];
+    folder_path(place->folder, "secret", path, sizeof path);
+    folder_write(place->folder, "secret", "user: a\npassword: b\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    write_config(place, "checks: {smtp: {credentials: secret}}\n");
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_true(loaded.config->has_credentials);
+    assert_false(place->before.config->has_credentials);
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_true(load_is_same(&loaded, &next));
+    model_free(next.model);
+    folder_write(place->folder, "secret", "user: a\npassword: c\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_ptr_not_equal(next.config, loaded.config);
+    assert_int_equal(next.model->nread, 0);
+    assert_string_equal(shared_text(next.config->checks[CHECK_SMTP].settings.password), "c");
+    drop(place, &next);
+    folder_write(place->folder, "secret", "user: a\n");
+    assert_false(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    drop(place, &loaded);
+}
+
+/* What is not wrong yet: an address that may come, a file that will not be read again. */
+static void test_warnings_of_the_place(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    char path[128];
+    folder_path(place->folder, "secret", path, sizeof path);
+    folder_write(place->folder, "secret", "user: a\npassword: b\n");
+    assert_int_equal(chmod(path, 0600), 0);
+    folder_write(place->folder, "evermx.yaml",
+                 "server: {listen: [\"127.0.0.1@20101\"], probe-source: [192.0.2.77, \"::1\"],\n"
+                 "         user: nobody}\n"
+                 "zones: [a.zone]\nchecks: {smtp: {credentials: secret}}\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.count, 2);
+    assert_string_equal(place->diagnostics.list[0].text,
+                        "probe-source: this machine has not got the address 192.0.2.77 now: no "
+                        "probe by IPv4 can start without it");
+    assert_non_null(strstr(place->diagnostics.list[1].text, "user 'nobody' may not read "));
+    drop(place, &loaded);
+    if (chown(path, 65534, (gid_t)-1) == 0) { /* nobody's own */
+        assert_true(load_again(place, &loaded));
+        assert_int_equal(place->diagnostics.count, 1);
+        drop(place, &loaded);
+    }
+}
+
 /* Errors of a bad configuration and of the zones that it names are told at once; what is served is
  * left as it is. */
 static void test_bad_configuration(void **state)
@@ -178,6 +242,67 @@ static void test_bad_configuration(void **state)
     drop(place, &loaded);
 }
 
+/* A bad zone file keeps nothing else from being loaded. That it is bad is a change; that it stays
+ * so is none, and is told nevertheless. */
+static void test_bad_zone(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded;
+    write_zone(place, "broken\n");
+    write_config(place, "policies: [{match: \"a.test MX\", ttl: 3s}]\n");
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 1);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(loaded.model->pools[0].policy.ttl_s, 3);
+    assert_true(loaded.model->zones[0].stale);
+    take_over(place, &loaded);
+
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 1);
+    assert_int_equal(loaded.model->nread, 1);
+    assert_true(load_is_same(&place->before, &loaded));
+    drop(place, &loaded);
+
+    folder_write(place->folder, "names", "b.test\n..\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 2);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(load_count_zones(&loaded), 3);
+    take_over(place, &loaded);
+
+    write_zone(place, "@ MX 1 mx\nmx A 127.0.0.1\n");
+    folder_write(place->folder, "names", "b.test\n");
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 0);
+    assert_false(load_is_same(&place->before, &loaded));
+    assert_int_equal(load_count_zones(&loaded), 2);
+    drop(place, &loaded);
+}
+
+/* What is wrong beside the files of zones refuses all, also when one of these is bad. */
+static void test_refused(void **state)
+{
+    static const char *const settings[] = {
+        "hosts: {nosuch.a.test: {weight: 2}}\n",                  /* dangling */
+        "policies: [{match: \"a.test MX\", nonsense: 3s}]\n",     /* no such option */
+        "checks: {smtp: {interval: 2s}, smtp: {interval: 3s}}\n", /* twice */
+    };
+    struct place *place = *state;
+    struct loaded loaded;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        write_config(place, settings[i]);
+        assert_false(load_again(place, &loaded));
+        assert_null(loaded.model);
+        if (i == 0)
+            write_zone(place, "broken\n");
+    }
+    folder_write(place->folder, "evermx.yaml",
+                 "server: {listen: [\"127.0.0.1@20101\"]}\nzones: [nosuch]\n");
+    assert_false(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.errors, 2); /* the file, and that no zone is left */
+}
+
 /* Without a configuration file, the command line's is always the same. */
 static void test_command_line(void **state)
 {
@@ -201,8 +326,11 @@ static void test_command_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_changed), TEST(test_each_file),         TEST(test_configuration),
-        TEST(test_secrets),         TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_nothing_changed),   TEST(test_each_file),
+        TEST(test_configuration),     TEST(test_secrets),
+        TEST(test_bad_configuration), TEST(test_command_line),
+        TEST(test_bad_zone),          TEST(test_refused),
+        TEST(test_credentials),       TEST(test_warnings_of_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

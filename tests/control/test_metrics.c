@@ -239,10 +239,17 @@ static void test_numbers_of_everything(void **state)
     struct engine_target targets[4];
     for (size_t i = 0; i < 4; i++)
         targets[i] = (struct engine_target){
-            "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i]};
+            "mx1.test", "smtp", {4, {127, 0, 0, (uint8_t)(i + 1)}}, 25, verdicts[i], ""};
     struct engine_pool pools[3] = {{.fail_open = true}, {.servfail = true}, {.ttl_s = 1}};
-    struct engine_zone zones[4] = {
-        {.failed = true}, {.ndomains = 1000}, {.ndomains = 20, .incomplete = true}, {.serial = 1}};
+    struct engine_zone zones[7] = {
+        {.failed = true, .stale_names = true},
+        {.ndomains = 1000},
+        {.ndomains = 20, .incomplete = true, .stale = true},
+        {.serial = 1},
+        {.stale = true},
+        {.stale_names = true},
+        {.stale = true, .stale_names = true},
+    };
     const struct engine_status status = {.now_ms = 60500,
                                          .started_ms = 500,
                                          .serial = 7,
@@ -254,7 +261,7 @@ static void test_numbers_of_everything(void **state)
                                          .pools = pools,
                                          .npools = 3,
                                          .zones = zones,
-                                         .nzones = 4,
+                                         .nzones = 7,
                                          .sessions = 2,
                                          .late_max_ms = 1250};
     const struct server_numbers numbers = {
@@ -315,6 +322,7 @@ static void test_numbers_of_everything(void **state)
         {"evermx_zones{state=\"ok\"}", 2},
         {"evermx_zones{state=\"failed\"}", 1},
         {"evermx_zones{state=\"incomplete\"}", 1},
+        {"evermx_zones{state=\"stale\"}", 3},
         {"evermx_domains", 1020},
         {"evermx_targets{verdict=\"up\"}", 1},
         {"evermx_targets{verdict=\"suspect\"}", 1},
@@ -349,7 +357,7 @@ static void test_numbers_of_everything(void **state)
 static void test_manual_has_every_family(void **state)
 {
     const struct server_numbers numbers = {.udp = {.types = {[15] = 1}}};
-    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}};
+    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}, ""};
     const struct engine_status status = {.targets = &target, .ntargets = 1};
     const struct metrics_sources sources = {&status, &numbers, 1, 0};
     size_t size;

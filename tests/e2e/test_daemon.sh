@@ -326,30 +326,49 @@ serial_is() {
 test_reload() {
     write_zone answers.zone example.test 2 'mx3 A 127.0.0.300' '@ MX 30 mx3'
     kill -HUP "$pid"
-    soon "SIGHUP with a bad zone" logged "reload: 1 error, nothing has changed"
+    soon "SIGHUP with a bad zone" logged "error: reload: zone example.test: goes on as it was, with serial 1: answers.zone is bad"
     has "SIGHUP with a bad zone" "error: answers.zone:11: " "$(<"$log")"
-    is "nothing has changed" "10 mx1.example.test. 20 mx2.example.test. " "$(ask "$1" example.test MX | tr '\n' ' ')"
+    is "a bad zone goes on" "10 mx1.example.test. 20 mx2.example.test. " "$(ask "$1" example.test MX | tr '\n' ' ')"
     if serial_is 1 "$1" example.test; then pass; else fail "the serial has changed"; fi
+    write_zone second.zone second.test 2
     run "$evermxctl" -s answers.sock reload
-    is "reload with a bad zone" 1 "$status"
+    is "reload with a bad zone" 4 "$status"
     has "reload with a bad zone" "answers.zone:11: error: " "$err"
+    has "reload with a bad zone" "zone example.test: goes on as it was, with serial 1: answers.zone is bad" "$err"
+    has "reload with a bad zone" "zone second.test: serial 2, was 1" "$out"
+    is "all else is read" 2 "$(ask "$1" second.test SOA | cut -d' ' -f3)"
     rm second.zone
-    write_zone answers.zone example.test 3
+    run "$evermxctl" -s answers.sock reload --json
+    is "reload with a missing zone" 4 "$status"
+    has "reload with a missing zone" '"zone second.test: goes on as it was, with serial 2: second.zone is bad"' "$out"
+    is "a missing zone goes on" 127.77.0.12 "$(ask "$1" mx2.second.test A)"
     run "$evermxctl" -s answers.sock reload
-    is "reload with a missing zone" 1 "$status"
-    has "reload with a missing zone" "second.zone" "$err"
+    is "as bad as before" 4 "$status"
+    has "as bad as before" "nothing has changed" "$out"
+    has "as bad as before" "answers.zone:11: error: " "$err"
+    has "as bad as before" "2 errors" "$err"
+    run "$evermxctl" -s answers.sock status
+    is "status with bad zones" 0 "$status"
+    has "status with bad zones" "zone example.test is as it was before, serial 1: its file is bad (answers.zone;" "$out"
+    has "status with bad zones" "zone second.test is as it was before, serial 2: its file is bad (second.zone;" "$out"
+    run "$evermxctl" -s answers.sock metrics
+    has "metrics with bad zones" 'evermx_zones{state="stale"} 2' "$out"
+    run "$evermxd" -t --zone answers.zone --zone second.zone
+    is "a check is strict" 1 "$status"
     write_zone answers.zone example.test 4 'mx3 A 127.77.0.13' '@ MX 30 mx3'
-    write_zone second.zone second.test 1
+    write_zone second.zone second.test 2
     kill -HUP "$pid"
     soon "SIGHUP" serial_is 4 "$1" example.test
     is "SIGHUP" 127.77.0.13 "$(ask "$1" mx3.example.test A)"
     soon "the log tells" logged "reload: target mx3.example.test 127.77.0.13@25 smtp: added"
-    has "the log tells" "reload: zone example.test: serial 4, was 1" "$(<"$log")"
+    has "the log tells" "reload: zone example.test: good again, serial 4, was 1" "$(<"$log")"
     write_zone answers.zone example.test 5
     run "$evermxctl" -s answers.sock reload
     is "reload" 0 "$status"
     has "reload" "target mx3.example.test 127.77.0.13@25 smtp: removed" "$out"
     is "the second zone is still there" 127.77.0.12 "$(ask "$1" mx2.second.test A)"
+    run "$evermxctl" -s answers.sock status
+    lacks "all is good" "bad" "$out"
 }
 
 test_drain() {
@@ -445,6 +464,9 @@ test_bad_zone_at_start() {
     has "log" "error: none.zone: " "$(<"$log")"
     run "$evermxctl" -s bad.sock status
     has "status" "zone bad.test is bad: SERVFAIL" "$out"
+    run "$evermxctl" -s bad.sock reload
+    is "as bad as at the start" 4 "$status"
+    has "as bad as at the start" "zone bad.test: SERVFAIL is answered: bad.zone is bad" "$err"
     write_zone bad.zone bad.test 2
     write_zone none.zone none.test 1
     run "$evermxctl" -s bad.sock reload
@@ -476,6 +498,17 @@ test_bad_list_at_start() {
     run "$evermxctl" -s list.sock reload
     has "mended" "domain shop.test of @customer.zone: added" "$out"
     is "mended" "NOERROR" "$(header_of "$port" shop.test SOA | cut -d' ' -f1)"
+    printf 'other.test\n..\n' >list
+    run "$evermxctl" -s list.sock reload
+    is "reload of a bad list" 4 "$status"
+    has "reload of a bad list" "list:2: error: '..' is no domain name" "$err"
+    is "a bad list goes on" "NOERROR" "$(header_of "$port" shop.test SOA | cut -d' ' -f1)"
+    is "a bad list goes on" "REFUSED" "$(header_of "$port" other.test SOA | cut -d' ' -f1)"
+    run "$evermxctl" -s list.sock status
+    has "status" "domains of @customer.zone are those of before, 1: the list is bad (" "$out"
+    echo shop.test >list
+    run "$evermxctl" -s list.sock reload
+    is "mended" 0 "$status"
     run "$evermxctl" -s list.sock status
     lacks "mended" "missing" "$out"
     run "$evermxctl" -s list.sock stop

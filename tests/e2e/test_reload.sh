@@ -4,6 +4,8 @@
 #
 # EVERMX_BUILD   where the programs are, default build
 #
+# Limits change, too, within what the load asks for: none of its queries or connections may feel it.
+#
 # What changes stands in two states, in each of which a chain of CNAMEs leads over names that only
 # this state has. A server that mixed states would answer NXDOMAIN, which the load tells from right.
 
@@ -58,10 +60,19 @@ write_states() {
     chmod 600 secrets
 }
 
+# Limits that the load stays below.
+limits() { # STEP
+    case $(($1 % 3)) in
+    0) printf 'rate-limit: off, tcp-connections: 512, tcp-per-client: 400, tcp-idle: %ss' "$((10 + $1))" ;;
+    1) printf 'rate-limit: {answers: 1000000, negatives: 1000000, exempt: []}, tcp-idle: %ss' "$((10 + $1))" ;;
+    2) printf 'rate-limit: {answers: 0, negatives: 0, ipv4-prefix: %s, exempt: [192.0.2.0/24]}, tcp-connections: 4096' "$((8 + $1 % 24))" ;;
+    esac
+}
+
 # Zones of the list; what is asked is in all of them.
-write_config() { # IDENTITY TTL WEIGHT ZONES
+write_config() { # IDENTITY TTL WEIGHT ZONES LIMITS-STEP
     {
-        printf 'server: {listen: ["127.0.0.1@%s"], workers: 1, control: c.sock, rate-limit: off, identity: %s, cookie-secrets: secrets}\n' "$port" "$1"
+        printf 'server: {listen: ["127.0.0.1@%s"], workers: 1, control: c.sock, %s, identity: %s, cookie-secrets: secrets}\n' "$port" "$(limits "$5")" "$1"
         printf 'policies:\n  - {match: "* MX", ttl: %ss}\nhosts:\n  mx1.pool.test: {weight: %s}\nzones:\n' "$2" "$3"
         printf '  - pool\n  - {file: zones/template, names: names}\n  - {file: other, names: other_names}\n'
         seq -f '  - zones/z%g' 0 "$(($4 - 1))"
@@ -120,37 +131,42 @@ change() { # STEP
     0 | 4) flip_zones "$1" ;;
     1) cp "$((($1 / 8 + 1) % 2))/template" zones/template.new && mv zones/template.new zones/template ;;
     2) head -n "$((DOMAINS - 1000 + 25 * ($1 % 40)))" all_names >names.new && mv names.new names ;;
-    3) write_config "step$1" "$((5 + $1 % 7))" "$((1 + $1 % 3))" "$((ZONES - $1))" ;;
+    3) write_config "step$1" "$((5 + $1 % 7))" "$((1 + $1 % 3))" "$((ZONES - $1))" "$1" ;;
     5) "$build/evermxctl" -s c.sock "$([ $(($1 / 8 % 2)) = 0 ] && echo drain || echo undrain)" mx1.pool.test >/dev/null && flip_zones "$1" ;;
     6) printf '%032d\n' "$1" 1 >secrets && flip_zones "$1" && echo "other$1.example" >other_names ;;
-    7) write_config "step$1" 9 2 "$ZONES" && flip_zones "$1" ;;
+    7) write_config "step$1" 9 2 "$ZONES" "$1" && flip_zones "$1" ;;
     esac
 }
 
-refuse_broken() { # STEP
+# A zone that is bad for once goes on as it was, under load too.
+reload_broken() { # STEP
     local zone=zones/z$((RANDOM % ZONES))
     cp "$zone" kept
     printf '@ A wrong\n' >>"$zone"
     reload
-    is "step $1: status of evermxctl" 1 "$?"
+    is "step $1: status of evermxctl" 4 "$?"
     is "step $1: it tells why" 1 "$(grep -c '"wrong" is no IPv4 address' reload.out)"
+    is "step $1: the zone goes on" 1 "$(grep -c 'goes on as it was, with serial' reload.out)"
     cp kept "$zone"
 }
 
 test_reloads() {
-    local step good=0
+    local step good=0 limited=0
     for ((step = 1; step <= RELOADS; step++)); do
         if [ $((step % 5)) = 0 ]; then
-            refuse_broken "$step"
+            reload_broken "$step"
         fi
         change "$step"
         if reload && ! grep -q 'nothing has changed' reload.out; then
             good=$((good + 1))
+            limited=$((limited + $(grep -cE '^(rate-limit|tcp-idle|tcp-connections)\b.*, was ' reload.out)))
+            is "step $step: needs no restart" 0 "$(grep -c 'needs a restart' reload.out)"
         else
             cat reload.out
         fi
     done
     is "reloads that changed something" "$RELOADS" "$good"
+    is "changes of limits were told" 1 "$((limited > 10))"
 }
 
 # Each zone is in the end what its file says.
@@ -167,8 +183,9 @@ test_end() {
 
 port=$(free_port)
 write_states
-write_config start 5 1 "$ZONES"
+write_config start 5 1 "$ZONES" 0
 write_questions
+SECONDS=0
 "$build/evermxd" -c evermx.yaml 2>log </dev/null &
 pid=$!
 started+=("$pid")
@@ -189,6 +206,8 @@ wait "$udp" "$tcp"
 judge UDP udp
 judge TCP tcp
 test_end
+"$build/evermxctl" -s c.sock metrics >metrics
+is "rate limits that were felt" 0 "$(awk '/^evermx_dns_rate_limited_total/ { sum += $2 } END { print sum + 0 }' metrics)"
 kill -TERM "$pid"
 wait "$pid"
 is "end" 0 "$?"

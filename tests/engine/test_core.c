@@ -338,15 +338,20 @@ static void explains_templates(void **state)
     core_status(stage.core, stage.now_ms, &status);
     assert_int_equal(status.zones[0].ndomains, 2);
     assert_string_equal(status.targets[0].host, "mail.@customer.zone");
-    assert_true(core_force(stage.core, status.targets[0].host, FORCED_DRAIN, &count, &error));
-    assert_true(core_force(stage.core, "MAIL.@Customer.zone", FORCED_NOT, &count, &error));
+    assert_true(
+        core_force(stage.core, status.targets[0].host, FORCED_DRAIN, stage.now_ms, &count, &error));
+    assert_true(
+        core_force(stage.core, "MAIL.@Customer.zone", FORCED_NOT, stage.now_ms, &count, &error));
     assert_int_equal(count, 1);
-    assert_false(core_force(stage.core, "mail.@other.zone", FORCED_NOT, &count, &error));
+    assert_false(
+        core_force(stage.core, "mail.@other.zone", FORCED_NOT, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "mail.@other.zone: no such host");
-    assert_false(core_force(stage.core, "Mail.shop1.test", FORCED_DRAIN, &count, &error));
+    assert_false(
+        core_force(stage.core, "Mail.shop1.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "mail.shop1.test: no host of one domain; it is "
                                     "mail.@customer.zone, for all domains of that template");
-    assert_false(core_force(stage.core, "nomail.shop1.test", FORCED_DRAIN, &count, &error));
+    assert_false(
+        core_force(stage.core, "nomail.shop1.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "nomail.shop1.test: no such host");
     arena_free(status.arena);
     stage_free(&stage);
@@ -423,21 +428,26 @@ static void force_errors_name_near_hosts(void **state)
     struct error error;
     size_t count;
     begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
-    assert_false(core_force(stage.core, "mx7.example.test", FORCED_DRAIN, &count, &error));
+    assert_false(
+        core_force(stage.core, "mx7.example.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "mx7.example.test: no such host; near are: mx1.example.test, "
                                     "mx2.example.test");
-    assert_false(core_force(stage.core, "mx1", FORCED_DRAIN, &count, &error));
+    assert_false(core_force(stage.core, "mx1", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "mx1: no such host; near are: mx1.example.test");
-    assert_false(core_force(stage.core, "quite.something.else", FORCED_DRAIN, &count, &error));
+    assert_false(
+        core_force(stage.core, "quite.something.else", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "quite.something.else: no such host");
-    assert_false(core_force(stage.core, "a..b", FORCED_DRAIN, &count, &error));
+    assert_false(core_force(stage.core, "a..b", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "'a..b' is no host's name");
-    assert_false(core_force(stage.core, "", FORCED_DRAIN, &count, &error));
-    assert_false(core_force(stage.core, "mx.outside.example", FORCED_DRAIN, &count, &error));
+    assert_false(core_force(stage.core, "", FORCED_DRAIN, stage.now_ms, &count, &error));
+    assert_false(
+        core_force(stage.core, "mx.outside.example", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_string_equal(error.text, "mx.outside.example: nothing of this host is probed yet");
-    assert_true(core_force(stage.core, "MX1.example.TEST.", FORCED_DRAIN, &count, &error));
+    assert_true(
+        core_force(stage.core, "MX1.example.TEST.", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_int_equal(count, 1);
-    assert_true(core_force(stage.core, "mx2.example.test", FORCED_NOT, &count, &error));
+    assert_true(
+        core_force(stage.core, "mx2.example.test", FORCED_NOT, stage.now_ms, &count, &error));
     assert_int_equal(count, 1);
     stage_free(&stage);
 }
@@ -472,8 +482,10 @@ static void force_holds_for_what_comes_later(void **state)
     begin(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n");
     const char *host = "mx.outside.example";
     core_addresses(stage.core, host, outside, 1, stage.now_ms);
-    assert_true(core_force(stage.core, "mx.outside.example", FORCED_DRAIN, &count, &error));
-    assert_true(core_force(stage.core, "mx1.example.test", FORCED_DOWN, &count, &error));
+    assert_true(
+        core_force(stage.core, "mx.outside.example", FORCED_DRAIN, stage.now_ms, &count, &error));
+    assert_true(
+        core_force(stage.core, "mx1.example.test", FORCED_DOWN, stage.now_ms, &count, &error));
     core_addresses(stage.core, host, outside, 2, stage.now_ms);
     assert_int_equal(forced_at(&stage, "127.0.0.6"), FORCED_DRAIN);
     reload_with(&stage, ZONE_HEAD TWO_HOSTS "@ MX 30 mx.outside.example.\n"
@@ -500,13 +512,17 @@ static void later_force_wins_where_hosts_share(void **state)
                             "@ MX 20 other\n"
                             "one A 127.0.0.11\n"
                             "other A 127.0.0.11\n");
-    assert_true(core_force(stage.core, "one.example.test", FORCED_DRAIN, &count, &error));
+    assert_true(
+        core_force(stage.core, "one.example.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_DRAIN);
-    assert_true(core_force(stage.core, "other.example.test", FORCED_UP, &count, &error));
+    assert_true(
+        core_force(stage.core, "other.example.test", FORCED_UP, stage.now_ms, &count, &error));
     assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_UP);
-    assert_true(core_force(stage.core, "other.example.test", FORCED_NOT, &count, &error));
+    assert_true(
+        core_force(stage.core, "other.example.test", FORCED_NOT, stage.now_ms, &count, &error));
     assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_DRAIN);
-    assert_true(core_force(stage.core, "one.example.test", FORCED_NOT, &count, &error));
+    assert_true(
+        core_force(stage.core, "one.example.test", FORCED_NOT, stage.now_ms, &count, &error));
     assert_int_equal(forced_at(&stage, "127.0.0.11"), FORCED_NOT);
     stage_free(&stage);
 }
@@ -526,7 +542,8 @@ static void unprobed_stands_as_it_is(void **state)
     explain(&stage, "example.test", RRTYPE_MX, &got);
     assert_int_equal(got.ttl_s, 10); /* not 1: no verdict will ever come */
     arena_free(got.arena);
-    assert_true(core_force(stage.core, "mx1.example.test", FORCED_DRAIN, &count, &error));
+    assert_true(
+        core_force(stage.core, "mx1.example.test", FORCED_DRAIN, stage.now_ms, &count, &error));
     stage_publish(&stage);
     explain(&stage, "example.test", RRTYPE_MX, &got);
     assert_int_equal(got.records[0].state, MEMBER_DOWN);

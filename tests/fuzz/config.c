@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Octets as evermx.yaml: read, and built into a model with zones that are always there. */
+/* Octets as evermx.yaml: read, and built into a model with zones that are always there. It may name
+ * a file of credentials, or be one: itself. */
 #include "fuzz/fuzz.h"
 #include "fuzz/scratch.h"
 #include "fuzz/told.h"
@@ -27,6 +28,12 @@ static void check_settings(const struct check_settings *settings)
     FUZZ_CHECK(settings->connect_timeout_ms > 0 && settings->greeting_timeout_ms > 0);
     FUZZ_CHECK(settings->reply_timeout_ms > 0 && settings->timeout_ms > 0);
     FUZZ_CHECK(settings->fall > 0 && settings->rise > 0);
+    FUZZ_CHECK(settings->alarm_ms > 0 && settings->alarm_ms <= settings->drain_ms);
+    FUZZ_CHECK(!settings->user == !settings->password);
+    FUZZ_CHECK(!settings->user || shared_size(settings->user) > 0);
+    FUZZ_CHECK(!settings->password || shared_size(settings->password) > 0);
+    FUZZ_CHECK(!settings->recipient ||
+               strpbrk(shared_text(settings->recipient), "<> \r\n") == NULL);
 }
 
 static void check_host(const struct config *config, const struct config_host *host)
@@ -62,6 +69,7 @@ static void check_config(const struct config *config)
     FUZZ_CHECK(config->workers > 0);
     FUZZ_CHECK(config->control && *config->control);
     FUZZ_CHECK(config->nchecks >= CHECK_KINDS);
+    FUZZ_CHECK(config->nprobe_sources <= 2 && config->ncanaries <= CANARIES_LIMIT);
     for (size_t i = 0; i < config->nlisten; i++)
         FUZZ_CHECK(config->listen[i].address.family == 4 || config->listen[i].address.family == 6);
     for (size_t i = 0; i < config->nzones; i++)
@@ -98,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_MAX)
         return 0;
     scratch_write_text("example.test.zone", zone);
+    scratch_write_text("secret", "user: probe\npassword: secret\n");
     scratch_write("evermx.yaml", data, size);
     scratch_path("evermx.yaml", path);
     scratch_fence(true);

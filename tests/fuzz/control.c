@@ -46,7 +46,7 @@ bool __wrap_engine_force(struct engine *unused, const char *host, enum verdict_f
                          size_t *count, struct error *error)
 {
     (void)unused;
-    bool done = core_force(engine.core, host, forced, count, error);
+    bool done = core_force(engine.core, host, forced, NOW_MS, count, error);
     core_publish(engine.core, NOW_MS);
     return done;
 }
@@ -141,7 +141,7 @@ static void forget_forced(void)
     struct error error;
     size_t count;
     for (size_t i = 0; i < model->nhosts; i++)
-        core_force(engine.core, model->hosts[i].name, FORCED_NOT, &count, &error);
+        core_force(engine.core, model->hosts[i].name, FORCED_NOT, NOW_MS, &count, &error);
     core_publish(engine.core, NOW_MS);
 }
 

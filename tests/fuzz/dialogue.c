@@ -23,7 +23,24 @@ enum {
     LEAVING_MS = 1000, /* what a session gives the reply to QUIT */
     START_US = 5000000,
     TURN_US = 10,
-    COMMAND_MAX = 512,
+    COMMAND_MAX = 1024,
+    TELLING = 6, /* octets of a password in a row that must not be told */
+};
+
+struct login {
+    const char *user, *password;
+    const char *forms[4]; /* of the password, as it is sent; NULL: no more */
+};
+
+static const struct login quotable = {
+    .user = "probe",
+    .password = "sesame\"open",
+    .forms = {"sesame\"open", "sesame\\\"open", "c2VzYW1lIm9wZW4=", "AHByb2JlAHNlc2FtZSJvcGVu"},
+};
+static const struct login literals = {
+    .user = "probe\xc3\xb6",
+    .password = "\xc3\xb6sesame",
+    .forms = {"\xc3\xb6sesame", "w7ZzZXNhbWU="},
 };
 
 /* The peer, the kernel and the loop of the session under way. */
@@ -41,6 +58,8 @@ static struct {
     bool secured;
     char heard[COMMAND_MAX];
     size_t heard_size;
+    const struct login *login; /* NULL: none */
+    bool told_password;
     unsigned done;
 } peer;
 
@@ -79,19 +98,46 @@ static ssize_t take_octets(uint8_t *bytes, size_t room, bool keep)
     return (ssize_t)size;
 }
 
-/* The client speaks in whole lines of text, and never before it has been greeted. */
+static bool has_part_of(const char *text, size_t size, const char *secret)
+{
+    for (size_t from = 0; secret && from + TELLING <= strlen(secret); from++)
+        if (memmem(text, size, secret + from, TELLING))
+            return true;
+    return false;
+}
+
+static bool has_password(const char *text, size_t size)
+{
+    for (size_t i = 0; peer.login && i < 4; i++)
+        if (has_part_of(text, size, peer.login->forms[i]))
+            return true;
+    return false;
+}
+
+/* No password in plain text, unless TLS is configured off. */
+static void hear_line(const char *line, size_t size)
+{
+    bool secret = has_password(line, size);
+    FUZZ_CHECK(size > 3 && line[size - 2] == '\r');
+    FUZZ_CHECK(memchr(line, '\r', size - 2) == NULL);
+    FUZZ_CHECK(!secret || peer.secured || (peer.setting & DIALOGUE_TLS) == CHECK_TLS_OFF);
+    peer.told_password |= secret;
+    FUZZ_CHECK(size > 5 || peer.login); /* only what a login takes is so short */
+}
+
+/* The client speaks in whole lines, and never before it has been greeted. */
 static void hear(const char *bytes, size_t size)
 {
     FUZZ_CHECK(peer.line_said);
     for (size_t i = 0; i < size; i++) {
         char octet = bytes[i];
         FUZZ_CHECK(peer.heard_size < COMMAND_MAX);
-        FUZZ_CHECK((octet >= ' ' && octet <= '~') || octet == '\r' || octet == '\n');
+        FUZZ_CHECK((octet >= ' ' && octet <= '~') || octet == '\r' || octet == '\n' ||
+                   (octet < 0 && peer.login == &literals));
         peer.heard[peer.heard_size++] = octet;
         if (octet != '\n')
             continue;
-        FUZZ_CHECK(peer.heard_size > 5 && peer.heard[peer.heard_size - 2] == '\r');
-        FUZZ_CHECK(memchr(peer.heard, '\r', peer.heard_size - 2) == NULL);
+        hear_line(peer.heard, peer.heard_size);
         peer.heard_size = 0;
     }
 }
@@ -352,6 +398,13 @@ static void turn(void)
 
 /* ---- the session ---- */
 
+static void check_text(const char *text, size_t room)
+{
+    FUZZ_CHECK(memchr(text, '\0', room));
+    for (const char *at = text; *at; at++)
+        FUZZ_CHECK(*at >= ' ' && *at <= '~');
+}
+
 static void check_result(const struct session_result *result)
 {
     bool secure_only =
@@ -359,9 +412,12 @@ static void check_result(const struct session_result *result)
     FUZZ_CHECK(result->reason >= REASON_OK && result->reason < REASON_LOCAL);
     FUZZ_CHECK(result->greeted_us >= 0 || result->reason != REASON_OK);
     FUZZ_CHECK(result->reason != REASON_OK || peer.secured || !secure_only);
-    FUZZ_CHECK(memchr(result->detail, '\0', sizeof result->detail));
-    for (const char *at = result->detail; *at; at++)
-        FUZZ_CHECK(*at >= ' ' && *at <= '~');
+    check_text(result->detail, sizeof result->detail);
+    FUZZ_CHECK(!peer.told_password || !has_password(result->detail, strlen(result->detail)));
+    check_text(result->warning_detail, sizeof result->warning_detail);
+    FUZZ_CHECK(result->warning == REASON_NONE || reason_status(result->warning) == OUTCOME_FAIL);
+    for (size_t i = 0; i < TIMED_STEPS; i++)
+        FUZZ_CHECK(result->step_us[i] >= 0 && result->step_us[i] <= PROBE_MS * 1000 + 100000);
 }
 
 static void on_done(void *context, const struct session_result *result)
@@ -378,7 +434,7 @@ static const struct session_setting *prepare_setting(bool literal)
     static struct session_setting setting;
     struct error error;
     if (!setting.base) {
-        FUZZ_CHECK(tls_client_init(&tls, &error));
+        FUZZ_CHECK(tls_client_init(&tls, NULL, &error));
         setting = (struct session_setting){.base = event_base_new(), .tls = &tls};
     }
     setting.ehlo_name = literal ? NULL : "probe.example.test";
@@ -403,6 +459,11 @@ static void run_session(const struct check_settings *check)
     FUZZ_CHECK(peer.now_us < START_US + (PROBE_MS + LEAVING_MS + 100) * 1000);
 }
 
+static struct shared *shared_of(const char *text)
+{
+    return shared_new(text, strlen(text), false); /* a page for each would be slow */
+}
+
 void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
                   size_t size)
 {
@@ -410,7 +471,9 @@ void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8
         return;
     const uint8_t setting = data[0];
     const unsigned tls = setting & DIALOGUE_TLS;
-    const struct check_settings check = {
+    const bool quotes = (setting & DIALOGUE_OPENSSL) == DIALOGUE_QUOTABLE;
+    const bool counts = (setting & DIALOGUE_OPENSSL) == DIALOGUE_LITERALS;
+    struct check_settings check = {
         .kind = setting & DIALOGUE_FIRST ? secure_kind : kind,
         .tls = tls < CHECK_TLS_REQUIRED ? tls : CHECK_TLS_REQUIRED,
         .connect_timeout_ms = STEP_MS,
@@ -423,5 +486,14 @@ void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8
     peer.at = data + 1;
     peer.end = data + size;
     peer.now_us = START_US;
+    if (quotes || counts) {
+        peer.login = quotes ? &quotable : &literals;
+        check.user = shared_of(peer.login->user);
+        check.password = shared_of(peer.login->password);
+        check.recipient = shared_of("probe@example.test");
+    }
     run_session(&check);
+    shared_release(check.user);
+    shared_release(check.password);
+    shared_release(check.recipient);
 }

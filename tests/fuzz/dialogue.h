@@ -21,8 +21,11 @@ enum dialogue_setting {
     DIALOGUE_FIRST = 0x08,   /* TLS from the first octet: smtps, imaps, pop3s */
     DIALOGUE_LITERAL = 0x10, /* without an EHLO name */
     DIALOGUE_OPENSSL = 0xA0, /* both: the handshake is OpenSSL's, slow and never successful; else it
-                                succeeds by DIALOGUE_SECURE */
-    DIALOGUE_STAY = 0x40,    /* silence at the end of the input, not the end of the connection */
+                                succeeds by DIALOGUE_SECURE. One of them alone, there are
+                                credentials and a recipient: */
+    DIALOGUE_QUOTABLE = 0x20,
+    DIALOGUE_LITERALS = 0x80, /* user and password hold what IMAP cannot quote */
+    DIALOGUE_STAY = 0x40,     /* silence at the end of the input, not the end of the connection */
 };
 
 enum dialogue_order {

@@ -179,9 +179,8 @@ struct publisher *world_publish(const struct model *model, unsigned salt)
     static const enum vote votes[] = {VOTE_DOWN, VOTE_UP, VOTE_DRAINED, VOTE_ABSTAIN};
     struct service_state *services = memory_array(model->nservices, sizeof *services);
     for (size_t i = 0; i < model->nservices; i++)
-        services[i] = service_state_add(SERVICE_STATE_NONE,
-                                        salt ? votes[(i * 2654435761u + salt) >> 3 & 3] : VOTE_UP,
-                                        UINT32_MAX);
+        services[i] = (struct service_state){
+            salt ? votes[(i * 2654435761u + salt) >> 3 & 3] : VOTE_UP, UINT32_MAX, 100};
     struct image **images = memory_array(model->npools, sizeof *images);
     for (size_t i = 0; i < model->npools; i++)
         images[i] = pool_image(&model->pools[i], services);

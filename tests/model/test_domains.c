@@ -236,6 +236,20 @@ static void test_taken(void **state)
     domains_release(domains);
 }
 
+/* All lists of a model together. */
+static void test_too_large(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_write(fixture, "names", "a.test\nb.test\nmuch-longer.test\n");
+    const struct domains_request request = {.file = fixture_path(fixture, "names"),
+                                            .others = DOMAINS_SIZE_MAX - 2 * 8};
+    struct domains *domains = domains_read(&request, &fixture->diagnostics);
+    fixture_expect_all(fixture, "names:3: error: the lists of domains take more than 2 GiB");
+    check_names(domains, "a.test b.test");
+    assert_int_equal(domains_size(domains), 2 * 8);
+    domains_release(domains);
+}
+
 /* A million names: what they take is asserted, how long is told. */
 static void test_million(void **state)
 {
@@ -335,6 +349,7 @@ int main(void)
         TEST(test_long_line),
         TEST(test_byte_order_mark),
         TEST(test_taken),
+        TEST(test_too_large),
         TEST(test_million),
         TEST(test_released_by_others),
         TEST(test_markers),

@@ -235,6 +235,228 @@ static void test_failed_zone_is_read_again(void **state)
     model_free(model);
 }
 
+/* ---- bad files ---- */
+
+/* The next model, in which the zone goes on as it was. Only the next is left, with the messages. */
+static void expect_stale(struct fixture *fixture, const char *name)
+{
+    struct model *before = fixture->model;
+    fixture->model = rebuild(fixture, before, false);
+    assert_non_null(fixture->model);
+    assert_true(fixture->diagnostics.errors > 0);
+    assert_true(is_shared(before, fixture->model, name));
+    assert_int_equal(zone_named(fixture->model, name)->serial, zone_named(before, name)->serial);
+    model_free(before);
+    const struct zone *zone = zone_named(fixture->model, name);
+    assert_true(zone->stale);
+    assert_false(zone->failed);
+    assert_non_null(node_rrset(zone->nodes[0], RRTYPE_SOA));
+}
+
+/* All else is as it is written now; and what is bad is read, and told, again and again. */
+static void test_bad_zone_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    write_zone(fixture, "a", "new A 192.0.2.3\n");
+    write_zone(fixture, "b", "@ MX 1 mx\nmx A 192.0.2.300\nlost A 192.0.2.1\n");
+    files_settle();
+    assert_null(rebuild(fixture, fixture->model, true));
+    for (int i = 0; i < 3; i++) {
+        expect_stale(fixture, "b.test");
+        fixture_expect_all(fixture, "b:6: error: A: \"192.0.2.300\" is no IPv4 address");
+        assert_int_equal(fixture->model->nread, i == 0 ? 2 : 1);
+        assert_true(has_node(fixture->model, "new.a.test"));
+        assert_true(has_node(fixture->model, "mx.b.test"));
+        assert_false(has_node(fixture->model, "lost.b.test"));
+        assert_int_not_equal(fixture_pool(fixture, "b.test", "MX"), MODEL_NONE);
+    }
+    write_zone(fixture, "b", "lost A 192.0.2.1\n");
+    struct model *model = rebuild(fixture, fixture->model, false);
+    fixture_expect_none(fixture);
+    assert_false(zone_named(model, "b.test")->stale);
+    assert_true(has_node(model, "lost.b.test"));
+    model_free(model);
+}
+
+static void test_vanished_zone_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    char from[4096], to[4096];
+    begin(fixture);
+    snprintf(from, sizeof from, "%s", fixture_path(fixture, "c"));
+    snprintf(to, sizeof to, "%s", fixture_path(fixture, "elsewhere"));
+    assert_int_equal(rename(from, to), 0);
+    expect_stale(fixture, "c.test");
+    fixture_expect_all(fixture, "c: error: cannot be read: No such file");
+    expect_stale(fixture, "c.test");
+    assert_int_equal(rename(to, from), 0);
+    struct model *model = rebuild(fixture, fixture->model, false);
+    fixture_expect_none(fixture);
+    assert_false(zone_named(model, "c.test")->stale);
+    model_free(model);
+}
+
+static void test_bad_include_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_configure(fixture, NULL);
+    fixture_write(fixture, "inner", "inner A 192.0.2.1\n");
+    write_zone(fixture, "a", "$INCLUDE inner\n");
+    fixture_add(fixture, "a");
+    files_settle();
+    assert_true(fixture_build(fixture, true));
+    fixture_write(fixture, "inner", "inner A wrong\n");
+    files_settle();
+    expect_stale(fixture, "a.test");
+    fixture_expect_all(fixture, "inner:1: error: A: \"wrong\" is no IPv4 address");
+    unlink(fixture_path(fixture, "inner"));
+    expect_stale(fixture, "a.test");
+    assert_true(has_node(fixture->model, "inner.a.test"));
+    fixture_write(fixture, "inner", "changed A 192.0.2.1\n");
+    struct model *model = rebuild(fixture, fixture->model, false);
+    assert_true(has_node(model, "changed.a.test"));
+    model_free(model);
+}
+
+/* Whatever zone the bad file says it is of: it was of this one. */
+static void test_bad_origin_goes_on(void **state)
+{
+    static const char *const texts[] = {
+        "$ORIGIN x.test.\n@ 60 SOA a. b. 1 2 3 4 5\nb.test. 60 NS a.\n",
+        "$ORIGIN \\000\\000\\000.\n@ 60 SOA a. b. 1 2 3 4 5\n",
+        "$ORIGIN \\000\\000\\000.\n@ 60 NS a.\n",
+        "$ORIGIN c.test.\nbroken\n",
+        "",
+    };
+    struct fixture *fixture = *state;
+    begin(fixture);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        fixture_write(fixture, "b", texts[i]);
+        expect_stale(fixture, "b.test");
+        assert_int_equal(fixture->model->nzones, 3);
+    }
+}
+
+/* A file that holds the zone now is better than what was read of one that does not. */
+static void test_good_file_takes_the_place(void **state)
+{
+    static const char *const lists[] = {"adc", "cda", "dac"};
+    struct fixture *fixture = *state;
+    begin(fixture);
+    fixture_write(fixture, "a", "broken\n");
+    fixture_write(fixture, "d", ZONE("a", "new A 192.0.2.1\n"));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct fixture next = {.config = config_new()};
+        snprintf(next.folder, sizeof next.folder, "%s", fixture->folder);
+        for (const char *name = lists[i]; *name; name++)
+            fixture_add(&next, (char[]){*name, '\0'});
+        diagnostics_free(&fixture->diagnostics);
+        struct model *model =
+            model_build(next.config, fixture->model, false, &fixture->diagnostics);
+        assert_true(fixture->diagnostics.errors > 0);
+        assert_int_equal(model->nzones, 2);
+        assert_false(zone_named(model, "a.test")->stale);
+        assert_true(has_node(model, "new.a.test"));
+        assert_true(is_shared(fixture->model, model, "c.test"));
+        model_free(model);
+        config_free(next.config);
+    }
+}
+
+/* Named by another path now, where it is bad. That the old file is still as it was is no help. */
+static void test_bad_file_elsewhere(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    write_zone(fixture, "moved", "");
+    fixture_write(fixture, "moved", ZONE("b", "bad A bad\n"));
+    config_free(fixture->config);
+    fixture->config = config_new();
+    fixture_add(fixture, "a");
+    fixture_add(fixture, "moved");
+    for (int i = 0; i < 2; i++) {
+        expect_stale(fixture, "b.test");
+        fixture_expect_all(fixture, "moved:5: error: A: \"bad\" is no IPv4 address");
+        assert_int_equal(fixture->model->nzones, 2);
+    }
+    assert_non_null(strstr(zone_named(fixture->model, "b.test")->file, "/moved"));
+}
+
+/* A zone that nobody has read yet has nothing to go on with. */
+static void test_new_bad_zone(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture);
+    fixture_write(fixture, "d", ZONE("d", "bad A bad\n"));
+    fixture_write(fixture, "e.test.zone", "broken\n");
+    fixture_add(fixture, "d");
+    fixture_add(fixture, "e.test.zone");
+    struct model *model = rebuild(fixture, fixture->model, false);
+    assert_int_equal(model->nzones, 5);
+    assert_true(zone_named(model, "d.test")->failed);
+    assert_false(zone_named(model, "d.test")->stale);
+    assert_true(zone_named(model, "e.test")->failed);
+    assert_true(is_shared(fixture->model, model, "a.test"));
+    model_free(model);
+}
+
+/* When all is read anew, for the memory, what is stale stays as it is. */
+static void test_stale_zone_outlives_its_load(void **state)
+{
+    enum { RECORDS = 30000 };
+    struct fixture *fixture = *state;
+    char *text = malloc(RECORDS * 40);
+    begin(fixture);
+    int at = sprintf(text, ZONE("a", ""));
+    for (int i = 0; i < RECORDS; i++)
+        at += sprintf(text + at, "n%d A 192.0.2.1\n", i);
+    fixture_write(fixture, "a", text);
+    free(text);
+    files_settle();
+    struct model *model = rebuild(fixture, NULL, false);
+    model_free(fixture->model);
+    fixture->model = model;
+    unlink(fixture_path(fixture, "b"));
+    expect_stale(fixture, "b.test");
+    write_zone(fixture, "a", "");
+    files_settle();
+    expect_stale(fixture, "b.test");
+    assert_int_equal(fixture->model->nread, 3);
+    expect_stale(fixture, "b.test");
+    assert_int_equal(fixture->model->nread, 1);
+    assert_true(has_node(fixture->model, "mx.b.test"));
+    assert_true(has_node(fixture->model, "mx.c.test"));
+}
+
+/* Settings of what may stand in the file that is bad are no reason to refuse all. */
+static void test_settings_of_stale_zones(void **state)
+{
+    static const char yaml[] = "zones: [a, b]\nhosts: {%s: {weight: 3}}\n";
+    struct fixture *fixture = *state;
+    char text[200];
+    write_zone(fixture, "a", "@ MX 1 mx\nmx A 192.0.2.1\n");
+    write_zone(fixture, "b", "");
+    snprintf(text, sizeof text, yaml, "mx.a.test");
+    fixture_configure(fixture, text);
+    assert_true(fixture_build(fixture, true));
+    struct model *before = fixture->model;
+    fixture->model = NULL;
+    snprintf(text, sizeof text, yaml, "new.b.test");
+    fixture_configure(fixture, text);
+    assert_null(rebuild(fixture, before, false));
+    fixture_expect_all(fixture,
+                       "evermx.yaml:2:9: error: hosts: no zone has addresses for new.b.test");
+    write_zone(fixture, "b", "@ MX 1 new\nnew A 192.0.2.1\nbad A bad\n");
+    fixture->model = rebuild(fixture, before, false);
+    assert_non_null(fixture->model);
+    fixture_expect_all(fixture, "b:7: error: A: ",
+                       "evermx.yaml:2:9: warning: hosts: no zone has addresses for new.b.test");
+    model_free(before);
+}
+
+/* ---- which zone it is ---- */
+
 /* A zone that was read before and a file that is read now may hold the same name. */
 static void test_same_zone_twice(void **state)
 {
@@ -341,12 +563,27 @@ static void test_waste(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_changed), TEST(test_one_changed),
-        TEST(test_changed_at_once), TEST(test_replaced_file),
-        TEST(test_included_file),   TEST(test_changed_list),
-        TEST(test_renamed_file),    TEST(test_failed_zone_is_read_again),
-        TEST(test_same_zone_twice), TEST(test_many_loads),
-        TEST(test_waste),           TEST(test_many_zones),
+        TEST(test_nothing_changed),
+        TEST(test_one_changed),
+        TEST(test_changed_at_once),
+        TEST(test_replaced_file),
+        TEST(test_included_file),
+        TEST(test_changed_list),
+        TEST(test_renamed_file),
+        TEST(test_failed_zone_is_read_again),
+        TEST(test_bad_zone_goes_on),
+        TEST(test_vanished_zone_goes_on),
+        TEST(test_bad_include_goes_on),
+        TEST(test_bad_origin_goes_on),
+        TEST(test_good_file_takes_the_place),
+        TEST(test_bad_file_elsewhere),
+        TEST(test_new_bad_zone),
+        TEST(test_stale_zone_outlives_its_load),
+        TEST(test_settings_of_stale_zones),
+        TEST(test_same_zone_twice),
+        TEST(test_many_loads),
+        TEST(test_waste),
+        TEST(test_many_zones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

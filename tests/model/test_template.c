@@ -8,6 +8,8 @@
 #include "model/text.h"
 #include "model/trace.h"
 
+#include <sys/stat.h>
+
 #define SOA "$TTL 60\n@ SOA ns.hoster.test. h.hoster.test. 1 2 3 4 5\n@ NS ns.hoster.test.\n"
 
 #define HOSTER                                                                                     \
@@ -385,14 +387,19 @@ static void test_failed_template(void **state)
 /* ---- the next model ---- */
 
 /* In place of the fixture's model; the one before is the caller's. */
-static struct model *next(struct fixture *fixture, const char *yaml)
+static struct model *next_model(struct fixture *fixture, const char *yaml, bool strict)
 {
     struct model *before = fixture->model;
     fixture->model = NULL;
     fixture_configure(fixture, yaml);
     files_settle();
-    fixture->model = model_build(fixture->config, before, true, &fixture->diagnostics);
+    fixture->model = model_build(fixture->config, before, strict, &fixture->diagnostics);
     return before;
+}
+
+static struct model *next(struct fixture *fixture, const char *yaml)
+{
+    return next_model(fixture, yaml, true);
 }
 
 static void test_next_model(void **state)
@@ -467,7 +474,7 @@ static void test_next_model_contradicts(void **state)
     before =
         next(fixture, "zones:\n  - hoster\n  - {file: customer.zone, names: names}\n  - new\n");
     assert_null(fixture->model);
-    fixture_expect_all(fixture, "new: error: the zone shop2.test is in names as well");
+    fixture_expect_all(fixture, "names:2: error: shop2.test is the zone of new as well");
     fixture->model = before;
 
     char text[3000];
@@ -509,6 +516,219 @@ static void test_next_model_of_two_lists(void **state)
     fixture->model = before;
 }
 
+/* ---- bad files ---- */
+
+/* The next model, which is built although something is bad. Only that is left. */
+static void go_on(struct fixture *fixture, const char *yaml)
+{
+    struct model *before = next_model(fixture, yaml, false);
+    assert_non_null(fixture->model);
+    model_free(before);
+}
+
+static const struct zone *first_template(const struct fixture *fixture)
+{
+    return &fixture->model->zones[fixture->model->templates[0]];
+}
+
+static void expect_domains(const struct fixture *fixture, bool stale, size_t count, const char *one)
+{
+    const struct zone *zone = first_template(fixture);
+    uint8_t name[NAME_MAX_SIZE];
+    assert_int_equal(zone->stale_names, stale);
+    assert_int_equal(domains_count(zone->domains), count);
+    name_from_text(one, name);
+    assert_true(domains_has_name(zone->domains, name));
+}
+
+/* The template and its list go on by themselves, each as it was. */
+static void test_bad_list_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, configuration);
+    fixture_write(fixture, "names", "shop1.test\n..\nshop4.test\n");
+    fixture_write(fixture, "customer.zone", CUSTOMER "new A 192.0.2.1\n");
+    for (int i = 0; i < 2; i++) {
+        go_on(fixture, configuration);
+        fixture_expect_all(fixture, "names:2: error: '..' is no domain name");
+        expect_domains(fixture, true, 3, "shop2.test");
+        assert_true(domains_complete(first_template(fixture)->domains));
+        assert_false(first_template(fixture)->stale);
+        assert_non_null(fixture_node(fixture, "new.shop2.test"));
+    }
+    unlink(fixture_path(fixture, "names"));
+    go_on(fixture, configuration);
+    fixture_expect_all(fixture, "names: error: cannot be read: No such file");
+    expect_domains(fixture, true, 3, "shop2.test");
+    fixture_write(fixture, "names", "shop4.test\n");
+    go_on(fixture, configuration);
+    fixture_expect_none(fixture);
+    expect_domains(fixture, false, 1, "shop4.test");
+}
+
+static void test_bad_template_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, configuration);
+    fixture_write(fixture, "customer.zone", CUSTOMER "bad A bad\n");
+    fixture_write(fixture, "names", "shop4.test\n");
+    for (int i = 0; i < 2; i++) {
+        go_on(fixture, configuration);
+        fixture_expect_all(fixture, "customer.zone:16: error: A: \"bad\" is no IPv4 address");
+        expect_domains(fixture, false, 1, "shop4.test");
+        assert_true(first_template(fixture)->stale);
+        assert_string_equal(first_template(fixture)->name, "@customer.zone");
+        assert_non_null(fixture_node(fixture, "web.shop4.test"));
+    }
+    fixture_write(fixture, "customer.zone", CUSTOMER);
+    go_on(fixture, configuration);
+    fixture_expect_none(fixture);
+    assert_false(first_template(fixture)->stale);
+}
+
+/* The very file comes back, with its folder: what was read of it holds, and is not read again. */
+static void test_folder_comes_back(void **state)
+{
+    static const char yaml[] = "zones:\n  - hoster\n  - {file: in/customer.zone, names: names}\n"
+                               "  - in/own\n";
+    struct fixture *fixture = *state;
+    char in[4096], out[4096];
+    snprintf(in, sizeof in, "%s", fixture_path(fixture, "in"));
+    snprintf(out, sizeof out, "%s", fixture_path(fixture, "out"));
+    assert_int_equal(mkdir(in, 0755), 0);
+    write_files(fixture);
+    fixture_write(fixture, "in/customer.zone", CUSTOMER);
+    fixture_write(fixture, "in/own", "$ORIGIN own.test.\n" SOA "www A 192.0.2.1\n");
+    files_settle();
+    fixture_configure(fixture, yaml);
+    assert_true(fixture_build(fixture, true));
+    assert_int_equal(rename(in, out), 0);
+    for (int i = 0; i < 2; i++) {
+        go_on(fixture, yaml);
+        fixture_expect_all(fixture, "in/customer.zone: error: cannot be read: No such file",
+                           "in/own: error: cannot be read: No such file");
+        assert_int_equal(fixture->model->nread, 2);
+        assert_true(first_template(fixture)->stale);
+        assert_non_null(fixture_node(fixture, "web.shop2.test"));
+    }
+    assert_int_equal(rename(out, in), 0);
+    for (int i = 0; i < 3; i++) {
+        go_on(fixture, yaml);
+        fixture_expect_none(fixture);
+        assert_int_equal(fixture->model->nread, 0);
+        assert_false(first_template(fixture)->stale);
+        assert_non_null(strstr(first_template(fixture)->names, "/names"));
+        assert_non_null(fixture_node(fixture, "www.own.test"));
+    }
+}
+
+/* Domains of before that would be too long with the template's new names: it stays as it was, too.
+ */
+static void test_list_does_not_fit(void **state)
+{
+    static const char label[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff";
+    struct fixture *fixture = *state;
+    char text[3000];
+    begin(fixture, configuration);
+    snprintf(text, sizeof text, CUSTOMER "%s.%s.%s.%.*s A 192.0.2.1\n", label, label, label, 57,
+             label);
+    fixture_write(fixture, "customer.zone", text);
+    for (int i = 0; i < 2; i++) {
+        go_on(fixture, configuration);
+        fixture_expect_all(fixture, "names:3: error: sub.shop2.test is too long");
+        expect_domains(fixture, true, 3, "sub.shop2.test");
+        assert_true(first_template(fixture)->stale);
+        assert_non_null(fixture_node(fixture, "web.sub.shop2.test"));
+    }
+    fixture_write(fixture, "names", "shop2.test\n");
+    go_on(fixture, configuration);
+    fixture_expect_none(fixture);
+    expect_domains(fixture, false, 1, "shop2.test");
+    assert_false(first_template(fixture)->stale);
+}
+
+/* A zone of its own has its name, whether the list says so or could not be read. */
+static void test_list_gives_way_to_zone(void **state)
+{
+    static const char with_zone[] =
+        "zones:\n  - hoster\n  - {file: customer.zone, names: names}\n  - new\n";
+    struct fixture *fixture = *state;
+    write_files(fixture);
+    files_settle();
+    fixture_configure(fixture, configuration);
+    assert_true(fixture_build(fixture, true));
+    fixture_write(fixture, "new", "$ORIGIN shop2.test.\n" SOA "own A 192.0.2.1\n");
+    files_settle();
+    for (size_t i = 0; i < 2; i++) {
+        if (i > 0)
+            fixture_write(fixture, "names", "shop1.test\n..\n");
+        for (int again = 0; again < 2; again++) {
+            go_on(fixture, with_zone);
+            fixture_expect_all(fixture,
+                               i == 0 ? "names:2: error: shop2.test is the zone of new as well"
+                                      : "names:2: error: '..' is no domain name");
+            expect_domains(fixture, true, 2, "sub.shop2.test");
+            assert_non_null(fixture_node(fixture, "own.shop2.test"));
+            assert_non_null(fixture_node(fixture, "web.sub.shop2.test"));
+        }
+    }
+    fixture_write(fixture, "names", "shop1.test\n");
+    go_on(fixture, with_zone);
+    fixture_expect_none(fixture);
+    expect_domains(fixture, false, 1, "shop1.test");
+}
+
+/* Of two lists, a bad one keeps its names: also one that the other would like to have. */
+static void test_name_stays_in_bad_list(void **state)
+{
+    static const char two[] = "zones:\n  - hoster\n  - {file: customer.zone, names: %s}\n"
+                              "  - {file: customer.zone, names: %s}\n";
+    struct fixture *fixture = *state;
+    char yaml[300];
+    for (int turn = 0; turn < 2; turn++) {
+        write_files(fixture);
+        fixture_write(fixture, "more", "a.test\n");
+        snprintf(yaml, sizeof yaml, two, turn ? "more" : "names", turn ? "names" : "more");
+        fixture_configure(fixture, yaml);
+        assert_true(fixture_build(fixture, true));
+        fixture_write(fixture, "names", "shop1.test\n..\n");
+        fixture_write(fixture, "more", "a.test\nshop2.test\n");
+        go_on(fixture, yaml);
+        uint8_t name[NAME_MAX_SIZE];
+        name_from_text("shop2.test", name);
+        size_t holders = 0;
+        for (size_t i = 0; i < 2; i++)
+            holders +=
+                domains_has_name(fixture->model->zones[fixture->model->templates[i]].domains, name);
+        assert_int_equal(holders, 1);
+        assert_non_null(fixture_node(fixture, "web.shop2.test"));
+        assert_non_null(fixture_node(fixture, "web.sub.shop2.test"));
+    }
+}
+
+/* Of a list that was bad from the start, what is served goes on; but nothing is no state to keep.
+ */
+static void test_list_was_bad_before(void **state)
+{
+    struct fixture *fixture = *state;
+    write_files(fixture);
+    unlink(fixture_path(fixture, "names"));
+    fixture_configure(fixture, configuration);
+    assert_true(fixture_build(fixture, false));
+    fixture_write(fixture, "names", "shop1.test\n..\n");
+    go_on(fixture, configuration);
+    expect_domains(fixture, false, 1, "shop1.test");
+    assert_false(domains_complete(first_template(fixture)->domains));
+    fixture_write(fixture, "names", "shop2.test\n..\n");
+    go_on(fixture, configuration);
+    expect_domains(fixture, true, 1, "shop1.test");
+    assert_false(domains_complete(first_template(fixture)->domains));
+    fixture_write(fixture, "names", "shop2.test\n");
+    go_on(fixture, configuration);
+    expect_domains(fixture, false, 1, "shop2.test");
+    assert_true(domains_complete(first_template(fixture)->domains));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -530,6 +750,13 @@ int main(void)
         TEST(test_memory_of_lists),
         TEST(test_next_model_contradicts),
         TEST(test_next_model_of_two_lists),
+        TEST(test_bad_list_goes_on),
+        TEST(test_bad_template_goes_on),
+        TEST(test_folder_comes_back),
+        TEST(test_list_does_not_fit),
+        TEST(test_list_gives_way_to_zone),
+        TEST(test_name_stays_in_bad_list),
+        TEST(test_list_was_bad_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,10 +25,11 @@ struct seen {
     bool answers;
 };
 
-static void on_report(void *context, bool answers, int64_t now_ms)
+static void on_report(void *context, uint8_t family, bool answers, int64_t now_ms)
 {
     struct seen *seen = context;
     (void)now_ms;
+    assert_int_equal(family, 4);
     seen->reports++;
     seen->answers = answers;
     event_base_loopbreak(seen->base);
@@ -64,7 +65,7 @@ static void fill(const struct canary *canary, int fds[4])
 static bool ask(const struct canary *list, size_t count, int64_t *took_ms)
 {
     struct seen seen = {.base = event_base_new()};
-    struct canaries *canaries = canaries_new(seen.base, list, count, on_report, &seen);
+    struct canaries *canaries = canaries_new(seen.base, 4, list, count, on_report, &seen);
     int64_t start_ms = clock_now_ms();
     canaries_ask(canaries);
     canaries_ask(canaries); /* under way: nothing */

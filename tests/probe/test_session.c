@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "probe/probe.h"
 #include "probe/session.h"
-#include "support/script.h"
+#include "support/probe_once.h"
 
 #include <event2/event.h>
 #include <setjmp.h>
@@ -18,26 +18,7 @@
 
 #include <cmocka.h>
 
-enum { STEP_MS = 500, PROBE_MS = 1500, PATIENCE_MS = 5000 };
-
-/* "Not a byte before the end of the greeting" is looked at after this time. */
-enum { LISTEN_MS = 50 };
-
 /* clang-format off */
-#define SAY(words)        {.op = SCRIPT_SAY, .text = words}
-#define SAY_OCTETS(words) {.op = SCRIPT_SAY, .text = words, .number = sizeof words - 1}
-#define HEAR(words)       {.op = SCRIPT_HEAR, .text = words}
-#define PAUSE(ms)         {.op = SCRIPT_PAUSE, .number = ms}
-#define QUIET             PAUSE(LISTEN_MS), {.op = SCRIPT_QUIET}
-#define TLS               {.op = SCRIPT_TLS, .text = "mx.example.test"}
-#define DRIBBLE(words)    {.op = SCRIPT_DRIBBLE, .text = words, .number = 20}
-#define FLOOD(words)      {.op = SCRIPT_FLOOD, .text = words}
-#define GONE              {.op = SCRIPT_GONE}
-#define STALL             {.op = SCRIPT_STALL}
-#define RESET             {.op = SCRIPT_RESET}
-#define END               {.op = SCRIPT_END}
-#define STEPS(...)        (const struct script_step[]) {__VA_ARGS__, END}
-
 #define EHLO       HEAR("EHLO probe.example.test\r\n")
 #define HELO       HEAR("HELO probe.example.test\r\n")
 #define SMTP_BYE   HEAR("QUIT\r\n"), SAY("221 2.0.0 Bye\r\n"), GONE
@@ -168,7 +149,7 @@ static const struct dialogue dialogues[] = {
      STEPS(SAY("451 4.3.5 Server configuration error\r\n"), SMTP_BYE), REASON_GREETING_4XX,
      "451 4.3.5 Server configuration error"},
     {"smtp: 554", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SAY("554-5.7.1 Access denied\r\n554 go away\r\n"), SMTP_BYE), REASON_GREETING_5XX,
+     STEPS(SAY("554-5.7.1 Access denied\r\n554 go away\r\n"), SMTP_BYE), REASON_PROBER_REFUSED,
      "554-5.7.1 Access denied"},
     {"smtp: 421 to EHLO", CHECK_SMTP, CHECK_TLS_OPTIONAL,
      STEPS(SMTP_START, SAY("421 4.7.0 too many\r\n"), END), REASON_REPLY_4XX, "421 4.7.0 too many"},
@@ -204,20 +185,23 @@ static const struct dialogue dialogues[] = {
      STEPS(SMTP_ASKED, SAY("454 4.7.0 no key\r\n"), SMTP_BYE), REASON_TLS_REFUSED,
      "454 4.7.0 no key"},
     {"smtp: STARTTLS refused, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_ASKED, SAY("454 4.7.0 no key\r\n"), SMTP_BYE), REASON_OK,
-     "STARTTLS refused: 454 4.7.0 no key"},
+     STEPS(SMTP_ASKED, SAY("454 4.7.0 no key\r\n"), SMTP_BYE), REASON_OK, ""},
     {"smtp: no reply to STARTTLS", CHECK_SMTP, CHECK_TLS_OPTIONAL, STEPS(SMTP_ASKED, GONE),
      REASON_REPLY_TIMEOUT, "no reply to STARTTLS"},
     {"smtp: the handshake stalls, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
      STEPS(SMTP_ASKED, SAY("220 go\r\n"), STALL), REASON_TLS_TIMEOUT, ""},
     {"smtp: the handshake stalls, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
-     STEPS(SMTP_ASKED, SAY("220 go\r\n"), STALL), REASON_OK, "STARTTLS failed: "},
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), STALL), REASON_OK, ""},
+    {"smtp: the handshake stalls in the middle, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), HALF_TLS), REASON_TLS_TIMEOUT, ""},
+    {"smtp: the handshake stalls in the middle, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
+     STEPS(SMTP_ASKED, SAY("220 go\r\n"), HALF_TLS), REASON_OK, ""},
     {"smtp: plain text instead of the handshake, required", CHECK_SMTP, CHECK_TLS_REQUIRED,
      STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), SAY("500 what?\r\n"), STALL),
      REASON_TLS_FAILED, "wrong version number"},
     {"smtp: plain text instead of the handshake, optional", CHECK_SMTP, CHECK_TLS_OPTIONAL,
      STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), SAY("500 what?\r\n"), STALL), REASON_OK,
-     "STARTTLS failed: wrong version number"},
+     ""},
     {"smtp: closed within the handshake", CHECK_SMTP, CHECK_TLS_REQUIRED,
      STEPS(SMTP_ASKED, SAY("220 go\r\n"), PAUSE(LISTEN_MS), END), REASON_TLS_FAILED,
      "Connection reset by peer"},
@@ -228,7 +212,8 @@ static const struct dialogue dialogues[] = {
     {"smtp: silence after the handshake", CHECK_SMTP, CHECK_TLS_REQUIRED,
      STEPS(SMTP_ASKED, SAY("220 go\r\n"), TLS, EHLO, STALL), REASON_REPLY_TIMEOUT,
      "no reply to EHLO"},
-    {"smtps: the handshake stalls", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(STALL),
+    {"smtps: hang", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(STALL), REASON_GREETING_TIMEOUT, ""},
+    {"smtps: the handshake stalls in the middle", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(HALF_TLS),
      REASON_TLS_TIMEOUT, ""},
     {"smtps: plain text", CHECK_SMTPS, CHECK_TLS_OPTIONAL, STEPS(SAY("220 mx\r\n"), STALL),
      REASON_TLS_FAILED, "wrong version number"},
@@ -252,12 +237,40 @@ static const struct dialogue dialogues[] = {
      STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"),
            SAY("* CAPABILITY IMAP4rev1 STARTTLS\r\ne1 OK done\r\n"), HEAR("e2 STARTTLS\r\n"),
            SAY("e2 BAD no key\r\n"), IMAP_BYE("e3")),
-     REASON_OK, "STARTTLS refused: e2 BAD no key"},
+     REASON_OK, ""},
     {"imap: injection", CHECK_IMAP, CHECK_TLS_REQUIRED,
      STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"),
            SAY("* CAPABILITY IMAP4rev1 STARTTLS\r\ne1 OK done\r\n"), HEAR("e2 STARTTLS\r\n"),
            SAY("e2 OK go\r\n* CAPABILITY IMAP4rev1\r\n"), STALL),
      REASON_INJECTION, ""},
+    {"imap: injection of half a line, TLS optional", CHECK_IMAP, CHECK_TLS_OPTIONAL,
+     STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"),
+           SAY("* CAPABILITY IMAP4rev1 STARTTLS\r\ne1 OK done\r\n"), HEAR("e2 STARTTLS\r\n"),
+           SAY("e2 OK go\r\n* "), STALL),
+     REASON_INJECTION, ""},
+    {"imap: the handshake stalls in the middle", CHECK_IMAP, CHECK_TLS_REQUIRED,
+     STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"),
+           SAY("* CAPABILITY IMAP4rev1 STARTTLS\r\ne1 OK done\r\n"), HEAR("e2 STARTTLS\r\n"),
+           SAY("e2 OK go\r\n"), HALF_TLS),
+     REASON_TLS_TIMEOUT, ""},
+    {"imap: greeting without CRLF", CHECK_IMAP, CHECK_TLS_OPTIONAL, STEPS(SAY("* OK ready"), GONE),
+     REASON_GREETING_TIMEOUT, "* OK ready"},
+    {"imap: one byte now and then", CHECK_IMAP, CHECK_TLS_OPTIONAL, STEPS(DRIBBLE("* OK dripping")),
+     REASON_GREETING_TIMEOUT, "* OK dripping"},
+    {"imap: junk", CHECK_IMAP, CHECK_TLS_OPTIONAL, STEPS(SAY_OCTETS("\x16\x03\x01\0\n"), GONE),
+     REASON_GREETING_BAD, "????"},
+    {"imap: a line without end", CHECK_IMAP, CHECK_TLS_OPTIONAL, STEPS(FLOOD(TEXT_2000)),
+     REASON_GREETING_BAD, "1234567890"},
+    {"imap: a reply byte by byte", CHECK_IMAP, CHECK_TLS_OPTIONAL,
+     STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"), DRIBBLE("* CAPABILITY\r\n")),
+     REASON_REPLY_TIMEOUT, "* CAPABILITY"},
+    {"imap: a continuation that nobody waits for", CHECK_IMAP, CHECK_TLS_OPTIONAL,
+     STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"), SAY("+ go on\r\n"), GONE),
+     REASON_REPLY_BAD, "+ go on"},
+    {"imaps: plain text", CHECK_IMAPS, CHECK_TLS_OPTIONAL, STEPS(SAY("* OK ready\r\n"), STALL),
+     REASON_TLS_FAILED, "wrong version number"},
+    {"imaps: the handshake stalls in the middle", CHECK_IMAPS, CHECK_TLS_REQUIRED, STEPS(HALF_TLS),
+     REASON_TLS_TIMEOUT, ""},
     {"imap: TLS required, not offered", CHECK_IMAP, CHECK_TLS_REQUIRED,
      STEPS(SAY("* OK ready\r\n"), HEAR("e1 CAPABILITY\r\n"),
            SAY("* CAPABILITY IMAP4rev1 XSTARTTLS\r\ne1 OK done\r\n"), IMAP_BYE("e2")),
@@ -325,65 +338,39 @@ static const struct dialogue dialogues[] = {
      STEPS(SAY("+OK\r\n"), HEAR("CAPA\r\n"), SAY("+OK\r\n"), FLOOD("X\r\n")), REASON_REPLY_BAD,
      "X"},
 
+    {"pop3: injection", CHECK_POP3, CHECK_TLS_REQUIRED,
+     STEPS(SAY("+OK\r\n"), HEAR("CAPA\r\n"), SAY("+OK\r\nSTLS\r\n.\r\n"), HEAR("STLS\r\n"),
+           SAY("+OK go\r\n+OK\r\nTOP\r\n.\r\n"), STALL),
+     REASON_INJECTION, ""},
+    {"pop3: injection of an octet, TLS optional", CHECK_POP3, CHECK_TLS_OPTIONAL,
+     STEPS(SAY("+OK\r\n"), HEAR("CAPA\r\n"), SAY("+OK\r\nSTLS\r\n.\r\n"), HEAR("STLS\r\n"),
+           SAY("+OK go\r\n+"), STALL),
+     REASON_INJECTION, ""},
+    {"pop3: the handshake stalls in the middle", CHECK_POP3, CHECK_TLS_REQUIRED,
+     STEPS(SAY("+OK\r\n"), HEAR("CAPA\r\n"), SAY("+OK\r\nSTLS\r\n.\r\n"), HEAR("STLS\r\n"),
+           SAY("+OK go\r\n"), HALF_TLS),
+     REASON_TLS_TIMEOUT, ""},
+    {"pop3: hang", CHECK_POP3, CHECK_TLS_OPTIONAL, STEPS(GONE), REASON_GREETING_TIMEOUT, ""},
+    {"pop3: greeting without CRLF", CHECK_POP3, CHECK_TLS_OPTIONAL, STEPS(SAY("+OK ready"), GONE),
+     REASON_GREETING_TIMEOUT, "+OK ready"},
+    {"pop3: one byte now and then", CHECK_POP3, CHECK_TLS_OPTIONAL, STEPS(DRIBBLE("+OK dripping")),
+     REASON_GREETING_TIMEOUT, "+OK dripping"},
+    {"pop3: junk", CHECK_POP3, CHECK_TLS_OPTIONAL, STEPS(SAY_OCTETS("\x16\x03\x01\0\n"), GONE),
+     REASON_GREETING_BAD, "????"},
+    {"pop3: a line without end", CHECK_POP3, CHECK_TLS_OPTIONAL, STEPS(FLOOD(TEXT_2000)),
+     REASON_GREETING_BAD, "1234567890"},
+    {"pop3s: the handshake stalls in the middle", CHECK_POP3S, CHECK_TLS_REQUIRED, STEPS(HALF_TLS),
+     REASON_TLS_TIMEOUT, ""},
+
     /* any TCP */
     {"tcp: nothing but a connection", CHECK_TCP, CHECK_TLS_OPTIONAL, STEPS(GONE), REASON_OK, ""},
 };
 
-struct seen {
-    struct event_base *base;
-    unsigned reports;
-    struct outcome outcome;
-};
-
-static struct probe_next on_report(void *context, uint32_t id, const struct outcome *outcome,
-                                   int64_t now_ms)
-{
-    struct seen *seen = context;
-    (void)now_ms;
-    assert_int_equal(id, 7);
-    seen->reports++;
-    seen->outcome = *outcome;
-    event_base_loopbreak(seen->base);
-    return (struct probe_next){.wait_ms = 3600000, .depth = DEPTH_SERVICE};
-}
-
-static void run_for(struct event_base *base, int64_t ms)
-{
-    struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    event_base_loopexit(base, &wait);
-    event_base_dispatch(base);
-}
-
-/* One probe of what listens there. */
-static struct outcome probe_once(const char *address, uint16_t port, enum check_kind kind,
+static struct outcome probe_kind(const char *address, uint16_t port, enum check_kind kind,
                                  enum check_tls tls)
 {
-    const struct check_settings settings = {.kind = kind,
-                                            .tls = tls,
-                                            .interval_ms = 2000,
-                                            .timeout_ms = PROBE_MS,
-                                            .connect_timeout_ms = STEP_MS,
-                                            .greeting_timeout_ms = STEP_MS,
-                                            .reply_timeout_ms = STEP_MS};
-    const struct prober_options options = {.ehlo_name = "probe.example.test", .max_sessions = 10};
-    const struct probe_reports reports = {.done = on_report};
-    struct seen seen = {.base = event_base_new()};
-    struct prober *prober = prober_new(seen.base, &options, &reports, &seen);
-    struct probe_target target = {.port = port, .check = &settings, .host = "mx.example.test"};
-    struct prober_numbers numbers;
-
-    assert_true(address_parse(address, &target.address));
-    prober_add(prober, 7, &target, 0);
-    run_for(seen.base, PATIENCE_MS);
-    run_for(seen.base, 10); /* no second report */
-    assert_int_equal(seen.reports, 1);
-    prober_numbers(prober, &numbers);
-    assert_int_equal(numbers.started, 1);
-    assert_int_equal(numbers.finished, 1);
-    assert_int_equal(numbers.sessions, 0);
-    prober_free(prober);
-    event_base_free(seen.base);
-    return seen.outcome;
+    const struct check_settings settings = {.kind = kind, .tls = tls};
+    return probe_once(address, port, &settings, NULL);
 }
 
 static void test_dialogue(void **state)
@@ -391,8 +378,9 @@ static void test_dialogue(void **state)
     const struct dialogue *dialogue = *state;
     struct script_server *server = script_start("127.0.0.1", dialogue->steps);
     int64_t start_ms = clock_now_ms();
+    const struct check_settings settings = {.kind = dialogue->kind, .tls = dialogue->tls};
     struct outcome outcome =
-        probe_once("127.0.0.1", script_port(server), dialogue->kind, dialogue->tls);
+        probe_once("127.0.0.1", script_port(server), &settings, script_ca_file(server));
     int64_t took_ms = clock_now_ms() - start_ms;
     unsigned connections = script_connections(server);
     char *wrong = script_stop(server);
@@ -403,7 +391,10 @@ static void test_dialogue(void **state)
     assert_string_equal(reason_word(outcome.reason), reason_word(dialogue->reason));
     if (!strstr(outcome.detail, dialogue->detail) || (!*dialogue->detail && *outcome.detail))
         fail_msg("detail is \"%s\"", outcome.detail);
-    assert_in_range(outcome.rtt_us, 0, took_ms * 1000 + 999);
+    if (reason_status(outcome.reason) == OUTCOME_UNKNOWN)
+        assert_int_equal(outcome.rtt_us, -1);
+    else
+        assert_in_range(outcome.rtt_us, 0, took_ms * 1000 + 999);
 }
 
 static void test_refused(void **state)
@@ -417,7 +408,7 @@ static void test_refused(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&here, size), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &size), 0);
     struct outcome outcome =
-        probe_once("127.0.0.1", ntohs(here.sin_port), CHECK_SMTP, CHECK_TLS_OPTIONAL);
+        probe_kind("127.0.0.1", ntohs(here.sin_port), CHECK_SMTP, CHECK_TLS_OPTIONAL);
     assert_int_equal(outcome.reason, REASON_REFUSED);
     assert_string_equal(outcome.detail, "Connection refused");
     close(fd);
@@ -439,7 +430,7 @@ static void test_connect_timeout(void **state)
         (void)!connect(fillers[i], (struct sockaddr *)&here, size);
     }
     struct outcome outcome =
-        probe_once("127.0.0.1", ntohs(here.sin_port), CHECK_SMTP, CHECK_TLS_OPTIONAL);
+        probe_kind("127.0.0.1", ntohs(here.sin_port), CHECK_SMTP, CHECK_TLS_OPTIONAL);
     assert_int_equal(outcome.reason, REASON_CONNECT_TIMEOUT);
     assert_in_range((outcome.rtt_us + 999) / 1000, STEP_MS, PATIENCE_MS);
     for (size_t i = 0; i < 4; i++)
@@ -451,7 +442,7 @@ static void test_connect_timeout(void **state)
 static void test_no_route(void **state)
 {
     (void)state;
-    struct outcome outcome = probe_once("255.255.255.255", 25, CHECK_SMTP, CHECK_TLS_OPTIONAL);
+    struct outcome outcome = probe_kind("255.255.255.255", 25, CHECK_SMTP, CHECK_TLS_OPTIONAL);
     assert_int_equal(outcome.reason, REASON_LOCAL);
     assert_string_equal(outcome.detail, "Network is unreachable");
     assert_int_equal(outcome.rtt_us, -1);
@@ -463,11 +454,24 @@ static void test_rtt_is_of_the_greeting(void **state)
                                         SAY("250 mx\r\n"), SMTP_BYE,   END};
     struct script_server *server = script_start("127.0.0.1", steps);
     struct outcome outcome =
-        probe_once("127.0.0.1", script_port(server), CHECK_SMTP, CHECK_TLS_OPTIONAL);
+        probe_kind("127.0.0.1", script_port(server), CHECK_SMTP, CHECK_TLS_OPTIONAL);
     (void)state;
     assert_null(script_stop(server));
     assert_int_equal(outcome.reason, REASON_OK);
     assert_in_range(outcome.rtt_us / 1000, 90, 450); /* not 500 */
+}
+
+struct seen {
+    struct event_base *base;
+    unsigned reports;
+    struct outcome outcome;
+};
+
+static void run_for(struct event_base *base, int64_t ms)
+{
+    struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    event_base_loopexit(base, &wait);
+    event_base_dispatch(base);
 }
 
 static void on_done(void *context, const struct session_result *result)

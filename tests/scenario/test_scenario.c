@@ -6,6 +6,7 @@
  *   zone FILE         a zone file of that name (lines up to "end"): new, or changed for a reload
  *   config            the configuration (lines up to "end")
  *   reload            reads both anew; the first reading happens by itself
+ *   reload bad        the same, with zone files that are bad: these zones go on as they were
  *   at TIME           time goes on ("30s", "30.5s", "2m"), with the engine's heartbeats
  *   at TIME WHO CHECK REASON
  *                     and probes of WHO (a host, an address, or "*") by CHECK (a kind, or "*") end
@@ -318,7 +319,7 @@ static void do_force(struct play *play, char **words)
     size_t count;
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
         if (strcmp(words[1], choices[i].word) == 0) {
-            if (!core_force(play->stage.core, words[0], choices[i].forced, &count, &error))
+            if (!core_force(play->stage.core, words[0], choices[i].forced, play->stage.now_ms, &count, &error))
                 wrong(play, "%s", error.text);
             return;
         }
@@ -450,8 +451,12 @@ static void do_config(struct play *play, char **words)
 
 static void do_reload(struct play *play, char **words)
 {
-    (void)words;
-    stage_load(&play->stage);
+    if (!words[0])
+        stage_load(&play->stage);
+    else if (strcmp(words[0], "bad") == 0)
+        stage_reload(&play->stage);
+    else
+        wrong(play, "reload: %s: only 'bad' may stand here", words[0]);
 }
 
 static const struct command {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a running server answers beside the records, by the address of who asks, and how a reload
- * changes it under load. Loopback only, bounded. */
+ * changes that and its limits under load. Loopback only, bounded. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "serve/cookie.h"
@@ -199,6 +199,13 @@ static void expect_both(const struct running *running, const char *words, const 
     expect(running, SOCK_STREAM, "127.0.0.1", "127.0.0.1", words, expected);
 }
 
+static void configure(const struct running *running, const struct settings_options *answers)
+{
+    struct error error;
+    const struct server_options options = {.answers = *answers, .tcp_idle_ms = IDLE_MS};
+    assert_true(server_configure(running->server, &options, &error));
+}
+
 static void reconfigured(void **state)
 {
     struct running *running = *state;
@@ -212,23 +219,23 @@ static void reconfigured(void **state)
                                        .cookies = true,
                                        .secrets = rolled,
                                        .nsecrets = 2};
-    server_configure(running->server, &options);
+    configure(running, &options);
     expect_both(running, "q=example.test/MX opt o=3", "NOERROR aa 1/1/0/0 edns=4096 nsid=two");
     expect_both(running, "q=version.bind/TXT/CH", "NOERROR aa 1/1/0/0");
     expect_both(running, words, "NOERROR 0/0/0/0 edns=4096 cookie=24");
     options.nsecrets = 1;
-    server_configure(running->server, &options);
+    configure(running, &options);
     expect_both(running, words, "BADCOOKIE 0/0/0/0 edns=4096 cookie=24");
     /* The server's own secret stays the same from one reload to the next. */
     options.nsecrets = 0;
-    server_configure(running->server, &options);
+    configure(running, &options);
     learn_cookie(running, "127.0.0.1", "127.0.0.1", words);
-    server_configure(running->server, &options);
+    configure(running, &options);
     expect_both(running, words, "NOERROR 0/0/0/0 edns=4096 cookie=24");
-    server_configure(running->server, &(struct settings_options){.identity = ""});
+    configure(running, &(struct settings_options){.identity = ""});
     expect_both(running, "q=example.test/MX opt o=3 o=10:" CLIENT_PART, "NOERROR aa 1/1/0/0 edns");
     /* NULL: the host's name. */
-    server_configure(running->server, &(struct settings_options){.identity = NULL});
+    configure(running, &(struct settings_options){.identity = NULL});
     char host[256] = "", expected[512];
     gethostname(host, sizeof host - 1);
     snprintf(expected, sizeof expected, "NOERROR aa 1/1/0/0 edns nsid=%s", host);
@@ -258,29 +265,68 @@ static void *ask_on(void *context)
     return NULL;
 }
 
-/* Old or new, never a mixture, and no query is lost. */
+/* A connection that stays open all the while, and rests for less than any limit. */
+static void *ask_on_by_one_connection(void *context)
+{
+    struct load *load = context;
+    uint8_t query[PACKET_MAX + 2], answer[UDP_ANSWER_MAX];
+    size_t size = packet_make("q=example.test/MX", query + 2), got;
+    int client = connect_from(load->running, SOCK_STREAM, "127.0.0.1", "127.0.0.1");
+    write_u16(query, (uint16_t)size);
+    while (!atomic_load(&load->ending)) {
+        load->wrong += send(client, query, size + 2, MSG_NOSIGNAL) != (ssize_t)size + 2;
+        got = receive(client, answer, sizeof answer);
+        load->wrong += got < 2 + HEADER_SIZE || read_u16(answer + 2 + HEADER_ANCOUNT) != 1;
+        load->answers++;
+        usleep(500);
+    }
+    close(client);
+    return NULL;
+}
+
+/* Old or new, never a mixture, and no query or connection is lost that is within both limits. */
 static void reconfigured_under_load(void **state)
 {
     struct running *running = *state;
-    struct load loads[2] = {{.running = running, .type = SOCK_DGRAM},
-                            {.running = running, .type = SOCK_STREAM}};
-    const struct settings_options options[2] = {
+    struct load loads[3] = {{.running = running, .type = SOCK_DGRAM},
+                            {.running = running, .type = SOCK_STREAM},
+                            {.running = running}};
+    struct rate_network exempt[] = {{.bits = 8}, {.bits = 32}};
+    assert_true(address_parse("10.0.0.0", &exempt[0].address));
+    assert_true(address_parse("192.0.2.1", &exempt[1].address));
+    const struct rate_options rates[2] = {
+        {{1000000, 1000000, 1000000}, .ipv4_bits = 24, .ipv6_bits = 56},
+        {{900000, 0, 0}, .ipv4_bits = 8, .ipv6_bits = 64, .exempt = exempt, .nexempt = 2}};
+    const struct settings_options answers[2] = {
         {.identity = "another", .udp_size = 4096, .cookies = true},
         {.identity = "one", .cookies = true, .secrets = secrets, .nsecrets = 2},
     };
-    pthread_t threads[2];
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &loads[i]), 0);
+    void *(*const act[])(void *) = {ask_on, ask_on, ask_on_by_one_connection};
+    pthread_t threads[3];
+    struct error error;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, act[i], &loads[i]), 0);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        server_configure(running->server, &options[round % 2]);
+        const struct server_options options = {
+            .answers = answers[round % 2],
+            .rate = round % 3 ? &rates[round % 3 - 1] : NULL,
+            .tcp_idle_ms = round % 2 ? 60000 : IDLE_MS,
+            .tcp_connections = 64 << round % 8,
+            .tcp_per_client = 20 + round % 5,
+        };
+        assert_true(server_configure(running->server, &options, &error));
         usleep(1000);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         atomic_store(&loads[i].ending, true);
         pthread_join(threads[i], NULL);
         assert_true(loads[i].answers > 0);
         assert_int_equal(loads[i].wrong, 0);
     }
+    struct server_numbers numbers;
+    server_numbers(running->server, &numbers);
+    assert_int_equal(numbers.rate_slipped + numbers.rate_dropped, 0);
+    assert_int_equal(numbers.tcp_refused + numbers.tcp_expired, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

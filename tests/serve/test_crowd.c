@@ -187,13 +187,131 @@ static void many(void **state)
     leave_all(crowd);
 }
 
+static void limit(struct crowd *crowd, unsigned guests, unsigned per_client, int64_t idle_ms)
+{
+    const struct crowd_limits limits = {
+        .guests = guests, .per_client = per_client, .held = 1000, .idle_ms = idle_ms};
+    crowd_limit(crowd, &limits);
+}
+
+/* Lower limits send nobody away; each new one displaces two, until they are kept. */
+static void fewer(void **state)
+{
+    (void)state;
+    enum { GUESTS = 20 };
+    struct crowd *crowd = crowd_of(GUESTS, GUESTS);
+    struct guest guests[GUESTS];
+    for (int i = 0; i < GUESTS; i++)
+        crowd_join(crowd, &guests[i], peer(i % 2 ? "192.0.2.1" : "192.0.2.2"), i);
+    limit(crowd, 12, GUESTS, 10000);
+    assert_int_equal(crowd_count(crowd), GUESTS);
+    assert_int_equal(crowd_time_limit(crowd, GUEST_IDLE), 500);
+    for (int left = 0; left < 9; left++) {
+        assert_ptr_equal(displaced_by(crowd, "192.0.2.9"), &guests[left]);
+        crowd_leave(crowd, &guests[left]);
+    }
+    assert_null(displaced_by(crowd, "192.0.2.9"));
+    /* Of one client: those that rest, then the new one itself has to go. */
+    limit(crowd, 12, 3, 10000);
+    for (int i = 9; i < 13; i += 2) {
+        assert_ptr_equal(displaced_by(crowd, "192.0.2.1"), &guests[i]);
+        crowd_leave(crowd, &guests[i]);
+    }
+    for (int i = 13; i < GUESTS; i += 2)
+        crowd_turn(crowd, &guests[i], GUEST_PARTIAL, 100);
+    assert_ptr_equal(displaced_by(crowd, "192.0.2.1"), &refused);
+    leave_all(crowd);
+}
+
+/* The table grows with the limit: all clients are found again, as one each. */
+static void more(void **state)
+{
+    (void)state;
+    enum { GUESTS = 500 };
+    static struct guest guests[GUESTS];
+    struct crowd *crowd = crowd_of(3, 1);
+    char address[ADDRESS_TEXT_SIZE];
+    for (int i = 0; i < GUESTS; i++) {
+        if (i % 100 == 3)
+            limit(crowd, (unsigned)i * 2 + 200, 1, 10000);
+        snprintf(address, sizeof address, i % 2 ? "10.0.%d.%d" : "2001:db8:%d:%d::1", i / 200,
+                 i % 200);
+        assert_null(displaced_by(crowd, address));
+        crowd_join(crowd, &guests[i], peer(address), i);
+    }
+    for (int i = 0; i < GUESTS; i++) {
+        snprintf(address, sizeof address, i % 2 ? "10.0.%d.%d" : "2001:db8:%d:%d::1", i / 200,
+                 i % 200);
+        assert_ptr_equal(displaced_by(crowd, address), &guests[i]);
+    }
+    leave_all(crowd);
+}
+
+/* A shorter time holds for what begins from then on, and is not held up by what began before. */
+static void shorter_time(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_of(100, 100);
+    struct guest guests[5];
+    crowd_join(crowd, &guests[0], peer("192.0.2.1"), 0);
+    crowd_join(crowd, &guests[1], peer("192.0.2.1"), 5000);
+    crowd_join(crowd, &guests[4], peer("192.0.2.1"), 5000);
+    limit(crowd, 100, 100, 1000);
+    crowd_join(crowd, &guests[2], peer("192.0.2.1"), 7000);
+    assert_null(crowd_expired(crowd, 7999));
+    assert_ptr_equal(crowd_expired(crowd, 8000), &guests[2]);
+    crowd_turn(crowd, &guests[1], GUEST_FRESH, 8000); /* the same state, begun anew */
+    crowd_leave(crowd, &guests[2]);
+    assert_null(crowd_expired(crowd, 8999));
+    assert_ptr_equal(crowd_expired(crowd, 9000), &guests[1]);
+    crowd_leave(crowd, &guests[1]);
+    /* Shorter still: those from before the first change keep the time that they had. */
+    limit(crowd, 100, 100, 200);
+    crowd_join(crowd, &guests[3], peer("192.0.2.1"), 9100);
+    assert_null(crowd_expired(crowd, 9299));
+    assert_ptr_equal(crowd_expired(crowd, 9300), &guests[3]);
+    crowd_leave(crowd, &guests[3]);
+    assert_null(crowd_expired(crowd, 9999));
+    assert_ptr_equal(crowd_expired(crowd, 10000), &guests[0]);
+    crowd_leave(crowd, &guests[0]);
+    assert_null(crowd_expired(crowd, 14999));
+    assert_ptr_equal(crowd_expired(crowd, 15000), &guests[4]);
+    crowd_leave(crowd, &guests[4]);
+    /* Nobody is left from before: the former time is forgotten. */
+    crowd_join(crowd, &guests[0], peer("192.0.2.1"), 20000);
+    limit(crowd, 100, 100, 100);
+    assert_null(crowd_expired(crowd, 20199));
+    assert_ptr_equal(crowd_expired(crowd, 20200), &guests[0]);
+    leave_all(crowd);
+}
+
+/* A longer time holds for all. */
+static void longer_time(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_of(100, 100);
+    struct guest guests[2];
+    crowd_join(crowd, &guests[0], peer("192.0.2.1"), 0);
+    limit(crowd, 100, 100, 1000);
+    limit(crowd, 100, 100, 60000);
+    crowd_join(crowd, &guests[1], peer("192.0.2.1"), 10000);
+    assert_null(crowd_expired(crowd, 59999));
+    assert_ptr_equal(crowd_expired(crowd, 60000), &guests[0]);
+    crowd_leave(crowd, &guests[0]);
+    assert_null(crowd_expired(crowd, 69999));
+    assert_ptr_equal(crowd_expired(crowd, 70000), &guests[1]);
+    leave_all(crowd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(per_client),  cmocka_unit_test(clients),
         cmocka_unit_test(full),        cmocka_unit_test(weight),
         cmocka_unit_test(time_limits), cmocka_unit_test(time_limits_when_full),
-        cmocka_unit_test(many),
+        cmocka_unit_test(many),        cmocka_unit_test(fewer),
+        cmocka_unit_test(more),        cmocka_unit_test(shorter_time),
+        cmocka_unit_test(longer_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Response-rate limiting over a clock that the test moves: who is limited, and who is not. */
 #include "base/address.h"
+#include "base/memory.h"
 #include "serve/rate.h"
 #include "wire/message.h"
 #include "wire/name.h"
@@ -23,6 +24,33 @@ static const struct rate_options plain = {
     .ipv4_bits = 24,
     .ipv6_bits = 56,
 };
+
+/* What one thread has: its counts, and the rules for now. */
+struct limiter {
+    struct rate *rate;
+    struct rate_rules *rules;
+};
+
+static struct limiter *limiter_new(const struct rate_options *options, unsigned threads)
+{
+    struct limiter *limiter = memory_alloc(sizeof *limiter);
+    limiter->rate = rate_new(SEED);
+    limiter->rules = rate_rules_new(options, threads);
+    return limiter;
+}
+
+static void limiter_change(struct limiter *limiter, const struct rate_options *options)
+{
+    free(limiter->rules);
+    limiter->rules = rate_rules_new(options, 1);
+}
+
+static void limiter_free(struct limiter *limiter)
+{
+    rate_free(limiter->rate);
+    free(limiter->rules);
+    free(limiter);
+}
 
 /* What a responder is about to say. */
 struct saying {
@@ -47,24 +75,26 @@ static struct saying saying(const char *name, unsigned rcode, unsigned answers,
     return saying;
 }
 
-static enum rate_verdict check(struct rate *rate, const char *client, struct saying *saying)
+static enum rate_verdict check(struct limiter *rate, const char *client, struct saying *saying)
 {
     struct address address;
     assert_true(address_parse(client, &address));
     saying->subject.message = saying->message;
-    uint64_t network = rate_network_of(rate, address.bytes, address_size(&address));
-    if (!rate_count(rate, network) || rate_is_exempt(rate, address.bytes, address_size(&address)))
+    uint64_t network =
+        rate_network_of(rate->rate, rate->rules, address.bytes, address_size(&address));
+    if (!rate_count(rate->rate, rate->rules, network) ||
+        rate_is_exempt(rate->rules, address.bytes, address_size(&address)))
         return RATE_PASS;
-    return rate_judge(rate, network, &saying->subject);
+    return rate_judge(rate->rate, rate->rules, network, &saying->subject);
 }
 
 /* How many of count are let pass within a second that begins at second_s; slips go to *slipped. */
-static unsigned passed(struct rate *rate, const char *client, struct saying saying, int second_s,
+static unsigned passed(struct limiter *rate, const char *client, struct saying saying, int second_s,
                        unsigned count, unsigned *slipped)
 {
     unsigned passed = 0;
     for (unsigned i = 0; i < count; i++) {
-        rate_set_time(rate, second_s * 1000 + i * 1000 / count);
+        rate_set_time(rate->rate, second_s * 1000 + i * 1000 / count);
         enum rate_verdict verdict = check(rate, client, &saying);
         passed += verdict == RATE_PASS;
         if (slipped)
@@ -74,7 +104,8 @@ static unsigned passed(struct rate *rate, const char *client, struct saying sayi
 }
 
 /* After three seconds a steady asker gets its limit. */
-static unsigned steady(struct rate *rate, const char *client, struct saying saying, unsigned count)
+static unsigned steady(struct limiter *rate, const char *client, struct saying saying,
+                       unsigned count)
 {
     for (int second_s = 0; second_s < 3; second_s++)
         passed(rate, client, saying, second_s, count, NULL);
@@ -89,17 +120,17 @@ static struct saying mx_of(const char *name)
 static void below_and_above(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     struct saying mx = mx_of("example.test");
     for (int second_s = 0; second_s < 10; second_s++)
         assert_int_equal(passed(rate, "192.0.2.1", mx, second_s, 90, NULL), 90);
-    rate_free(rate);
-    rate = rate_new(&plain, 1, SEED);
+    limiter_free(rate);
+    rate = limiter_new(&plain, 1);
     assert_in_range(steady(rate, "192.0.2.1", mx, 1000), 99, 101);
     assert_in_range(passed(rate, "192.0.2.1", mx, 4, 10000, NULL), 99, 101);
     /* At rest for a second, the account is full again: a burst may come, and no more. */
     assert_in_range(passed(rate, "192.0.2.1", mx, 6, 1000, NULL), 195, 210);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 static void slips(void **state)
@@ -108,7 +139,7 @@ static void slips(void **state)
     for (unsigned slip = 0; slip < 5; slip++) {
         struct rate_options options = plain;
         options.slip = slip;
-        struct rate *rate = rate_new(&options, 1, SEED);
+        struct limiter *rate = limiter_new(&options, 1);
         unsigned slipped = 0;
         steady(rate, "192.0.2.1", mx_of("example.test"), 1000);
         unsigned good = passed(rate, "192.0.2.1", mx_of("example.test"), 4, 1000, &slipped);
@@ -116,7 +147,7 @@ static void slips(void **state)
             assert_in_range(slipped, (1000 - good) / slip - 1, (1000 - good) / slip + 1);
         else
             assert_int_equal(slipped, 0);
-        rate_free(rate);
+        limiter_free(rate);
     }
 }
 
@@ -124,7 +155,7 @@ static void slips(void **state)
 static void networks(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     struct saying mx = mx_of("example.test");
     assert_in_range(steady(rate, "192.0.2.1", mx, 1000), 99, 101);
     assert_int_equal(check(rate, "192.0.3.1", &mx), RATE_PASS);
@@ -132,7 +163,7 @@ static void networks(void **state)
     assert_in_range(steady(rate, "2001:db8:0:100::1", mx, 1000), 99, 101);
     assert_int_not_equal(check(rate, "2001:db8:0:1ff:1::2", &mx), RATE_PASS);
     assert_int_equal(check(rate, "2001:db8:0:200::1", &mx), RATE_PASS);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 /* A quiet network is not taken for its busy neighbour, wherever in the address they differ. */
@@ -142,22 +173,26 @@ static void neighbours(void **state)
                                              "192.0.%u.1",         "192.%u.2.1",     "%u.0.2.1"};
     (void)state;
     for (size_t i = 0; i < sizeof neighbours / sizeof *neighbours; i++) {
-        struct rate *rate = rate_new(&plain, 1, SEED);
+        struct limiter *rate = limiter_new(&plain, 1);
         struct address address;
         char text[64];
         unsigned busy = 0;
         for (unsigned k = 0; k < 200; k++) { /* the first asks all the time */
             snprintf(text, sizeof text, neighbours[i], 1);
             assert_true(address_parse(text, &address));
-            rate_count(rate, rate_network_of(rate, address.bytes, address_size(&address)));
+            rate_count(
+                rate->rate, rate->rules,
+                rate_network_of(rate->rate, rate->rules, address.bytes, address_size(&address)));
         }
         for (unsigned k = 2; k < 202; k++) {
             snprintf(text, sizeof text, neighbours[i], k);
             assert_true(address_parse(text, &address));
-            busy += rate_count(rate, rate_network_of(rate, address.bytes, address_size(&address)));
+            busy += rate_count(
+                rate->rate, rate->rules,
+                rate_network_of(rate->rate, rate->rules, address.bytes, address_size(&address)));
         }
         assert_in_range(busy, 0, 2); /* places are shared by chance */
-        rate_free(rate);
+        limiter_free(rate);
     }
 }
 
@@ -179,13 +214,13 @@ static void exempt(void **state)
                  {"2001:db8::ffff:1", true},
                  {"2001:db8:0:1::1", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct rate *rate = rate_new(&options, 1, SEED);
+        struct limiter *rate = limiter_new(&options, 1);
         unsigned good = steady(rate, cases[i].client, mx_of("example.test"), 1000);
         if (cases[i].exempt)
             assert_int_equal(good, 1000);
         else
             assert_in_range(good, 99, 101);
-        rate_free(rate);
+        limiter_free(rate);
     }
 }
 
@@ -193,13 +228,13 @@ static void exempt(void **state)
 static void names(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     char name[64];
     unsigned good = 0;
     for (unsigned i = 0; i < 5000; i++) {
         snprintf(name, sizeof name, "d%u.example.test", i);
         struct saying mx = mx_of(name);
-        rate_set_time(rate, i / 5);
+        rate_set_time(rate->rate, i / 5);
         good += check(rate, "192.0.2.1", &mx) == RATE_PASS;
     }
     assert_int_equal(good, 5000);
@@ -209,7 +244,7 @@ static void names(void **state)
     struct saying longer = mx_of("xmail.example.test"), shorter = mx_of("ail.example.test");
     assert_int_equal(check(rate, "192.0.2.1", &longer), RATE_PASS);
     assert_int_equal(check(rate, "192.0.2.1", &shorter), RATE_PASS);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 /* The saying about the i-th name that somebody makes up. */
@@ -242,12 +277,12 @@ static void random_names(void **state)
         {RCODE_NOERROR, 0, 1, 50, true},   /* NODATA by a wildcard */
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        struct rate *rate = rate_new(&plain, 1, SEED);
+        struct limiter *rate = limiter_new(&plain, 1);
         unsigned good = 0;
         for (unsigned i = 0; i < 4000; i++) {
             struct saying one = made_up(i, cases[c].rcode, cases[c].answers, cases[c].authorities,
                                         "example.test", cases[c].wildcard);
-            rate_set_time(rate, i);
+            rate_set_time(rate->rate, i);
             good += check(rate, "192.0.2.1", &one) == RATE_PASS && i >= 3000;
         }
         assert_in_range(good, cases[c].limit - 1, cases[c].limit + 1);
@@ -256,7 +291,7 @@ static void random_names(void **state)
         struct saying mx = mx_of("example.test");
         assert_int_equal(check(rate, "192.0.2.1", &other), RATE_PASS);
         assert_int_equal(check(rate, "192.0.2.1", &mx), RATE_PASS);
-        rate_free(rate);
+        limiter_free(rate);
     }
 }
 
@@ -264,13 +299,13 @@ static void random_names(void **state)
 static void errors(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     struct saying kinds[] = {
         saying(NULL, RCODE_FORMERR, 0, 0, 0), saying("a.test", RCODE_REFUSED, 0, 0, 0),
         saying("b.test", RCODE_NOERROR, 0, 0, 0), saying(".", RCODE_SERVFAIL, 0, 0, 0)};
     unsigned good = 0;
     for (unsigned i = 0; i < 4000; i++) {
-        rate_set_time(rate, i);
+        rate_set_time(rate->rate, i);
         good += check(rate, "192.0.2.1", &kinds[i % 4]) == RATE_PASS && i >= 3000;
     }
     assert_in_range(good, 19, 21);
@@ -279,7 +314,7 @@ static void errors(void **state)
     truncated.subject.truncated = true;
     assert_int_equal(check(rate, "192.0.2.1", &root), RATE_PASS);
     assert_int_equal(check(rate, "192.0.2.1", &truncated), RATE_PASS);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 static void no_limit(void **state)
@@ -287,23 +322,23 @@ static void no_limit(void **state)
     (void)state;
     struct rate_options options = plain;
     options.limits[RATE_NEGATIVES] = 0;
-    struct rate *rate = rate_new(&options, 1, SEED);
+    struct limiter *rate = limiter_new(&options, 1);
     struct saying missing = saying("x.example.test", RCODE_NXDOMAIN, 0, 1, 14);
     assert_int_equal(steady(rate, "192.0.2.1", missing, 20000), 20000);
     assert_in_range(steady(rate, "192.0.2.1", mx_of("x.example.test"), 20000), 99, 101);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 /* Each of several threads gives its share; never less than one a second. */
 static void threads(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 4, SEED);
+    struct limiter *rate = limiter_new(&plain, 4);
     assert_in_range(steady(rate, "192.0.2.1", mx_of("example.test"), 1000), 24, 26);
-    rate_free(rate);
-    rate = rate_new(&plain, 1000, SEED);
+    limiter_free(rate);
+    rate = limiter_new(&plain, 1000);
     assert_in_range(steady(rate, "192.0.2.1", mx_of("example.test"), 1000), 1, 2);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 /* While a hundred thousand networks ask (as a flood with made-up senders looks), and with many
@@ -311,12 +346,12 @@ static void threads(void **state)
 static void crowds_blame_nobody(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     struct saying mx = mx_of("example.test");
     char client[ADDRESS_TEXT_SIZE];
     unsigned limited = 0;
     for (unsigned i = 0; i < 2000000; i++) {
-        rate_set_time(rate, i / 200); /* 200,000 a second for ten seconds */
+        rate_set_time(rate->rate, i / 200); /* 200,000 a second for ten seconds */
         unsigned sender = i % 3 ? (i * 2654435761u) >> 15 : i % 1000;
         snprintf(client, sizeof client, "%u.%u.%u.1", 1 + (sender >> 16), sender >> 8 & 255,
                  sender & 255);
@@ -324,24 +359,80 @@ static void crowds_blame_nobody(void **state)
         limited += verdict != RATE_PASS && i % 3;
     }
     assert_int_equal(limited, 0);
-    rate_free(rate);
+    limiter_free(rate);
 }
 
 /* Time may stand still, and long pauses are no debt. */
 static void pauses(void **state)
 {
     (void)state;
-    struct rate *rate = rate_new(&plain, 1, SEED);
+    struct limiter *rate = limiter_new(&plain, 1);
     struct saying mx = mx_of("example.test");
     static const int64_t times_ms[] = {0, 1000, 67109864, 67108864ll * 65, 1ll << 40};
     for (size_t i = 0; i < sizeof times_ms / sizeof *times_ms; i++) {
-        rate_set_time(rate, times_ms[i]);
+        rate_set_time(rate->rate, times_ms[i]);
         unsigned good = 0;
         for (unsigned j = 0; j < 1000; j++)
             good += check(rate, "192.0.2.1", &mx) == RATE_PASS;
         assert_in_range(good, 99, 130);
     }
-    rate_free(rate);
+    limiter_free(rate);
+}
+
+/* Who is at a limit when the rules change is held to the new ones at once, without the burst of
+ * somebody new; the slips go on. */
+static void other_rules(void **state)
+{
+    (void)state;
+    struct limiter *rate = limiter_new(&plain, 1);
+    struct saying mx = mx_of("example.test");
+    struct rate_options options = plain;
+    assert_in_range(steady(rate, "192.0.2.1", mx, 1000), 99, 101);
+    limiter_change(rate, &plain); /* the same */
+    assert_in_range(passed(rate, "192.0.2.1", mx, 4, 1000, NULL), 99, 101);
+    options.limits[RATE_ANSWERS] = 10;
+    limiter_change(rate, &options);
+    assert_in_range(passed(rate, "192.0.2.1", mx, 5, 1000, NULL), 9, 11);
+    options.limits[RATE_ANSWERS] = 300;
+    limiter_change(rate, &options);
+    assert_in_range(passed(rate, "192.0.2.1", mx, 6, 1000, NULL), 297, 303);
+    options.limits[RATE_ANSWERS] = 0;
+    limiter_change(rate, &options);
+    assert_int_equal(passed(rate, "192.0.2.1", mx, 7, 1000, NULL), 1000);
+    options.limits[RATE_ANSWERS] = 100;
+    options.slip = 1;
+    limiter_change(rate, &options);
+    unsigned slipped = 0, good = passed(rate, "192.0.2.1", mx, 8, 1000, &slipped);
+    assert_int_equal(good + slipped, 1000);
+    limiter_free(rate);
+}
+
+/* Exemptions come and go; with other prefixes others share an account. */
+static void other_networks(void **state)
+{
+    (void)state;
+    struct limiter *rate = limiter_new(&plain, 1);
+    struct saying mx = mx_of("example.test");
+    struct rate_network network = {.bits = 32};
+    assert_true(address_parse("192.0.2.1", &network.address));
+    struct rate_options options = plain, exempting = plain;
+    exempting.exempt = &network;
+    exempting.nexempt = 1;
+    assert_in_range(steady(rate, "192.0.2.1", mx, 1000), 99, 101);
+    limiter_change(rate, &exempting);
+    assert_int_equal(passed(rate, "192.0.2.1", mx, 4, 1000, NULL), 1000);
+    assert_in_range(passed(rate, "192.0.2.2", mx, 5, 1000, NULL), 99, 201);
+    limiter_change(rate, &plain);
+    assert_in_range(passed(rate, "192.0.2.1", mx, 6, 1000, NULL), 99, 101);
+    options.ipv4_bits = 32;
+    limiter_change(rate, &options);
+    steady(rate, "192.0.2.1", mx, 1000);
+    assert_int_equal(check(rate, "192.0.2.2", &mx), RATE_PASS);
+    options.ipv4_bits = 16;
+    limiter_change(rate, &options);
+    steady(rate, "192.0.2.1", mx, 1000);
+    assert_int_not_equal(check(rate, "192.0.77.1", &mx), RATE_PASS);
+    limiter_free(rate);
 }
 
 int main(void)
@@ -353,6 +444,7 @@ int main(void)
         cmocka_unit_test(errors),          cmocka_unit_test(no_limit),
         cmocka_unit_test(threads),         cmocka_unit_test(crowds_blame_nobody),
         cmocka_unit_test(pauses),          cmocka_unit_test(neighbours),
+        cmocka_unit_test(other_rules),     cmocka_unit_test(other_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static void no_room_to_send(void **state)
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
     struct udp_worker *worker =
-        udp_worker_new(pair[0], false, running->fixture.publisher, settings_plain(), NULL);
+        udp_worker_new(pair[0], false, running->fixture.publisher, settings_plain());
     assert_true(udp_worker_start(worker, &error));
     size_t size = make_query(query, "example.test", RRTYPE_MX, 1232);
     unsigned sent = 0;
@@ -279,6 +279,57 @@ static void rate_limited(void **state)
     close(client);
 }
 
+static void change_rate(const struct running *running, const struct rate_options *rate)
+{
+    struct error error;
+    const struct server_options options = {.rate = rate, .tcp_idle_ms = RUNNING_IDLE_MS};
+    assert_true(server_configure(running->server, &options, &error));
+}
+
+/* On, off, with other limits, prefixes and exemptions: from one query to the next. */
+static void rate_limit_changes(void **state)
+{
+    struct running *running = *state;
+    struct rate_network exempt = {.bits = 32};
+    assert_true(address_parse("127.0.1.1", &exempt.address));
+    const struct rate_options tight = {
+        .limits = {20, 20, 10}, .slip = 2, .ipv4_bits = 24, .ipv6_bits = 56};
+    struct rate_options other = tight;
+    running_restart(running, (struct server_options){.workers = 1});
+    assert_int_equal(ask_often(running, "127.0.1.1", NULL, 500).whole, 500);
+    change_rate(running, &tight);
+    assert_in_range(ask_often(running, "127.0.1.1", NULL, 500).whole, 20, 70);
+    /* The same again, as a reload of something else does: nobody gets a second's worth anew. */
+    unsigned whole = 0;
+    int64_t start_ms = clock_now_ms();
+    for (unsigned i = 0; i < 10; i++) {
+        change_rate(running, &tight);
+        whole += ask_often(running, "127.0.1.1", NULL, 50).whole;
+    }
+    assert_in_range(whole, 0, 40 + (clock_now_ms() - start_ms) / 50);
+    other.exempt = &exempt;
+    other.nexempt = 1;
+    change_rate(running, &other);
+    assert_int_equal(ask_often(running, "127.0.1.1", NULL, 500).whole, 500);
+    assert_true(ask_often(running, "127.0.1.2", NULL, 500).whole < 100);
+    other = tight;
+    other.limits[RATE_ANSWERS] = 0;
+    change_rate(running, &other);
+    assert_int_equal(ask_often(running, "127.0.1.1", NULL, 500).whole, 500);
+    other = tight;
+    other.slip = 1;
+    change_rate(running, &other);
+    struct replies replies = ask_often(running, "127.0.1.1", NULL, 500);
+    assert_int_equal(replies.whole + replies.truncated, 500);
+    assert_true(replies.whole < 100);
+    struct server_numbers before = running_numbers(running);
+    change_rate(running, NULL);
+    assert_int_equal(ask_often(running, "127.0.1.1", NULL, 500).whole, 500);
+    struct server_numbers numbers = running_numbers(running); /* counted on */
+    assert_int_equal(numbers.rate_slipped, before.rate_slipped);
+    assert_true(numbers.rate_dropped > 0);
+}
+
 enum { CLIENT_COOKIE = 8, WHOLE_COOKIE = 24 };
 
 /* example.test MX with a COOKIE option (RFC 7873 section 4). */
@@ -345,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_room_to_send, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(second_server_fails, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limited, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(rate_limit_changes, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(rate_limit_spares_cookies, running_set_up,
                                         running_tear_down),
         cmocka_unit_test_setup_teardown(wildcard_socket, running_set_up, running_tear_down),

@@ -592,6 +592,13 @@ static void with_few_descriptors(void **state)
         ask(clients[i], 1);
     }
     assert_int_equal(running_numbers(running).tcp_connections, 60);
+    struct error error;
+    assert_false(server_configure(running->server,
+                                  &(struct server_options){.tcp_connections = 5000}, &error));
+    assert_string_equal(error.text, "tcp-connections: 80 instead of 5000, as this process may have "
+                                    "only 160 files open");
+    assert_true(server_configure(running->server, &(struct server_options){.tcp_connections = 80},
+                                 &error)); /* as many as there can be */
     for (int i = 0; i < 30; i++) {
         int more = running_connect(running, SOCK_STREAM, "127.0.0.1", NULL);
         ask(more, 1);
@@ -601,6 +608,101 @@ static void with_few_descriptors(void **state)
     }
     for (int i = 0; i < 60; i++)
         close(clients[i]);
+}
+
+static void change_limits(const struct running *running, struct server_options options)
+{
+    struct error error;
+    assert_true(server_configure(running->server, &options, &error));
+}
+
+/* Lower limits close nobody; then each that comes displaces two that rest longest. Higher ones hold
+ * for the next that comes. */
+static void limits_change(void **state)
+{
+    struct running *running = *state;
+    enum { CLIENTS = 12 };
+    int clients[CLIENTS], more[9];
+    running_restart(running, (struct server_options){.tcp_idle_ms = 30000, .tcp_connections = 40});
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.0.3");
+        ask(clients[i], 1);
+    }
+    change_limits(running, (struct server_options){.tcp_idle_ms = 30000, .tcp_connections = 8});
+    for (int i = CLIENTS - 1; i >= 0; i--) /* the last ones rest longest */
+        ask(clients[i], 2);
+    assert_int_equal(running_numbers(running).tcp_connections, CLIENTS);
+    for (int i = 0; i < 5; i++) {
+        more[i] = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.0.4");
+        ask(more[i], 3);
+        assert_int_equal(running_numbers(running).tcp_connections, i < 4 ? CLIENTS - 1 - i : 8);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(is_closed(clients[i]), i > 2);
+    for (int i = 0; i < 3; i++)
+        ask(clients[i], 4);
+    /* Of one client alone: there are five of it. */
+    change_limits(running, (struct server_options){
+                               .tcp_idle_ms = 30000, .tcp_connections = 40, .tcp_per_client = 4});
+    more[5] = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.0.4");
+    ask(more[5], 5);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(is_closed(more[i]), i < 2);
+    assert_int_equal(running_numbers(running).tcp_connections, 7);
+    change_limits(running, (struct server_options){.tcp_idle_ms = 30000});
+    for (int i = 6; i < 9; i++) {
+        more[i] = running_connect(running, SOCK_STREAM, "127.0.0.1", "127.0.0.4");
+        ask(more[i], 6);
+    }
+    assert_int_equal(running_numbers(running).tcp_connections, 10);
+    assert_int_equal(running_numbers(running).tcp_refused, 0);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    for (int i = 0; i < 9; i++)
+        close(more[i]);
+}
+
+/* A shorter time counts from the next query, a longer one for all. */
+static void idle_changes(void **state)
+{
+    struct running *running = *state;
+    running_restart(running, (struct server_options){.tcp_idle_ms = 30000});
+    int resting = running_connect(running, SOCK_STREAM, "127.0.0.1", NULL);
+    int working = running_connect(running, SOCK_STREAM, "127.0.0.1", NULL);
+    ask(resting, 1);
+    ask(working, 1);
+    change_limits(running, (struct server_options){.tcp_idle_ms = 200});
+    ask(working, 2);
+    int64_t start_ms = clock_now_ms();
+    wait_until_closed(working);
+    assert_in_range(clock_now_ms() - start_ms, 150, PATIENCE_MS / 2);
+    assert_false(is_closed(resting));
+    ask(resting, 2); /* ... now it counts */
+    change_limits(running, (struct server_options){.tcp_idle_ms = 30000});
+    poll(NULL, 0, 600);
+    ask(resting, 3);
+    assert_int_equal(running_numbers(running).tcp_expired, 1);
+    close(resting);
+    close(working);
+}
+
+/* One that takes no answers, too; and the kernel is told. */
+static void idle_changes_for_who_is_slow(void **state)
+{
+    struct running *running = *state;
+    enum { QUERIES = 60 };
+    uint8_t all[QUERIES * QUERY_ROOM];
+    size_t size = 0;
+    running_restart(running, (struct server_options){.tcp_idle_ms = 30000});
+    int slow = running_connect(running, SOCK_STREAM, "127.0.0.1", NULL);
+    ask(slow, 1);
+    change_limits(running, (struct server_options){.tcp_idle_ms = 200});
+    for (uint16_t id = 0; id < QUERIES; id++)
+        size += tcp_large_query(all + size, id);
+    send_all(slow, all, size);
+    running_wait_for_connections(running, 0);
+    assert_int_equal(running_numbers(running).tcp_expired, 1);
+    close(slow);
 }
 
 int main(int argc, char **argv)
@@ -631,6 +733,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(idle_is_shorter_when_full, running_set_up,
                                         running_tear_down),
         cmocka_unit_test_setup_teardown(greed_starves_nobody, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(limits_change, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(idle_changes, running_set_up, running_tear_down),
+        cmocka_unit_test_setup_teardown(idle_changes_for_who_is_slow, running_set_up,
+                                        running_tear_down),
         cmocka_unit_test_setup_teardown(no_descriptors, running_set_up, running_tear_down),
         cmocka_unit_test_setup_teardown(few_descriptors, running_set_up, running_tear_down),
     };

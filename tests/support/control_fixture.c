@@ -30,8 +30,9 @@ static bool reload(void *context, struct diagnostics *diagnostics, struct change
     const struct loaded before = {.model = of->model};
     struct loaded loaded;
     struct error error;
-    if (!load(&of->source, &before, true, &loaded, diagnostics))
+    if (!load(&of->source, &before, false, &loaded, diagnostics))
         return false;
+    changes_of_bad(changes, loaded.model);
     config_free(loaded.config);
     changes_between(of->model, loaded.model, changes);
     if (!engine_load(of->engine, loaded.model, &error))

@@ -48,6 +48,12 @@ static void run_daemon(const struct rig *rig)
     folder_path(rig->folder, "evermx.yaml", configuration, sizeof configuration);
     folder_path(rig->folder, "log", log, sizeof log);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const char *cache = getenv("LAB_CACHE");
+    if (cache) { /* the lab's certificate is its own authority */
+        char authority[600];
+        snprintf(authority, sizeof authority, "%s/cert/lab.pem", cache);
+        setenv("SSL_CERT_FILE", authority, 1);
+    }
     FILE *to = freopen(log, "w", stderr);
     if (to)
         execl(program, program, "-c", configuration, (char *)NULL);

@@ -7,8 +7,9 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +29,9 @@ struct script_server {
     uint16_t port;
     pthread_t thread;
     atomic_uint connections;
-    SSL_CTX *tls;
+    EVP_PKEY *ca_key;
+    X509 *ca;
+    char ca_file[40];
     char *wrong; /* by the thread; read after it was joined */
 };
 
@@ -46,6 +49,83 @@ static bool script_wrong(struct connection *connection, const struct script_step
             memory_printf("step %td (%s): %s", step - connection->server->steps,
                           step->text ? step->text : "", what);
     return false;
+}
+
+/* ---- certificates ---- */
+
+enum { DAY_S = 24 * 60 * 60 };
+
+static const struct {
+    const char *names;
+    long from_s, to_s; /* from now */
+} certificate_plans[] = {
+    [CERTIFICATE_GOOD] = {"DNS:mx.example.test", -DAY_S, 100 * DAY_S},
+    [CERTIFICATE_EXPIRED] = {"DNS:mx.example.test", -9 * DAY_S, -2 * DAY_S - 60},
+    [CERTIFICATE_EARLY] = {"DNS:mx.example.test", DAY_S + 60, 9 * DAY_S},
+    [CERTIFICATE_OF_OTHER] = {"DNS:mx.other.test,DNS:example.test", -DAY_S, 100 * DAY_S},
+    [CERTIFICATE_OF_PATTERN] = {"DNS:*.example.test", -DAY_S, 100 * DAY_S},
+    [CERTIFICATE_OF_NOBODY] = {"DNS:mx.example.test", -DAY_S, 100 * DAY_S},
+    [CERTIFICATE_SOON] = {"DNS:mx.example.test", -DAY_S, 9 * DAY_S + 60},
+    [CERTIFICATE_OLD_TLS] = {"DNS:mx.example.test", -DAY_S, 100 * DAY_S},
+};
+
+static void add_extension(X509 *certificate, int kind, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
+    X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+}
+
+static X509 *certificate_new(const char *common_name, EVP_PKEY *key, long from_s, long to_s)
+{
+    X509 *certificate = X509_new();
+    X509_set_version(certificate, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), from_s);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), to_s);
+    X509_set_pubkey(certificate, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)common_name, -1, -1, 0);
+    return certificate;
+}
+
+static void make_authority(struct script_server *server)
+{
+    int fd = mkstemp(server->ca_file);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    server->ca_key = EVP_EC_gen("P-256");
+    server->ca = certificate_new("authority", server->ca_key, -DAY_S, 1000 * DAY_S);
+    X509_set_issuer_name(server->ca, X509_get_subject_name(server->ca));
+    add_extension(server->ca, NID_basic_constraints, "critical,CA:TRUE");
+    X509_sign(server->ca, server->ca_key, EVP_sha256());
+    if (!file || !PEM_write_X509(file, server->ca) || fclose(file) != 0) {
+        perror("script_start: the authority's file");
+        abort();
+    }
+}
+
+static SSL_CTX *make_tls(const struct script_server *server, enum script_certificate kind)
+{
+    bool own = kind == CERTIFICATE_OF_NOBODY;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = certificate_new("server", key, certificate_plans[kind].from_s,
+                                        certificate_plans[kind].to_s);
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+
+    X509_set_issuer_name(certificate, X509_get_subject_name(own ? certificate : server->ca));
+    add_extension(certificate, NID_subject_alt_name, certificate_plans[kind].names);
+    X509_sign(certificate, own ? key : server->ca_key, EVP_sha256());
+    SSL_CTX_use_certificate(tls, certificate);
+    SSL_CTX_use_PrivateKey(tls, key);
+    if (kind == CERTIFICATE_OLD_TLS) {
+        SSL_CTX_set_cipher_list(tls, "DEFAULT:@SECLEVEL=0");
+        SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
+        SSL_CTX_set_max_proto_version(tls, TLS1_1_VERSION);
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return tls;
 }
 
 /* ---- bytes ---- */
@@ -143,13 +223,36 @@ static bool step_stall(struct connection *connection, const struct script_step *
 
 static bool step_tls(struct connection *connection, const struct script_step *step)
 {
-    connection->ssl = SSL_new(connection->server->tls);
+    SSL_CTX *tls = make_tls(connection->server, (enum script_certificate)step->number);
+    connection->ssl = SSL_new(tls);
+    SSL_CTX_free(tls);
     SSL_set_fd(connection->ssl, connection->fd);
     if (SSL_accept(connection->ssl) != 1)
         return script_wrong(connection, step, "the handshake failed");
     const char *asked = SSL_get_servername(connection->ssl, TLSEXT_NAMETYPE_host_name);
     return !step->text || (asked && strcmp(asked, step->text) == 0) ||
            script_wrong(connection, step, "another server name was asked for, or none");
+}
+
+static bool step_half_tls(struct connection *connection, const struct script_step *step)
+{
+    SSL_CTX *tls = make_tls(connection->server, CERTIFICATE_GOOD);
+    SSL *ssl = SSL_new(tls);
+    BIO *heard = BIO_new(BIO_s_mem()), *said = BIO_new(BIO_s_mem());
+    char byte;
+    char *flight;
+
+    SSL_set_bio(ssl, heard, said);
+    while (BIO_pending(said) == 0 && read_byte(connection, &byte) == 1) {
+        BIO_write(heard, &byte, 1);
+        SSL_accept(ssl);
+    }
+    long size = BIO_get_mem_data(said, &flight) / 2;
+    bool done = size > 0 && send_all(connection, flight, (size_t)size);
+    SSL_free(ssl);
+    SSL_CTX_free(tls);
+    return done ? step_stall(connection, step)
+                : script_wrong(connection, step, "no handshake was begun");
 }
 
 static bool step_reset(struct connection *connection)
@@ -177,6 +280,8 @@ static bool step_do(struct connection *connection, const struct script_step *ste
         return true;
     case SCRIPT_TLS:
         return step_tls(connection, step);
+    case SCRIPT_HALF_TLS:
+        return step_half_tls(connection, step);
     case SCRIPT_DRIBBLE:
         return step_dribble(connection, step);
     case SCRIPT_FLOOD:
@@ -228,27 +333,6 @@ static void *script_run(void *context)
     return NULL;
 }
 
-static SSL_CTX *script_tls(void)
-{
-    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    X509_NAME *name = X509_get_subject_name(certificate);
-
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-    X509_set_issuer_name(certificate, name);
-    X509_sign(certificate, key, EVP_sha256());
-    SSL_CTX_use_certificate(tls, certificate);
-    SSL_CTX_use_PrivateKey(tls, key);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    return tls;
-}
-
 struct script_server *script_start(const char *text, const struct script_step *steps)
 {
     struct script_server *server = memory_alloc(sizeof *server);
@@ -260,7 +344,8 @@ struct script_server *script_start(const char *text, const struct script_step *s
         abort();
     size = address_to_sockaddr(&address, 0, &to);
     server->steps = steps;
-    server->tls = script_tls();
+    snprintf(server->ca_file, sizeof server->ca_file, "/tmp/evermx-script-XXXXXX");
+    make_authority(server);
     server->stopper = eventfd(0, EFD_CLOEXEC);
     server->listener = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(server->listener, (struct sockaddr *)&to, size) < 0 ||
@@ -280,6 +365,11 @@ uint16_t script_port(const struct script_server *server)
     return server->port;
 }
 
+const char *script_ca_file(const struct script_server *server)
+{
+    return server->ca_file;
+}
+
 unsigned script_connections(const struct script_server *server)
 {
     return atomic_load(&server->connections);
@@ -294,7 +384,9 @@ char *script_stop(struct script_server *server)
     wrong = server->wrong;
     close(server->listener);
     close(server->stopper);
-    SSL_CTX_free(server->tls);
+    unlink(server->ca_file);
+    X509_free(server->ca);
+    EVP_PKEY_free(server->ca_key);
     free(server);
     return wrong;
 }

@@ -27,7 +27,12 @@ static void on_add(void *context, uint32_t id, const struct probe_target *target
     struct stage_probe *probe = &stage->probes[id];
     assert_false(probe->on);
     *probe = (struct stage_probe){
-        .on = true, .address = target->address, .port = target->port, .settings = target->check};
+        .on = true,
+        .address = target->address,
+        .port = target->port,
+        .settings = target->check,
+        .depth = DEPTH_SERVICE, /* the prober's first one */
+    };
     snprintf(probe->host, sizeof probe->host, "%s", target->host);
     stage->added++;
 }
@@ -78,7 +83,7 @@ void stage_config(struct stage *stage, const char *text)
     stage->has_config = true;
 }
 
-struct model *stage_build(struct stage *stage)
+static struct model *build(struct stage *stage, const struct model *previous, bool strict)
 {
     struct diagnostics diagnostics;
     char path[128];
@@ -91,7 +96,7 @@ struct model *stage_build(struct stage *stage)
         config_add_zone(config, path);
     }
     if (config)
-        model = model_build(config, NULL, !stage->lenient, &diagnostics);
+        model = model_build(config, previous, strict, &diagnostics);
     if (!model) {
         diagnostics_print(&diagnostics, stderr);
         fail_msg("no model could be built");
@@ -102,10 +107,28 @@ struct model *stage_build(struct stage *stage)
     return model;
 }
 
+struct model *stage_build(struct stage *stage)
+{
+    return build(stage, NULL, !stage->lenient);
+}
+
+static void load(struct stage *stage, struct model *model, struct catalog *catalog)
+{
+    stage->model = model;
+    model_free(core_load(stage->core, model, catalog, stage->now_ms));
+}
+
 void stage_load(struct stage *stage)
 {
     struct model *model = stage_build(stage);
-    model_free(core_load(stage->core, model, catalog_new(model), stage->now_ms));
+    load(stage, model, catalog_new(model));
+}
+
+void stage_reload(struct stage *stage)
+{
+    const struct catalog *before = publisher_current(stage->publisher)->catalog;
+    struct model *model = build(stage, stage->model, false);
+    load(stage, model, catalog_next(before, stage->model, model));
 }
 
 void stage_at(struct stage *stage, int64_t ms)
@@ -118,7 +141,7 @@ void stage_at(struct stage *stage, int64_t ms)
     while (stage->now_ms < then_ms) {
         int64_t beat_ms = stage->now_ms + HEARTBEAT_MS - stage->now_ms % HEARTBEAT_MS;
         stage->now_ms = beat_ms < then_ms ? beat_ms : then_ms;
-        core_tick(stage->core);
+        core_tick(stage->core, stage->now_ms);
         stage_publish(stage);
     }
 }
@@ -154,9 +177,11 @@ size_t stage_outcome(struct stage *stage, const char *host, const char *kind, en
     for (uint32_t i = 0; i < stage->nprobes; i++) {
         if (!is_meant(&stage->probes[i], host, kind))
             continue;
-        const struct outcome outcome = {
-            .reason = reason, .rtt_us = took_ms(stage->probes[i].settings, reason) * 1000};
-        core_outcome(stage->core, i, &outcome, stage->now_ms);
+        struct stage_probe *probe = &stage->probes[i];
+        const struct outcome outcome = {.depth = probe->depth,
+                                        .reason = reason,
+                                        .rtt_us = took_ms(probe->settings, reason) * 1000};
+        probe->depth = core_outcome(stage->core, i, &outcome, stage->now_ms).depth;
         count++;
     }
     return count;

@@ -34,6 +34,7 @@ struct stage_probe {
     struct address address;
     uint16_t port;
     const struct check_settings *settings;
+    enum probe_depth depth; /* that the next outcome is of: as deep as was asked for */
 };
 
 struct stage {
@@ -45,6 +46,7 @@ struct stage {
     struct config *config;
     struct publisher *publisher;
     struct core *core;
+    struct model *model; /* the core's */
     struct responder responder;
     int64_t start_ms, now_ms;
     struct stage_probe *probes; /* by the core's number */
@@ -62,6 +64,8 @@ void stage_config(struct stage *stage, const char *text);
 struct model *stage_build(struct stage *stage);
 /* Builds a model and loads it into the core. */
 void stage_load(struct stage *stage);
+/* The same, where files of zones may be bad: these go on as they were. */
+void stage_reload(struct stage *stage);
 
 /* Time goes on to so many ms after the start; the engine's heartbeats on the way happen. */
 void stage_at(struct stage *stage, int64_t ms);

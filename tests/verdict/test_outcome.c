@@ -42,6 +42,26 @@ static void test_statuses(void **state)
     assert_int_equal(reason_status(REASON_CANCELLED), OUTCOME_UNKNOWN);
 }
 
+/* Hosts that fail so may be answered where nothing better is left: no silence, nothing by which
+ * mail bounces, and nothing that leads a client astray. */
+static void test_what_passes(void **state)
+{
+    (void)state;
+    static const enum reason never[] = {
+        REASON_REFUSED,        REASON_CONNECT_TIMEOUT, REASON_GREETING_TIMEOUT, REASON_GREETING_BAD,
+        REASON_GREETING_5XX,   REASON_REPLY_5XX,       REASON_CERT_EXPIRED,     REASON_CERT_NAME,
+        REASON_CERT_UNTRUSTED, REASON_INJECTION,       REASON_TLS_NOT_OFFERED,
+    };
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        assert_false(reason_passes(never[i]));
+    for (unsigned reason = 0; reason < REASON_COUNT; reason++)
+        if (reason_passes((enum reason)reason))
+            assert_true(reason_evidence((enum reason)reason) == EVIDENCE_SICK ||
+                        reason_evidence((enum reason)reason) == EVIDENCE_DOUBT);
+    assert_true(reason_passes(REASON_GREETING_4XX));
+    assert_true(reason_passes(REASON_REPLY_TIMEOUT));
+}
+
 /* Programs read these: they must not change. */
 static void test_words(void **state)
 {
@@ -55,8 +75,8 @@ static void test_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table_is_whole),
-                                       cmocka_unit_test(test_statuses),
-                                       cmocka_unit_test(test_words)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_is_whole), cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_what_passes), cmocka_unit_test(test_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

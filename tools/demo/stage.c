@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "base/memory.h"
+#include "certificate.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -119,6 +120,16 @@ static uint16_t find_port(void)
 
 /* ---- start ---- */
 
+/* evermxd is told by the environment to trust it, as OpenSSL has it. */
+static bool make_certificate(const struct stage *stage, struct error *error)
+{
+    char *cert = path_of(stage, "cert", ".pem"), *key = path_of(stage, "key", ".pem");
+    bool made = certificate_write(cert, key, error) && setenv("SSL_CERT_FILE", cert, 1) == 0;
+    free(cert);
+    free(key);
+    return made;
+}
+
 bool stage_open(struct stage *stage, const char *zone, struct error *error)
 {
     const char *temporary = getenv("TMPDIR");
@@ -132,7 +143,7 @@ bool stage_open(struct stage *stage, const char *zone, struct error *error)
     stage->directory =
         memory_printf("%s/evermx-demo.XXXXXX", temporary && *temporary ? temporary : "/tmp");
     if (mkdtemp(stage->directory))
-        return true;
+        return make_certificate(stage, error);
     error_set(error, "making %s: %s", stage->directory, strerror(errno));
     free(stage->directory);
     stage->directory = NULL;
@@ -196,17 +207,21 @@ bool stage_start_host(struct stage *stage, int host, struct error *error)
     char *program = stage->mailhost ? memory_strdup(stage->mailhost)
                                     : memory_printf("%s/mailhost", stage->programs);
     char *listen[SERVICES];
-    const char *arguments[3 + 2 * SERVICES + 1] = {program, "--name", known->domain};
+    char *cert = path_of(stage, "cert", ".pem"), *key = path_of(stage, "key", ".pem");
+    const char *arguments[7 + 2 * SERVICES + 1] = {program, "--name", known->domain, "--cert", cert,
+                                                   "--key", key};
     for (size_t i = 0; i < SERVICES; i++) {
         listen[i] = memory_printf("%s:%s@%u", services[i].check, known->address, services[i].port);
-        arguments[3 + 2 * i] = "--listen";
-        arguments[4 + 2 * i] = listen[i];
+        arguments[7 + 2 * i] = "--listen";
+        arguments[8 + 2 * i] = listen[i];
     }
     bool started = start(stage, &stage->hosts[host], known->name, arguments, error) &&
                    await_ready(stage, host, error);
     for (size_t i = 0; i < SERVICES; i++)
         free(listen[i]);
     free(program);
+    free(cert);
+    free(key);
     return started;
 }
 

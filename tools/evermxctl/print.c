@@ -98,7 +98,9 @@ static void print_targets(bool coloured, const json_t *targets)
     free(rows);
 }
 
-static void print_list(bool coloured, const char *label, enum colour which, const json_t *labels)
+/* percents: of those that get less than all of their weight; NULL: of none. */
+static void print_list(bool coloured, const char *label, enum colour which, const json_t *labels,
+                       const json_t *percents)
 {
     size_t count = json_array_size(labels);
     if (!count)
@@ -106,7 +108,10 @@ static void print_list(bool coloured, const char *label, enum colour which, cons
     printf("    %-8s ", label);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? ", " : "", stdout);
-        text_print(coloured, which, json_string_value(json_array_get(labels, i)));
+        const char *name = json_string_value(json_array_get(labels, i));
+        text_print(coloured, which, name);
+        if (json_object_get(percents, name))
+            printf(" (%lld%% of its weight)", integer_of(percents, name));
     }
     putchar('\n');
 }
@@ -126,14 +131,32 @@ static void print_pool(bool coloured, const json_t *pool)
         printf("  only %s", json_string_value(json_array_get(serving, 0)));
     if (is_true(pool, "fail_open"))
         text_print(coloured, RED,
-                   single ? "  FAIL OPEN: it is down, and answered"
-                          : "  FAIL OPEN: all are down, all are answered");
+                   single                     ? "  FAIL OPEN: it is down, and answered"
+                   : json_array_size(removed) ? "  FAIL OPEN: all are down, and some are answered"
+                                              : "  FAIL OPEN: all are down, all are answered");
+    if (is_true(pool, "floor"))
+        text_print(coloured, YELLOW, "  below min-capacity: some are kept in");
     if (is_true(pool, "servfail"))
         text_print(coloured, RED, "  SERVFAIL: all are down");
     putchar('\n');
     if (!single)
-        print_list(coloured, "serving", GREEN, serving);
-    print_list(coloured, "removed", RED, removed);
+        print_list(coloured, "serving", GREEN, serving, json_object_get(pool, "percents"));
+    print_list(coloured, "removed", RED, removed, NULL);
+}
+
+static void print_stale(const json_t *zone)
+{
+    const json_t *files = json_object_get(zone, "stale");
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const char *file = json_string_value(json_array_get(files, i));
+        if (strcmp(file, text_of(zone, "names")) == 0)
+            printf("domains of %s are those of before, %lld: the list is bad (",
+                   text_of(zone, "name"), integer_of(zone, "domains"));
+        else
+            printf("zone %s is as it was before, serial %lld: its file is bad (",
+                   text_of(zone, "name"), integer_of(zone, "serial"));
+        printf("%s; see the log, or evermxd -t)\n", file);
+    }
 }
 
 static void print_zones(bool coloured, const json_t *zones)
@@ -147,9 +170,10 @@ static void print_zones(bool coloured, const json_t *zones)
         if (strcmp(state, "incomplete") == 0)
             printf("domains of %s are missing: the list is bad (%s; see the log, or evermxd -t)\n",
                    text_of(zone, "name"), text_of(zone, "names"));
-        else
+        else if (strcmp(state, "failed") == 0)
             printf("zone %s is bad: SERVFAIL is answered (%s; see the log, or evermxd -t)\n",
                    text_of(zone, "name"), text_of(zone, "file"));
+        print_stale(zone);
         text_colour(coloured, PLAIN);
     }
 }
@@ -185,6 +209,40 @@ static void print_status(bool coloured, const json_t *answer)
     }
 }
 
+/* "last service probe 3s ago: ok, 1 session; connect 0.1 ms, greeting 2.3 ms" */
+static void print_trace(const json_t *target, const char *depth, const char *words)
+{
+    json_t *trace = json_object_get(json_object_get(target, "last"), depth), *steps, *ms;
+    char age[DURATION_SIZE];
+    const char *step;
+    bool first = true;
+    if (!json_is_object(trace))
+        return;
+    long long sessions = integer_of(trace, "sessions");
+    printf("        last %s %s ago: %s, %lld session%s", words, duration_of(trace, "age_s", age),
+           text_of(trace, "reason"), sessions, text_plural(sessions));
+    steps = json_object_get(trace, "steps_ms");
+    json_object_foreach(steps, step, ms)
+    {
+        printf("%s %s %.1f ms", first ? ";" : ",", step, json_number_value(ms));
+        first = false;
+    }
+    putchar('\n');
+}
+
+static void print_remark(bool coloured, const json_t *remark)
+{
+    if (!json_is_object(remark))
+        return;
+    const char *detail = text_of(remark, "detail");
+    fputs("        ", stdout);
+    text_print(coloured, YELLOW, text_of(remark, "meaning"));
+    printf("%s%s%s", *detail ? " (" : "", detail, *detail ? ")" : "");
+    if (is_text(remark, "advice"))
+        printf("; %s", text_of(remark, "advice"));
+    putchar('\n');
+}
+
 static void print_record_target(bool coloured, const json_t *target)
 {
     char verdict[CELL_SIZE], since[DURATION_SIZE], since_text[DURATION_SIZE + 8];
@@ -195,6 +253,12 @@ static void print_record_target(bool coloured, const json_t *target)
            text_of(target, "check"));
     text_print(coloured, shade, verdict);
     printf(": %s%s%s\n", text_of(target, "meaning"), *detail ? ": " : "", detail);
+    print_trace(target, "liveness", "liveness probe");
+    print_trace(target, "service", "service probe");
+    print_trace(target, "round_trip", "round trip");
+    print_remark(coloured, json_object_get(target, "warning"));
+    print_remark(coloured, json_object_get(target, "unheard"));
+    printf("        next: %s\n", text_of(target, "outlook"));
 }
 
 /* "served", "demoted", ...: in words, and the targets that decide it. */
@@ -208,15 +272,20 @@ static void print_record(bool coloured, const json_t *record, const json_t *targ
         {"demoted", "served, but behind all others", YELLOW},
         {"down", "held back", RED},
         {"standby", "held back: in reserve", YELLOW},
+        {"floor", "served, though it is not well: kept in for min-capacity", YELLOW},
         {"outside", "never served: in no tier of the policy", FAINT},
     };
     const char *state = text_of(record, "state");
+    const json_t *share = json_object_get(record, "percent");
+    char percent[32] = "";
     size_t i = 0;
     while (i < sizeof states / sizeof *states - 1 && strcmp(states[i].state, state) != 0)
         i++;
+    if (json_is_integer(share) && json_integer_value(share) < 100)
+        snprintf(percent, sizeof percent, ", %lld%% of it now", integer_of(record, "percent"));
     printf("  %s", text_of(record, "text"));
     if (is_text(record, "host"))
-        printf("  (weight %lld)", integer_of(record, "weight"));
+        printf("  (weight %lld%s)", integer_of(record, "weight"), percent);
     fputs("  ", stdout);
     text_print(coloured, states[i].colour, states[i].words);
     putchar('\n');
@@ -239,7 +308,7 @@ static void print_explanation(bool coloured, const json_t *answer)
         printf("zone %s, owner %s, TTL %lld s\n", text_of(answer, "zone"), text_of(answer, "owner"),
                integer_of(answer, "ttl_s"));
     if (is_true(answer, "fail_open"))
-        text_print(coloured, RED, "FAIL OPEN: all are down, so all are answered\n");
+        text_print(coloured, RED, "FAIL OPEN: all are down, and answered nevertheless\n");
     if (is_true(answer, "servfail"))
         text_print(coloured, RED, "SERVFAIL is answered: all are down\n");
     for (size_t i = 0; i < json_array_size(records); i++)
@@ -301,25 +370,44 @@ static void print_diagnostics(const json_t *answer, FILE *out)
     }
 }
 
-static void print_reload(bool coloured, const json_t *answer)
+static void print_lines(const json_t *lines, FILE *out)
+{
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        fprintf(out, "%s\n", json_string_value(json_array_get(lines, i)));
+}
+
+static void print_counts(const json_t *answer)
 {
     const json_t *zones = json_object_get(answer, "zones");
     const json_t *domains = json_object_get(answer, "domains");
     const json_t *targets = json_object_get(answer, "targets");
-    const json_t *changes = json_object_get(answer, "changes");
-    (void)coloured;
-    print_diagnostics(answer, stderr);
-    for (size_t i = 0; i < json_array_size(changes); i++)
-        puts(json_string_value(json_array_get(changes, i)));
-    if (json_is_true(json_object_get(answer, "nothing"))) {
-        puts("nothing has changed");
-        return;
-    }
     printf("reloaded; zones: %lld added, %lld removed, %lld changed; domains: %lld added, %lld "
            "removed; targets: %lld added, %lld removed\n",
            integer_of(zones, "added"), integer_of(zones, "removed"), integer_of(zones, "changed"),
            integer_of(domains, "added"), integer_of(domains, "removed"),
            integer_of(targets, "added"), integer_of(targets, "removed"));
+}
+
+/* What is bad stands behind all else, where it is seen. */
+static void print_reload(bool coloured, const json_t *answer)
+{
+    const json_t *bad = json_object_get(answer, "bad");
+    long long errors = integer_of(answer, "errors");
+    long long more = integer_of(answer, "bad_zones") - (long long)json_array_size(bad);
+    (void)coloured;
+    print_diagnostics(answer, stderr);
+    print_lines(json_object_get(answer, "changes"), stdout);
+    if (json_is_true(json_object_get(answer, "nothing")))
+        puts("nothing has changed");
+    else
+        print_counts(answer);
+    fflush(stdout);
+    print_lines(bad, stderr);
+    if (more > 0)
+        fprintf(stderr, "... and %lld more; see evermxctl status\n", more);
+    if (errors > 0)
+        fprintf(stderr, "evermxctl: reload: %lld error%s: not all is as the files say\n", errors,
+                text_plural(errors));
 }
 
 static void print_metrics(bool coloured, const json_t *answer)

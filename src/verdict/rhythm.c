@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* When the next probe is, and how deep: the service rhythm rides on the liveness rhythm. */
+#include "verdict/rhythm.h"
+
+#include "verdict/return.h"
+
+/* A refusal costs both ends next to nothing, and a server that is being restarted refuses for a
+ * moment only. */
+enum { REFUSAL_RECHECK_MS = 50 };
+
+bool rhythm_is_about_us(enum reason reason)
+{
+    return reason == REASON_PROBER_REFUSED || reason == REASON_PROBER_BLOCKED ||
+           reason == REASON_LOGIN_REFUSED || reason == REASON_RECIPIENT_REFUSED;
+}
+
+int64_t rhythm_recheck_ms(const struct verdict_policy *policy, enum reason reason)
+{
+    bool quick = reason_evidence(reason) == EVIDENCE_REFUSAL;
+    return quick && policy->recheck_ms > REFUSAL_RECHECK_MS ? REFUSAL_RECHECK_MS
+                                                            : policy->recheck_ms;
+}
+
+/* Targets that were added together must not do the dear part together, for ever: the first time is
+ * cut short, by an amount that only looks like chance. */
+static int64_t first_service_wait_ms(const struct verdict_policy *policy, int64_t now_ms)
+{
+    uint64_t mixed = (uint64_t)now_ms * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    int64_t half_ms = policy->service_interval_ms / 2;
+    return half_ms + (int64_t)(mixed % (uint64_t)(half_ms + 1));
+}
+
+static int64_t service_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy)
+{
+    int64_t interval_ms = policy->service_interval_ms;
+    if (rhythm_is_about_us(verdict->unheard))
+        return 2 * interval_ms;
+    bool fails = verdict->failed_depth == DEPTH_SERVICE;
+    if (verdict->status != VERDICT_DOWN || return_is_passing(verdict, policy) ||
+        (!fails && verdict->service_good))
+        return interval_ms;
+    if (fails && verdict->good) /* it passes again: the rest of `rise` */
+        return policy->interval_ms;
+    return interval_ms / 6 > policy->interval_ms ? interval_ms / 6 : policy->interval_ms;
+}
+
+void rhythm_plan_service(struct verdict *verdict, const struct verdict_policy *policy,
+                         enum reason reason, bool first, int64_t now_ms)
+{
+    bool ours = reason_status(reason) == OUTCOME_UNKNOWN && !rhythm_is_about_us(reason);
+    if (ours && verdict->status == VERDICT_DOWN)
+        return; /* its return waits for it: again, at the next turn */
+    verdict->service_due_ms =
+        now_ms + (first ? first_service_wait_ms(policy, now_ms) : service_wait_ms(verdict, policy));
+}
+
+static struct probe_next next_suspect(const struct verdict *verdict,
+                                      const struct verdict_policy *policy)
+{
+    bool heard = verdict->unheard == REASON_NONE || verdict->unheard_depth > verdict->failed_depth;
+    return (struct probe_next){
+        .wait_ms = heard ? rhythm_recheck_ms(policy, verdict->reason) : policy->recheck_ms,
+        .depth = verdict->failed_depth,
+        .exact = true,
+    };
+}
+
+struct probe_next verdict_next(const struct verdict *verdict, const struct verdict_policy *policy,
+                               int64_t now_ms)
+{
+    bool refuses_us = rhythm_is_about_us(verdict->unheard);
+    bool backs_off = refuses_us && verdict->unheard_depth == DEPTH_LIVENESS;
+    bool may_recheck = !refuses_us || verdict->unheard_depth > verdict->failed_depth;
+    if (verdict->status == VERDICT_SUSPECT && may_recheck)
+        return next_suspect(verdict, policy);
+    int64_t wait_ms = backs_off ? 2 * policy->interval_ms : policy->interval_ms;
+    bool whole = now_ms + wait_ms >= verdict->service_due_ms;
+    return (struct probe_next){
+        .wait_ms = wait_ms,
+        .depth = whole ? DEPTH_SERVICE : DEPTH_LIVENESS,
+    };
+}

@@ -12,15 +12,19 @@ set -u
 inside() {
     ip link set lo up &&
         mount -t tmpfs -o mode=755 none /run &&
-        mkdir -p /run/netns /run/lock &&
-        exec env EVERMX_APART=1 "$@"
-    exit 1
+        mkdir -p /run/netns /run/lock || exit 1
+    # This shell stays: it is the first process here, and takes leave of those whose parents have ended.
+    env EVERMX_APART=1 "$@"
+    exit "$?"
 }
 
 [ "${1:-}" != --inside ] || { shift; inside "$@"; }
 apart=(unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc)
 if [ "$EUID" = 0 ] && command -v ip nft >/dev/null && "${apart[@]}" true 2>/dev/null; then
-    exec "${apart[@]}" "$BASH" "$0" --inside "$@"
+    "${apart[@]}" "$BASH" "$0" --inside "$@" <&0 &
+    trap 'kill -KILL $!; wait $!; exit 143' TERM INT HUP # unshare itself waits whatever comes
+    wait $!
+    exit "$?"
 fi
 if [ "${EVERMX_APART:-}" = must ]; then
     echo "skipped: needs root and namespaces (unshare), ip and nft"

@@ -120,7 +120,7 @@ filter() { # RULE ...: with TO and FROM in place of the host's address
 power_off_behind_router() {
     ip netns exec "$name-host" nft 'add table netdev apart'
     ip netns exec "$name-host" nft \
-        'add chain netdev apart all { type filter hook ingress device "wire" priority 0; policy drop; }'
+        'add chain netdev apart mute { type filter hook ingress device wire priority 0; policy drop; }'
     ip -n "$name-router" neigh flush dev far
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct core *core_new(struct publisher *publisher, const struct core_probes *probes)
 {
@@ -51,6 +52,42 @@ void core_numbers(const struct core *core, struct core_numbers *numbers)
     *numbers = (struct core_numbers){.images = core->images};
     for (size_t i = 0; i < core->slots.count; i++)
         numbers->targets += core->slots.list[i] != NULL;
+}
+
+/* ---- one target ---- */
+
+const struct verdict *core_verdict(const struct core *core, uint32_t target)
+{
+    return &core_slot(core, target)->verdict;
+}
+
+bool core_is_of(const struct core *core, uint32_t target, const char *host)
+{
+    const struct slot *slot = core_slot(core, target);
+    const struct model *model = core->view.model;
+    if (strcasecmp(slot->host, host) == 0)
+        return true;
+    for (size_t i = 0; i < slot->nservices; i++)
+        if (strcasecmp(model->hosts[model->services[slot->services[i]].host].name, host) == 0)
+            return true;
+    return false;
+}
+
+uint32_t core_first_at(const struct core *core, uint32_t target)
+{
+    return slots_at(&core->slots, &core_slot(core, target)->address)->id;
+}
+
+uint32_t core_next_at(const struct core *core, uint32_t target)
+{
+    const struct slot *next = slots_next_at(&core->slots, core_slot(core, target));
+    return next ? next->id : CORE_NONE;
+}
+
+void core_tell(struct core *core, uint32_t target, enum log_level level, const char *kind,
+               int64_t now_ms, const char *text)
+{
+    events_of_target(core->events, level, kind, core_slot(core, target), now_ms, "%s", text);
 }
 
 /* ---- publishing ---- */

@@ -8,6 +8,7 @@
 #include "answer/catalog.h"
 #include "answer/snapshot.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/engine.h"
 #include "model/model.h"
 #include "probe/probe.h"
@@ -62,6 +63,20 @@ void core_canary(struct core *core, uint8_t family, bool answers, int64_t now_ms
 
 /* A few times a second: TTLs capped by suspects fall, second by second; slow starts go on. */
 void core_tick(struct core *core, int64_t now_ms);
+
+/* ---- for those who do more with targets than probe them ---- */
+
+const struct verdict *core_verdict(const struct core *core, uint32_t target);
+/* Whether it is a target of that host (any letter case). */
+bool core_is_of(const struct core *core, uint32_t target, const char *host);
+/* The targets at its address, itself among them: the first one, and the one after `target`;
+ * CORE_NONE: there is no other. */
+#define CORE_NONE UINT32_MAX
+uint32_t core_first_at(const struct core *core, uint32_t target);
+uint32_t core_next_at(const struct core *core, uint32_t target);
+/* An event of its own; kind is a literal. */
+void core_tell(struct core *core, uint32_t target, enum log_level level, const char *kind,
+               int64_t now_ms, const char *text);
 
 /* Publishes what is touched, if any answer changes by it. */
 void core_publish(struct core *core, int64_t now_ms);

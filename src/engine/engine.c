@@ -9,6 +9,8 @@
 #include "base/table.h"
 #include "engine/call.h"
 #include "engine/core.h"
+#include "engine/trips.h"
+#include "engine/watches.h"
 #include "probe/canary.h"
 #include "probe/probe.h"
 #include "probe/resolve.h"
@@ -35,6 +37,8 @@ struct engine {
     struct event_base *base;
     struct prober *prober; /* NULL: probing is off */
     struct canaries *canaries4, *canaries6;
+    struct trips *trips;       /* NULL: as the prober */
+    struct watches *watches;   /* the same */
     struct resolver *resolver; /* NULL: there are no external hosts */
     char **externals;          /* names by the resolver's numbers; NULL: free */
     size_t nexternals, externals_capacity;
@@ -92,7 +96,10 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
 {
     struct engine *engine = context;
     publish_soon(engine);
-    return core_outcome(engine->core, id, outcome, now_ms);
+    struct probe_next next = core_outcome(engine->core, id, outcome, now_ms);
+    watches_probed(engine->watches, id, outcome, now_ms);
+    trips_probed(engine->trips, id, outcome, now_ms);
+    return next;
 }
 
 static void on_late(void *context, uint32_t id, int64_t since_ms, int64_t decides_ms,
@@ -100,6 +107,7 @@ static void on_late(void *context, uint32_t id, int64_t since_ms, int64_t decide
 {
     struct engine *engine = context;
     core_late(engine->core, id, since_ms, decides_ms, now_ms);
+    watches_late(engine->watches, id);
     publish_soon(engine);
 }
 
@@ -125,11 +133,15 @@ static void add_probe(void *context, uint32_t id, const struct probe_target *tar
     int64_t interval_ms = target->check->interval_ms;
     prober_add(engine->prober, id, target,
                interval_ms < SPREAD_MOST_MS ? interval_ms : SPREAD_MOST_MS);
+    trips_add(engine->trips, id, target);
+    watches_add(engine->watches, id, target);
 }
 
 static void remove_probe(void *context, uint32_t id)
 {
     struct engine *engine = context;
+    watches_remove(engine->watches, id);
+    trips_remove(engine->trips, id);
     prober_remove(engine->prober, id);
 }
 
@@ -220,6 +232,29 @@ static struct canaries *start_canaries(struct engine *engine, const struct engin
                         engine);
 }
 
+static void on_trip(void *context)
+{
+    publish_soon(context);
+}
+
+static void start_sessions(struct engine *engine)
+{
+    const struct trips_ways trips = {
+        .core = engine->core,
+        .sessions = prober_sessions(engine->prober),
+        .changed = on_trip,
+        .context = engine,
+    };
+    const struct watches_ways watches = {
+        .core = engine->core,
+        .sessions = prober_sessions(engine->prober),
+        .hurry = hurry_probe,
+        .context = engine,
+    };
+    engine->trips = trips_new(&trips);
+    engine->watches = watches_new(&watches);
+}
+
 static void start_core(struct engine *engine, const struct engine_options *options,
                        struct publisher *publisher, struct model *model)
 {
@@ -244,6 +279,7 @@ static void start_core(struct engine *engine, const struct engine_options *optio
         engine->canaries6 = start_canaries(engine, options, 6);
     }
     engine->core = core_new(publisher, options->probing ? &probes : NULL);
+    start_sessions(engine);
     struct catalog *catalog = catalog_new(model);
     core_load(engine->core, model, catalog, engine->started_ms);
     engine->model = model;
@@ -294,6 +330,8 @@ void engine_free(struct engine *engine)
     }
     if (engine->resolver)
         resolver_free(engine->resolver);
+    watches_free(engine->watches);
+    trips_free(engine->trips);
     canaries_free(engine->canaries4);
     canaries_free(engine->canaries6);
     if (engine->prober)

@@ -341,6 +341,10 @@ struct probe_next core_outcome(struct core *core, uint32_t target, const struct 
     struct slot *slot = core_slot(core, target);
     const struct verdict_policy policy = slot_policy(slot);
     struct outcome judged = *outcome;
+    if (outcome->depth == DEPTH_ROUND_TRIP) { /* of deliveries, not of the host or the path */
+        step(core, slot, outcome, now_ms);
+        return verdict_next(&slot->verdict, &policy, now_ms);
+    }
     note_heard(core, slot, outcome, now_ms);
     if (is_silence(outcome) && !judge_silence(core, slot, &judged, now_ms, now_ms)) {
         keep_pending(core, slot, outcome, now_ms);

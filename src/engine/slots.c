@@ -113,6 +113,16 @@ static uint32_t take_id(struct slots *slots)
     return (uint32_t)slots->count++;
 }
 
+/* All that is known; but nobody would ever end a drain by round trips that are made no more. */
+static void inherit(struct slot *slot, const struct slot *kin)
+{
+    slot->verdict = kin->verdict;
+    if (slot->settings.round_trip_ms && slot->settings.recipient)
+        return;
+    slot->verdict.undelivered_since_ms = 0;
+    slot->verdict.alarmed = slot->verdict.undelivered = false;
+}
+
 struct slot *slots_add(struct slots *slots, const struct slot_want *want, const struct slot *kin,
                        int64_t now_ms)
 {
@@ -128,7 +138,7 @@ struct slot *slots_add(struct slots *slots, const struct slot_want *want, const 
     slot->heard_ms = -1;
     slot->key = make_key(want, &slot->key_size);
     if (kin)
-        slot->verdict = kin->verdict;
+        inherit(slot, kin);
     else
         verdict_init(&slot->verdict, now_ms);
     index_slot(slots, slot);

@@ -70,7 +70,18 @@ const char *channel_why(const struct channel *channel)
 
 /* ---- the socket ---- */
 
-bool channel_connect(struct channel *channel, const struct address *address, uint16_t port)
+/* The port is chosen when connecting, by the destination as well: as many as without bind(). */
+static bool channel_bind(struct channel *channel, const struct address *source)
+{
+    struct sockaddr_storage from;
+    socklen_t size = address_to_sockaddr(source, 0, &from);
+    const int on = 1;
+    setsockopt(channel->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(channel->fd, (struct sockaddr *)&from, size) == 0;
+}
+
+bool channel_connect(struct channel *channel, const struct address *address, uint16_t port,
+                     const struct address *source)
 {
     struct sockaddr_storage to;
     socklen_t size = address_to_sockaddr(address, port, &to);
@@ -81,8 +92,9 @@ bool channel_connect(struct channel *channel, const struct address *address, uin
     if (channel->fd >= 0) {
         /* A command is one small packet and must not wait for the acknowledgement of another. */
         setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (connect(channel->fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS ||
-            errno == EINTR)
+        if ((!source || channel_bind(channel, source)) &&
+            (connect(channel->fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS ||
+             errno == EINTR))
             return true;
     }
     channel->error = errno;
@@ -111,6 +123,25 @@ bool channel_has_input(const struct channel *channel)
 {
     char byte;
     return recv(channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Asked after a second of silence, and again each second; 2.5 s without any acknowledgement are the
+ * end (measured: ETIMEDOUT after 2.56 s). */
+void channel_keep_alive(const struct channel *channel)
+{
+    enum { ON = 1, IDLE_S = 1, EACH_S = 1, COUNT = 2, USER_TIMEOUT_MS = 2500 };
+    const struct {
+        int level, option, value;
+    } settings[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, ON},
+        {IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, EACH_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        setsockopt(channel->fd, settings[i].level, settings[i].option, &settings[i].value,
+                   sizeof settings[i].value);
 }
 
 bool channel_local_address(const struct channel *channel, struct address *address)
@@ -142,6 +173,14 @@ void channel_close(struct channel *channel)
     if (channel->fd >= 0)
         close(channel->fd);
     channel->fd = -1;
+}
+
+void channel_abort(struct channel *channel)
+{
+    const struct linger none = {.l_onoff = 1};
+    if (channel->fd >= 0)
+        setsockopt(channel->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    channel_close(channel);
 }
 
 static ssize_t channel_receive(struct channel *channel, void *bytes, size_t room)

@@ -45,8 +45,10 @@ enum channel_result {
 /* A peer that sends without end must not hold the thread: more waits for the next turn. */
 enum { CHANNEL_TURN_BYTES = 65536 };
 
-/* Starts to connect. False: failed at once, by our own machine unless it is refused. */
-bool channel_connect(struct channel *channel, const struct address *address, uint16_t port);
+/* Starts to connect, from a source address (of the same family) where one is given. False: failed
+ * at once, by our own machine unless it is refused. */
+bool channel_connect(struct channel *channel, const struct address *address, uint16_t port,
+                     const struct address *source);
 enum channel_result channel_connected(struct channel *channel);
 
 /* Makes a client's TLS session of it. */
@@ -60,8 +62,12 @@ enum channel_result channel_write(struct channel *channel, const void *bytes, si
 /* Whether the socket can be read or written right now; its end and errors count as both. */
 bool channel_ready(const struct channel *channel, bool to_read, bool to_write);
 bool channel_has_input(const struct channel *channel); /* a byte at least, not only the end */
+/* A connection that nothing is sent on ends within some seconds when the peer is gone. */
+void channel_keep_alive(const struct channel *channel);
 bool channel_local_address(const struct channel *channel, struct address *address);
 void channel_close(struct channel *channel);
+/* By a reset: nothing is left of the connection, here and there. */
+void channel_abort(struct channel *channel);
 
 enum channel_phase {
     PHASE_CONNECT,   /* socket(), or connect() at once: no packet has come back yet */

@@ -2,7 +2,7 @@
 /* IMAP and imaps: greeting, CAPABILITY, STARTTLS and CAPABILITY again, a login, EXAMINE INBOX,
  * LOGOUT. RFC 9051. EXAMINE, not SELECT: it changes nothing in the mailbox, and Dovecot 2.3 answers
  * both alike, be its store unreadable (NO [SERVERBUG]), missing, or read-only. */
-#include "probe/session.h"
+#include "probe/imap.h"
 #include "probe/stream.h"
 
 #include <stdio.h>
@@ -31,8 +31,8 @@ static void imap_opened(struct session *session)
     session_await_greeting(session);
 }
 
-static void imap_ask(struct session *session, enum imap_state state, enum outcome_step timed,
-                     const char *verb, const char *arguments)
+void imap_ask(struct session *session, int state, enum outcome_step timed, const char *verb,
+              const char *arguments)
 {
     char line[TEXT_MAX];
     snprintf(line, sizeof line, "e%u %s%s", ++session->tag, verb, arguments);
@@ -46,8 +46,9 @@ static void imap_capability(struct session *session)
     imap_ask(session, IMAP_CAPABILITY, TIMED_HELLO, "CAPABILITY", "");
 }
 
-static void imap_leave(struct session *session)
+void imap_leave(struct session *session)
 {
+    session->protocol = &imap_protocol; /* whoever went on behind the login */
     imap_ask(session, IMAP_LOGOUT, TIMED_STEPS, "LOGOUT", "");
 }
 
@@ -174,6 +175,10 @@ static void imap_continue(struct session *session, const char *line)
 
 static void imap_examine(struct session *session)
 {
+    if (session->errand && session->errand->after_login) {
+        session_hand_over(session, session->errand->after_login);
+        return;
+    }
     imap_ask(session, IMAP_EXAMINE, TIMED_SELECT, "EXAMINE", " INBOX");
 }
 
@@ -266,36 +271,60 @@ static void imap_denied(struct session *session, enum judge_status status, const
     }
 }
 
-/* "e1 OK text": RFC 9051 section 7.1. NO may change with time, BAD will not. */
-static void imap_tagged(struct session *session, const char *line, const char *status)
-{
-    const char *text = status + strcspn(status, " ");
-    text += strspn(text, " ");
-    if (session_has_word(status, "OK"))
-        imap_granted(session, line);
-    else if (session_has_word(status, "NO"))
-        imap_denied(session, JUDGE_NO, line, text);
-    else if (session_has_word(status, "BAD"))
-        imap_denied(session, JUDGE_BAD, line, text);
-    else
-        session_bad(session, line);
-}
-
-static void imap_line(struct session *session, const char *line)
+enum imap_answer imap_answer_of(const struct session *session, const char *line, const char **text)
 {
     char tag[16];
-    int size = snprintf(tag, sizeof tag, "e%u ", session->tag);
+    size_t size = (size_t)snprintf(tag, sizeof tag, "e%u ", session->tag);
+    const char *status = line + size;
+    enum imap_answer answer = IMAP_OTHER;
 
-    if (session->state == IMAP_GREETING)
+    *text = line + strnlen(line, 2);
+    if (!strncmp(line, "* ", 2))
+        return IMAP_DATA;
+    if (session_has_word(line, "+"))
+        return IMAP_CONTINUE;
+    if (strncmp(line, tag, size) != 0)
+        return IMAP_OTHER;
+    if (session_has_word(status, "OK"))
+        answer = IMAP_OK;
+    else if (session_has_word(status, "NO"))
+        answer = IMAP_NO;
+    else if (session_has_word(status, "BAD"))
+        answer = IMAP_BAD;
+    *text = status + strcspn(status, " ");
+    *text += strspn(*text, " ");
+    return answer;
+}
+
+/* NO may change with time, BAD will not. */
+static void imap_line(struct session *session, const char *line)
+{
+    const char *text;
+
+    if (session->state == IMAP_GREETING) {
         imap_greeting(session, line);
-    else if (!strncmp(line, "* ", 2))
+        return;
+    }
+    switch (imap_answer_of(session, line, &text)) {
+    case IMAP_DATA:
         imap_untagged(session, line);
-    else if (session_has_word(line, "+"))
+        break;
+    case IMAP_CONTINUE:
         imap_continue(session, line);
-    else if (!strncmp(line, tag, (size_t)size))
-        imap_tagged(session, line, line + size);
-    else
+        break;
+    case IMAP_OK:
+        imap_granted(session, line);
+        break;
+    case IMAP_NO:
+        imap_denied(session, JUDGE_NO, line, text);
+        break;
+    case IMAP_BAD:
+        imap_denied(session, JUDGE_BAD, line, text);
+        break;
+    case IMAP_OTHER:
         session_bad(session, line);
+        break;
+    }
 }
 
 const struct protocol imap_protocol = {

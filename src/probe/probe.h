@@ -28,8 +28,10 @@ void probe_target_learn(struct probe_target *target, const struct outcome *outco
 
 /* Both are called on the event base's thread; `id` is that of prober_add. */
 struct probe_reports {
-    /* Once for each finished probe. Returns what comes next, its wait counted from the START of the
-     * probe just ended (never earlier than now). */
+    /* Once for each finished probe; once more with outcome->revoked where a silence that was
+     * reported turns out to have been a late greeting. Returns what comes next, its wait counted
+     * from the START of the probe just ended (never earlier than now); of a revoked one it counts
+     * only where no probe is under way. */
     struct probe_next (*done)(void *context, uint32_t id, const struct outcome *outcome,
                               int64_t now_ms);
     /* A probe under way since since_ms has waited longer than this target usually takes; unless it
@@ -60,10 +62,15 @@ void prober_remove(struct prober *prober, uint32_t id);
 /* Probe it now (or as soon as the session under way has ended). */
 void prober_hurry(struct prober *prober, uint32_t id);
 
+/* What its sessions share, for other sessions than probes; NULL of NULL. As long as the prober. */
+struct session_setting;
+const struct session_setting *prober_sessions(const struct prober *prober);
+
 struct prober_numbers {
     uint64_t started, finished;
     unsigned targets, sessions; /* now */
     int64_t late_max_ms;        /* the worst lateness of our own timers since prober_new */
+    int64_t behind_max_ms; /* the longest that a probe began after its time, waiting included */
 };
 void prober_numbers(const struct prober *prober, struct prober_numbers *numbers);
 

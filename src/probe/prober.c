@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The schedule: when each target is probed, and how many sessions there may be at once. A timer for
- * each target, no walk over all of them. A target whose time has come and that finds no room waits
- * in a queue: first for a free session of all, then for one at its peer. */
+/* The schedule: when each target is probed. A timer for each target, no walk over all of them. A
+ * target whose time has come and that finds no place at its host waits for one: peers.h. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/table.h"
+#include "probe/attempt.h"
 #include "probe/channel.h"
 #include "probe/ehlo.h"
+#include "probe/learn.h"
+#include "probe/peers.h"
 #include "probe/probe.h"
 #include "probe/pulse.h"
-#include "probe/single.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -18,39 +19,32 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/resource.h>
-
-/* Servers count connections per client and service, and mail hosts are not ours to load. Services
- * do not count together: one that hangs must not delay the verdict of the next. */
-enum { PEER_SESSIONS_MAX = 2 };
 
 /* A prober that is starved again and again must not hide a dead target for ever: after so many
  * failures in a row that were excused by it, they count. A living target answers in between. */
 enum { EXCUSES_MAX = 3 };
 
-TAILQ_HEAD(job_queue, job);
+/* After we ourselves were stopped for long, all targets are overdue at once: they are spread again
+ * over so long. */
+enum { OVERDUE_MS = 1000 };
 
-/* An address and port, whoever probes it. */
-struct peer {
-    struct address address;
-    uint16_t port;
-    unsigned jobs, sessions;
-    struct job_queue waiting;
-};
-
-/* A target and its time. Either its timer runs, or it waits, or a probe is under way. */
+/* A target and its time. Either its timer runs, or a probe is under way (or waits for its place).
+ */
 struct job {
     struct prober *prober;
     uint32_t id;
     struct probe_target target;
     struct peer *peer;
+    struct learned learned;
     struct event timer;
     int64_t due_ms;
-    struct job_queue *queue; /* NULL: waits in none */
-    TAILQ_ENTRY(job) place;
-    struct probe *probe; /* NULL: none */
+    bool exact;              /* its time is not to be moved */
+    struct attempt *attempt; /* NULL: none */
+    struct attempt *rest;    /* of a probe before it, left open; NULL: none */
     int64_t started_ms;
+    int64_t window_ms; /* it was reported silent when it had not greeted in so long; 0: it was not,
+                          or that has been cleared up */
     enum probe_depth depth; /* of the next probe, or of the one under way */
     unsigned excuses;       /* REASON_LATE, since the last good one */
     bool hurried;           /* the next one at once */
@@ -63,84 +57,14 @@ struct prober {
     char *ehlo_name;
     struct probe_reports reports;
     void *context;
-    void *jobs, *peers; /* tsearch(3): by id, by address and port */
-    struct job_queue waiting;
-    struct event drain;    /* starts those who wait, from the loop */
+    void *jobs;            /* tsearch(3), by id */
     struct job *reporting; /* whose report is on the stack */
     unsigned sessions_max;
+    unsigned sockets; /* of hedged connections, beyond the sessions */
+    bool warned;
     struct prober_numbers numbers;
     uint64_t random;
 };
-
-/* ---- peers ---- */
-
-static int peer_compare(const void *one, const void *other)
-{
-    const struct peer *a = one, *b = other;
-    if (a->port != b->port)
-        return a->port - b->port;
-    if (a->address.family != b->address.family)
-        return a->address.family - b->address.family;
-    return memcmp(a->address.bytes, b->address.bytes, address_size(&a->address));
-}
-
-static struct peer *peer_join(struct prober *prober, const struct probe_target *target)
-{
-    struct peer *peer, key = {.address = target->address, .port = target->port};
-    struct peer **found = tfind(&key, &prober->peers, peer_compare);
-    if (found) {
-        peer = *found;
-    } else {
-        peer = memory_alloc(sizeof *peer);
-        peer->address = target->address;
-        peer->port = target->port;
-        TAILQ_INIT(&peer->waiting);
-        if (!tsearch(peer, &prober->peers, peer_compare))
-            memory_exhausted(sizeof *peer);
-    }
-    peer->jobs++;
-    return peer;
-}
-
-static void peer_leave(struct prober *prober, struct peer *peer)
-{
-    if (--peer->jobs)
-        return;
-    tdelete(peer, &prober->peers, peer_compare);
-    free(peer);
-}
-
-/* ---- queues ---- */
-
-static void job_enqueue(struct job *job, struct job_queue *queue)
-{
-    job->queue = queue;
-    TAILQ_INSERT_TAIL(queue, job, place);
-}
-
-static void job_dequeue(struct job *job)
-{
-    if (job->queue)
-        TAILQ_REMOVE(job->queue, job, place);
-    job->queue = NULL;
-}
-
-/* A session has ended: one who waited for it may come. */
-static void job_make_room(struct job *job)
-{
-    struct prober *prober = job->prober;
-    struct job *next = TAILQ_FIRST(&job->peer->waiting);
-
-    job->probe = NULL;
-    job->peer->sessions--;
-    prober->numbers.sessions--;
-    if (next) {
-        job_dequeue(next);
-        job_enqueue(next, &prober->waiting);
-    }
-    if (!TAILQ_EMPTY(&prober->waiting))
-        event_active(&prober->drain, EV_TIMEOUT, 0);
-}
 
 /* ---- from one probe to the next ---- */
 
@@ -154,14 +78,18 @@ static void job_sleep(struct job *job, int64_t until_ms)
     event_add(&job->timer, &wait);
 }
 
-/* Up to a tenth more or less, so that targets that began together do not stay together. */
-static int64_t job_jitter(struct job *job, int64_t wait_ms)
+static uint64_t job_random(struct job *job)
 {
-    if (wait_ms < 10)
-        return wait_ms;
     uint64_t *random = &job->prober->random;
     *random = hash_bytes(random, sizeof *random, job->id);
-    return wait_ms - wait_ms / 10 + (int64_t)(*random % (uint64_t)(wait_ms / 5 + 1));
+    return *random;
+}
+
+/* Up to a tenth less, so that targets that began together do not stay together; never more: what is
+ * promised for the interval holds. */
+static int64_t job_jitter(struct job *job, int64_t wait_ms)
+{
+    return wait_ms - (int64_t)(job_random(job) % (uint64_t)(wait_ms / 10 + 1));
 }
 
 static void job_count_excuses(struct job *job, enum reason reason)
@@ -172,68 +100,138 @@ static void job_count_excuses(struct job *job, enum reason reason)
         job->excuses++;
 }
 
-static void job_on_probe(void *context, const struct outcome *outcome)
+/* What the outcome teaches. A greeting that took longer than it was waited for the last time
+ * explains that silence: it was late, not dead. */
+static void job_learn(struct job *job, struct outcome *outcome, const struct lesson *lesson,
+                      int64_t now_ms)
 {
-    struct job *job = context;
+    struct lesson learned = *lesson;
+    if (outcome->reason == REASON_OK) {
+        outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
+        learned.late |= outcome->revoked;
+        learn_good(&job->learned, &learned, now_ms);
+    } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
+        learn_silence(&job->learned, outcome->confirmed);
+        return;
+    } else if (reason_status(outcome->reason) != OUTCOME_FAIL) {
+        return;
+    } else {
+        learn_answer(&job->learned);
+    }
+    job->window_ms = 0;
+}
+
+/* A report, and what comes after it, unless the target was removed in it. */
+static void job_report(struct job *job, const struct outcome *outcome)
+{
     struct prober *prober = job->prober;
     int64_t now_ms = clock_now_ms();
 
-    job_make_room(job);
-    job_count_excuses(job, outcome->reason);
-    probe_target_learn(&job->target, outcome);
-    prober->numbers.finished++;
     prober->reporting = job;
     struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
-    if (prober->reporting == job) { /* else it has been removed */
-        int64_t wait_ms = next.exact ? next.wait_ms : job_jitter(job, next.wait_ms);
+    if (prober->reporting == job && !job->attempt) {
+        int64_t from_ms = job->started_ms, wait_ms = next.wait_ms;
+        /* Regular probes keep to their schedule though one has begun late: no drift. */
+        if (!next.exact) {
+            wait_ms = job_jitter(job, wait_ms);
+            from_ms = job->due_ms;
+        }
         job->depth = next.depth;
-        job_sleep(job, job->hurried ? now_ms : job->started_ms + wait_ms);
+        job->exact = next.exact;
+        bool at_once = job->hurried || from_ms + wait_ms < now_ms;
+        job_sleep(job, at_once ? now_ms : from_ms + wait_ms);
         job->hurried = false;
     }
     prober->reporting = NULL;
 }
 
-/* There is room for one more session; at its peer, too? */
+static void job_on_done(void *context, const struct outcome *done, const struct lesson *lesson,
+                        bool early, struct attempt *rest)
+{
+    struct job *job = context;
+    struct outcome outcome = *done;
+
+    job->attempt = NULL;
+    if (rest && job->rest)
+        attempt_cancel(rest); /* the elder is nearer to its greeting */
+    else if (rest)
+        job->rest = rest;
+    job_count_excuses(job, outcome.reason);
+    job_learn(job, &outcome, lesson, clock_now_ms());
+    /* Silent for the whole timeouts is dead, whatever comes later. */
+    if (outcome.reason == REASON_GREETING_TIMEOUT)
+        job->window_ms = early ? clock_now_ms() - job->started_ms : 0;
+    probe_target_learn(&job->target, &outcome);
+    job->prober->numbers.finished++;
+    job_report(job, &outcome);
+}
+
+/* A server that was late, and is not dead: known at once, also while the next probe is under way.
+ */
+static void job_on_rested(void *context, const struct outcome *rested, const struct lesson *lesson)
+{
+    struct job *job = context;
+
+    job->rest = NULL;
+    if (!rested || !job->learned.silences)
+        return;
+    struct outcome outcome = *rested;
+    job_learn(job, &outcome, lesson, clock_now_ms());
+    job_report(job, &outcome);
+}
+
+static void job_on_late(void *context, int64_t since_ms, int64_t decides_ms, int64_t now_ms)
+{
+    struct job *job = context;
+    struct prober *prober = job->prober;
+    if (prober->reports.late)
+        prober->reports.late(prober->context, job->id, since_ms, decides_ms, now_ms);
+}
+
+static void job_on_begun(void *context, int64_t now_ms)
+{
+    struct job *job = context;
+    struct prober_numbers *numbers = &job->prober->numbers;
+    job->started_ms = now_ms;
+    numbers->started++;
+    if (now_ms - job->due_ms > numbers->behind_max_ms)
+        numbers->behind_max_ms = now_ms - job->due_ms;
+}
+
 static void job_start(struct job *job)
 {
+    static const struct attempt_reports reports = {
+        .begun = job_on_begun, .late = job_on_late, .done = job_on_done, .rested = job_on_rested};
     struct prober *prober = job->prober;
-    if (job->peer->sessions >= PEER_SESSIONS_MAX) {
-        job_enqueue(job, &job->peer->waiting);
-        return;
-    }
-    job->peer->sessions++;
-    prober->numbers.sessions++;
-    prober->numbers.started++;
-    job->started_ms = clock_now_ms();
-    job->probe = probe_start(&prober->setting, &job->target, job->depth, job->excuses < EXCUSES_MAX,
-                             job_on_probe, job);
+    /* One whole dialogue of a host at a time; meanwhile it is enough to know that this one lives.
+     */
+    if (job->depth == DEPTH_SERVICE && peer_is_deep(job->peer))
+        job->depth = DEPTH_LIVENESS;
+    const struct attempt_setting setting = {.session = &prober->setting,
+                                            .target = &job->target,
+                                            .learned = &job->learned,
+                                            .peer = job->peer,
+                                            .depth = job->depth,
+                                            .excuse_late = job->excuses < EXCUSES_MAX,
+                                            .sockets = &prober->sockets,
+                                            .sockets_max = prober->sessions_max / 2};
+    job->attempt = attempt_start(&setting, &reports, job);
+    if (attempt_has_begun(job->attempt))
+        job_on_begun(job, clock_now_ms());
 }
 
 static void job_on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct job *job = context;
-    struct prober *prober = job->prober;
+    int64_t now_ms = clock_now_ms();
     (void)fd, (void)what;
 
-    if (clock_now_ms() < job->due_ms) /* the loop counts from when its turn began */
+    if (now_ms < job->due_ms) /* the loop counts from when its turn began */
         job_sleep(job, job->due_ms);
-    else if (prober->numbers.sessions >= prober->sessions_max || !TAILQ_EMPTY(&prober->waiting))
-        job_enqueue(job, &prober->waiting);
+    else if (now_ms - job->due_ms >= OVERDUE_MS && !job->exact)
+        job_sleep(job, now_ms + (int64_t)(job_random(job) % OVERDUE_MS));
     else
         job_start(job);
-}
-
-static void prober_on_drain(evutil_socket_t fd, short what, void *context)
-{
-    struct prober *prober = context;
-    struct job *job;
-    (void)fd, (void)what;
-
-    while (prober->numbers.sessions < prober->sessions_max &&
-           (job = TAILQ_FIRST(&prober->waiting))) {
-        job_dequeue(job);
-        job_start(job);
-    }
 }
 
 /* ---- jobs ---- */
@@ -258,17 +256,31 @@ static void job_free(void *pointer)
     struct prober *prober = job->prober;
 
     event_del(&job->timer);
-    job_dequeue(job);
-    if (job->probe) {
-        probe_cancel(job->probe);
-        job_make_room(job);
-    }
+    if (job->attempt)
+        attempt_cancel(job->attempt);
+    if (job->rest)
+        attempt_cancel(job->rest);
     if (prober->reporting == job)
         prober->reporting = NULL;
-    peer_leave(prober, job->peer);
+    peers_leave(prober->setting.peers, job->peer);
     prober->numbers.targets--;
     free((char *)job->target.host);
     free(job);
+}
+
+/* Told once. */
+static void prober_warn(struct prober *prober)
+{
+    struct rlimit limit;
+    if (prober->warned || prober->numbers.targets <= prober->sessions_max ||
+        getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    prober->warned = true;
+    log_warning("more targets than can be probed at once: %u sessions are allowed by the limit of "
+                "%llu descriptors, and more wait for their turn, which delays verdicts when many "
+                "hosts are silent; raise it to twice the number of targets (LimitNOFILE= of "
+                "systemd, ulimit -Hn)",
+                prober->sessions_max, (unsigned long long)limit.rlim_cur);
 }
 
 /* The same place in each run, and another one for each target. */
@@ -289,11 +301,13 @@ void prober_add(struct prober *prober, uint32_t id, const struct probe_target *t
     job->depth = DEPTH_SERVICE;
     job->target = *target;
     job->target.host = memory_strdup(target->host ? target->host : "");
-    job->peer = peer_join(prober, target);
+    job->peer = peers_join(prober->setting.peers, &target->address);
+    learn_init(&job->learned);
     assert(!prober_job(prober, id));
     if (!tsearch(job, &prober->jobs, job_compare))
         memory_exhausted(sizeof *job);
     prober->numbers.targets++;
+    prober_warn(prober);
     evtimer_assign(&job->timer, prober->setting.base, job_on_timer, job);
     job_sleep(job, clock_now_ms() + job_offset_ms(target, spread_ms));
 }
@@ -310,9 +324,10 @@ void prober_remove(struct prober *prober, uint32_t id)
 void prober_hurry(struct prober *prober, uint32_t id)
 {
     struct job *job = prober_job(prober, id);
-    if (!job || job->queue)
+    if (!job || (job->attempt && !attempt_has_begun(job->attempt)))
         return;
-    if (job->probe || prober->reporting == job)
+    job->exact = true;
+    if (job->attempt || prober->reporting == job)
         job->hurried = true;
     else
         job_sleep(job, clock_now_ms());
@@ -360,8 +375,11 @@ struct prober *prober_new(struct event_base *base, const struct prober_options *
     prober->context = context;
     prober->sessions_max = options->max_sessions ? options->max_sessions : sessions_allowed();
     prober->random = (uint64_t)clock_now_us();
-    TAILQ_INIT(&prober->waiting);
-    event_assign(&prober->drain, base, -1, 0, prober_on_drain, prober);
+    prober->setting.peers = peers_new(base, prober->sessions_max);
+    for (size_t i = 0; i < options->nsources; i++) {
+        const struct address *source = &options->sources[i];
+        *(source->family == 6 ? &prober->setting.source6 : &prober->setting.source4) = *source;
+    }
     pulse_start(&prober->pulse, base);
     return prober;
 }
@@ -370,15 +388,21 @@ void prober_free(struct prober *prober)
 {
     assert(!prober->reporting);
     tdestroy(prober->jobs, job_free);
-    event_del(&prober->drain);
+    peers_free(prober->setting.peers);
     pulse_stop(&prober->pulse);
     tls_client_clear(&prober->tls);
     free(prober->ehlo_name);
     free(prober);
 }
 
+const struct session_setting *prober_sessions(const struct prober *prober)
+{
+    return prober ? &prober->setting : NULL;
+}
+
 void prober_numbers(const struct prober *prober, struct prober_numbers *numbers)
 {
     *numbers = prober->numbers;
+    numbers->sessions = peers_taken(prober->setting.peers);
     numbers->late_max_ms = prober->pulse.late_max_ms;
 }

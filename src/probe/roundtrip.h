@@ -7,22 +7,40 @@
 #define EVERMX_PROBE_ROUNDTRIP_H
 
 #include "probe/session.h"
+#include "probe/token.h"
 
 struct round_trip;
 
-/* What the outcome (of DEPTH_ROUND_TRIP) says: REASON_OK, with step_us[TIMED_DELIVERY]; UNDELIVERED
- * when the message was taken and has not come before the deadline; UNKNOWN (LOGIN_REFUSED, LOCAL,
- * RECIPIENT_REFUSED, PROBER_REFUSED ...) when nothing can be said; any other failure of the SMTP or
- * IMAP session as the probes themselves would report it, which is theirs to judge, not the round
- * trip's. */
-typedef void round_trip_done(void *context, const struct outcome *outcome);
+struct round_trip_plan {
+    const struct probe_target *smtp; /* its check names the recipient */
+    const struct probe_target *imap; /* its check has user and password */
+    char family[TOKEN_FAMILY_SIZE];  /* token_family(): of the messages of this owner */
+    uint64_t number;                 /* of the new message: above those of all before it */
+    uint64_t arrived; /* the newest that is known to have arrived; those in between have not */
+    int64_t until_ms; /* how long to look for it, or for one of those; at least once */
+};
 
-/* smtp->check names the recipient, imap->check user and password. Both targets must stay as long as
- * the round trip. token: unique among all of ours, letters and digits. */
+/* None comes from round_trip_start or round_trip_cancel. The first two must not cancel it. */
+struct round_trip_reports {
+    /* The server has taken the message. */
+    void (*taken)(void *context, int64_t now_ms);
+    /* It has just been looked for, and neither it nor one before it is there. Returns when to look
+     * again, at the latest. */
+    int64_t (*missing)(void *context, int64_t now_ms);
+    /* Once; it is gone. arrived: the newest one found; 0: none.
+     *
+     * OK: the message was found (step_us[TIMED_DELIVERY] tells after how long), or one before it.
+     * UNDELIVERED: it was taken, and nothing was there at the last look. Anything else: nothing can
+     * be said of deliveries, as a session failed; that is for the probes of that target to judge.
+     */
+    void (*done)(void *context, const struct outcome *outcome, uint64_t arrived);
+};
+
+/* Both targets, and what they point to, must stay as long as the round trip. */
 struct round_trip *round_trip_start(const struct session_setting *setting,
-                                    const struct probe_target *smtp,
-                                    const struct probe_target *imap, const char *token,
-                                    int64_t deadline_ms, round_trip_done *done, void *context);
+                                    const struct round_trip_plan *plan,
+                                    const struct round_trip_reports *reports, void *context);
+/* Ends it without a report, and politely where that takes no time. */
 void round_trip_cancel(struct round_trip *trip);
 
 #endif

@@ -10,16 +10,16 @@
 
 struct sentinel;
 
-/* The session has ended, by itself; the sentinel is gone. */
-typedef void sentinel_broken(void *context);
+/* The session has ended, by itself; the sentinel is gone. watched: it had been greeted. */
+typedef void sentinel_broken(void *context, bool watched);
 
 /* Connects (TLS first where the check has it), reads the greeting, and then only listens; a server
  * that ends idle sessions after a while is asked again (quietly) by the owner. The target must stay
- * as long as the sentinel. */
+ * as long as the sentinel. Nothing is reported before it returns. */
 struct sentinel *sentinel_start(const struct session_setting *setting,
                                 const struct probe_target *target, sentinel_broken *broken,
                                 void *context);
-/* Ends it with LOGOUT (QUIT), without waiting for the answer. */
+/* Ends it with LOGOUT, without waiting for the answer. */
 void sentinel_stop(struct sentinel *sentinel);
 
 #endif

@@ -39,6 +39,7 @@ static const struct session_faults {
     [STEP_TLS] = {REASON_TLS_TIMEOUT, REASON_TLS_FAILED, REASON_TLS_FAILED},
     [STEP_GREETING] = {REASON_GREETING_TIMEOUT, REASON_GREETING_CLOSED, REASON_GREETING_BAD},
     [STEP_REPLY] = {REASON_REPLY_TIMEOUT, REASON_REPLY_CLOSED, REASON_REPLY_BAD},
+    [STEP_IDLE] = {REASON_TIMEOUT, REASON_REPLY_CLOSED, REASON_REPLY_BAD},
     [STEP_LEAVING] = {REASON_OK, REASON_OK, REASON_OK},
 };
 
@@ -135,12 +136,22 @@ void session_cancel(struct session *session)
     free(session);
 }
 
+void session_part(struct session *session)
+{
+    if (session->step == STEP_IDLE && session->protocol->leave) {
+        session->step = STEP_LEAVING;
+        session->protocol->leave(session);
+    }
+    session_cancel(session);
+}
+
 void session_left(struct session *session)
 {
     session_clock(session, TIMED_STEPS);
     struct session_result result = session->result;
     session_done *done = session->done;
     void *context = session->context;
+    result.heard_us = stream_heard_us(session->stream);
     session_cancel(session);
     done(context, &result);
 }
@@ -221,6 +232,24 @@ void session_ask(struct session *session, int state, enum outcome_step timed, co
     session_ask_octets(session, state, timed, verb, line, strlen(line));
 }
 
+void session_idle(struct session *session)
+{
+    session_await_reply(session, NULL);
+    session_enter(session, STEP_IDLE, TIMED_STEPS, session->deadline_ms - clock_now_ms());
+}
+
+void session_go_on(struct session *session)
+{
+    session->lines = 1;
+    session->octets = 0;
+}
+
+void session_hand_over(struct session *session, const struct protocol *protocol)
+{
+    session->protocol = protocol;
+    protocol->opened(session);
+}
+
 /* Says goodbye, and gives the peer a moment for its own: servers log those who just hang up. */
 static void session_leave(struct session *session, enum reason reason)
 {
@@ -238,7 +267,9 @@ void session_greeted(struct session *session)
     session->result.greeted_us = clock_now_us();
     if (session->fault != REASON_NONE)
         session_leave(session, session->fault);
-    else if (session->depth == DEPTH_SERVICE && session->protocol->hello)
+    else if (session->errand && session->errand->after_greeting)
+        session_hand_over(session, session->errand->after_greeting);
+    else if (session->depth != DEPTH_LIVENESS && session->protocol->hello)
         session->protocol->hello(session);
     else
         session_leave(session, REASON_OK);
@@ -440,6 +471,14 @@ static void session_on_secure(struct session *session)
         session->protocol->hello(session);
 }
 
+void session_begin(struct session *session)
+{
+    if (session_tls_first(session))
+        session_begin_tls(session);
+    else
+        session->protocol->opened(session);
+}
+
 static void session_on_stream(void *context, const struct stream_news *news)
 {
     struct session *session = context;
@@ -447,10 +486,7 @@ static void session_on_stream(void *context, const struct stream_news *news)
 
     switch (news->event) {
     case STREAM_CONNECTED:
-        if (session_tls_first(session))
-            session_begin_tls(session);
-        else
-            session->protocol->opened(session);
+        session_begin(session);
         break;
     case STREAM_SECURE:
         session_on_secure(session);
@@ -473,9 +509,9 @@ static void session_on_stream(void *context, const struct stream_news *news)
     }
 }
 
-struct session *session_open(const struct session_setting *setting,
-                             const struct probe_target *target, enum probe_depth depth,
-                             int64_t deadline_ms, session_done *done, void *context)
+static struct session *session_new(const struct session_setting *setting,
+                                   const struct probe_target *target, enum probe_depth depth,
+                                   int64_t deadline_ms, session_done *done, void *context)
 {
     struct session *session = memory_alloc(sizeof *session);
     session->setting = setting;
@@ -486,11 +522,66 @@ struct session *session_open(const struct session_setting *setting,
     session->done = done;
     session->context = context;
     session->result.greeted_us = -1;
+    session->result.accepted_us = -1;
     session->timed = TIMED_CONNECT;
     session->timed_since_us = clock_now_us();
+    return session;
+}
+
+struct session *session_open(const struct session_setting *setting,
+                             const struct probe_target *target, enum probe_depth depth,
+                             int64_t deadline_ms, session_done *done, void *context)
+{
+    struct session *session = session_new(setting, target, depth, deadline_ms, done, context);
     session->stream =
-        stream_open(setting->base, &target->address, target->port, session_on_stream, session);
+        stream_open(setting->base, &target->address, target->port,
+                    session_source(setting, &target->address), session_on_stream, session);
     session_enter(session, STEP_CONNECT, TIMED_CONNECT, target->check->connect_timeout_ms);
+    return session;
+}
+
+struct session *session_adopt(const struct session_setting *setting,
+                              const struct probe_target *target, enum probe_depth depth,
+                              int64_t deadline_ms, const struct channel *channel, int64_t since_us,
+                              session_done *done, void *context)
+{
+    struct session *session = session_new(setting, target, depth, deadline_ms, done, context);
+    session->timed_since_us = since_us;
+    session->stream = stream_adopt(setting->base, channel, session_on_stream, session);
+    return session;
+}
+
+void session_shorten(struct session *session)
+{
+    if (session->step < STEP_REPLY)
+        session->depth = DEPTH_LIVENESS;
+}
+
+int64_t session_heard_us(const struct session *session)
+{
+    return stream_heard_us(session->stream);
+}
+
+bool session_has_news(const struct session *session)
+{
+    return stream_has_news(session->stream);
+}
+
+const struct address *session_source(const struct session_setting *setting,
+                                     const struct address *to)
+{
+    const struct address *source = to->family == 6 ? &setting->source6 : &setting->source4;
+    return source->family ? source : NULL;
+}
+
+struct session *session_open_errand(const struct session_setting *setting,
+                                    const struct probe_target *target,
+                                    const struct session_errand *errand, int64_t deadline_ms,
+                                    session_done *done, void *context)
+{
+    struct session *session =
+        session_open(setting, target, DEPTH_ROUND_TRIP, deadline_ms, done, context);
+    session->errand = errand;
     return session;
 }
 

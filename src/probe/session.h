@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct channel;
 struct event_base;
+struct peers;
 struct pulse;
 struct session;
 struct stream;
@@ -26,16 +28,24 @@ struct session_setting {
     struct event_base *base;
     struct tls_client *tls;
     struct pulse *pulse;
-    const char *ehlo_name; /* NULL: the literal of the connection's own address */
+    const char *ehlo_name;           /* NULL: the literal of the connection's own address */
+    struct address source4, source6; /* to connect from; family 0: any */
+    struct peers *peers;             /* the places at hosts */
 };
+
+/* What to connect to that address from; NULL: any. */
+const struct address *session_source(const struct session_setting *setting,
+                                     const struct address *to);
 
 struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
+    int64_t heard_us;   /* when the first octet came; 0: none did */
     int32_t step_us[TIMED_STEPS];
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */
     char warning_detail[OUTCOME_DETAIL_SIZE];
+    int64_t accepted_us; /* when the message of an errand was taken; -1: it was not */
 };
 
 /* Copies what an outcome tells of a session beside its reason: detail, warning, the steps' times.
@@ -49,7 +59,35 @@ typedef void session_done(void *context, const struct session_result *result);
 struct session *session_open(const struct session_setting *setting,
                              const struct probe_target *target, enum probe_depth depth,
                              int64_t deadline_ms, session_done *done, void *context);
+/* The same, of a connection that stands, sought since since_us; the channel is the session's from
+ * now on. Nothing happens before session_begin, which may report. */
+struct session *session_adopt(const struct session_setting *setting,
+                              const struct probe_target *target, enum probe_depth depth,
+                              int64_t deadline_ms, const struct channel *channel, int64_t since_us,
+                              session_done *done, void *context);
+void session_begin(struct session *session);
 void session_cancel(struct session *session);
+/* It need not go further than the greeting, where it has not done so yet. */
+void session_shorten(struct session *session);
+int64_t
+session_heard_us(const struct session *session);      /* when its first octet came; 0: none yet */
+bool session_has_news(const struct session *session); /* that the loop has not told yet */
+/* The same with a goodbye where the session idles, whose answer is not waited for. */
+void session_part(struct session *session);
+
+/* What a session is there for beside a probe's dialogue. Each member takes over at its place. */
+struct session_errand {
+    const char *message; /* SMTP, behind RCPT: with the dot at its end, without the last CRLF */
+    const struct protocol *after_greeting; /* goes on as its `opened` wants */
+    const struct protocol *after_login;    /* IMAP: instead of EXAMINE */
+    void *context;
+};
+
+/* session_open, of DEPTH_ROUND_TRIP. The errand must stay as long as the session. */
+struct session *session_open_errand(const struct session_setting *setting,
+                                    const struct probe_target *target,
+                                    const struct session_errand *errand, int64_t deadline_ms,
+                                    session_done *done, void *context);
 
 /* ---- for the protocols ---- */
 
@@ -67,7 +105,7 @@ struct protocol {
 };
 extern const struct protocol smtp_protocol, imap_protocol, pop3_protocol, tcp_protocol;
 
-enum session_step { STEP_CONNECT, STEP_TLS, STEP_GREETING, STEP_REPLY, STEP_LEAVING };
+enum session_step { STEP_CONNECT, STEP_TLS, STEP_GREETING, STEP_REPLY, STEP_IDLE, STEP_LEAVING };
 
 enum { SESSION_TEXT_SIZE = 512 };
 
@@ -75,6 +113,7 @@ struct session {
     const struct session_setting *setting;
     const struct probe_target *target;
     const struct protocol *protocol;
+    const struct session_errand *errand; /* NULL: none, a probe's */
     struct stream *stream;
     session_done *done;
     void *context;
@@ -121,6 +160,13 @@ void session_ask(struct session *session, int state, enum outcome_step timed, co
  * is not told when a reply quotes it. */
 void session_ask_octets(struct session *session, int state, enum outcome_step timed,
                         const char *verb, const char *octets, size_t size);
+
+/* Only listens from now on, until something is asked: to the session's own deadline. */
+void session_idle(struct session *session);
+/* The reply has several parts: its limits hold for each. */
+void session_go_on(struct session *session);
+/* From now on the dialogue is an errand's. */
+void session_hand_over(struct session *session, const struct protocol *protocol);
 
 /* ---- TLS: once the capabilities are known ---- */
 

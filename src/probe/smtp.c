@@ -3,6 +3,7 @@
  * RCPT for a recipient that gets no message, RSET, QUIT. RFC 5321, RFC 3207, RFC 4954. Not a byte
  * is sent before the last line of the greeting: postscreen and others take an early talker for a
  * bot. */
+#include "base/clock.h"
 #include "probe/session.h"
 #include "probe/stream.h"
 
@@ -22,6 +23,8 @@ enum smtp_state {
     SMTP_AUTH_PASSWORD, /* 334, password */
     SMTP_MAIL,
     SMTP_RCPT,
+    SMTP_DATA, /* 354: the message */
+    SMTP_MESSAGE,
     SMTP_RSET,
     SMTP_QUIT,
 };
@@ -86,6 +89,16 @@ static void smtp_rcpt(struct session *session)
     session->open_mail = true;
     snprintf(line, sizeof line, "RCPT TO:<%s>", shared_text(session->target->check->recipient));
     session_ask(session, SMTP_RCPT, TIMED_RCPT, "RCPT", line);
+}
+
+static bool smtp_has_message(const struct session *session)
+{
+    return session->errand && session->errand->message;
+}
+
+static void smtp_message(struct session *session)
+{
+    session_ask(session, SMTP_MESSAGE, TIMED_STEPS, "the message", session->errand->message);
 }
 
 static void smtp_auth_plain(struct session *session)
@@ -178,6 +191,9 @@ static enum judge_step smtp_judge_step(enum smtp_state state)
         return JUDGE_MAIL;
     case SMTP_RCPT:
         return JUDGE_RCPT;
+    case SMTP_DATA:
+    case SMTP_MESSAGE:
+        return JUDGE_MAIL;
     default:
         return JUDGE_HELLO;
     }
@@ -223,6 +239,17 @@ static void smtp_granted(struct session *session)
         smtp_rcpt(session);
         break;
     case SMTP_RCPT:
+        if (smtp_has_message(session))
+            session_ask(session, SMTP_DATA, TIMED_STEPS, "DATA", "DATA");
+        else
+            session_complete(session);
+        break;
+    case SMTP_DATA: /* without the message? */
+        session_bad(session, session->first);
+        break;
+    case SMTP_MESSAGE:
+        session->open_mail = false;
+        session->result.accepted_us = clock_now_us();
         session_complete(session);
         break;
     case SMTP_RSET:
@@ -248,6 +275,9 @@ static void smtp_denied(struct session *session)
     case SMTP_QUIT:
         session_left(session);
         return;
+    case SMTP_MESSAGE: /* the transaction is over, RFC 5321 section 4.1.1.4 */
+        session->open_mail = false;
+        break;
     case SMTP_EHLO:
         if (session->code / 100 == 5) { /* knows SMTP only as it was before 1995 */
             smtp_hello(session, SMTP_HELO, "HELO");
@@ -276,6 +306,8 @@ static void smtp_reply(struct session *session)
     case 3:
         if (continues && session->code == 334)
             smtp_auth_next(session);
+        else if (session->state == SMTP_DATA)
+            smtp_message(session);
         else
             session_bad(session, session->first);
         break;

@@ -80,15 +80,31 @@ static void stream_disarm(struct stream *stream)
     stream->wanted = 0;
 }
 
-struct stream *stream_open(struct event_base *base, const struct address *address, uint16_t port,
-                           stream_handler *handler, void *context)
+static struct stream *stream_new(struct event_base *base, stream_handler *handler, void *context)
 {
     struct stream *stream = memory_alloc(sizeof *stream);
     stream->base = base;
     stream->handler = handler;
     stream->context = context;
     evtimer_assign(&stream->timer, base, stream_on_timer, stream);
-    if (channel_connect(&stream->channel, address, port)) {
+    return stream;
+}
+
+struct stream *stream_adopt(struct event_base *base, const struct channel *channel,
+                            stream_handler *handler, void *context)
+{
+    struct stream *stream = stream_new(base, handler, context);
+    stream->channel = *channel;
+    stream->state = STATE_OPEN;
+    stream_want(stream, EV_READ);
+    return stream;
+}
+
+struct stream *stream_open(struct event_base *base, const struct address *address, uint16_t port,
+                           const struct address *source, stream_handler *handler, void *context)
+{
+    struct stream *stream = stream_new(base, handler, context);
+    if (channel_connect(&stream->channel, address, port, source)) {
         stream->state = STATE_CONNECTING;
         stream_want(stream, EV_WRITE);
     } else {
@@ -266,6 +282,16 @@ struct ssl_st *stream_tls(const struct stream *stream)
 int64_t stream_heard_us(const struct stream *stream)
 {
     return stream->channel.heard_us;
+}
+
+bool stream_has_news(const struct stream *stream)
+{
+    return stream->channel.fd >= 0 && channel_ready(&stream->channel, true, false);
+}
+
+void stream_keep_alive(struct stream *stream)
+{
+    channel_keep_alive(&stream->channel);
 }
 
 bool stream_local_address(const struct stream *stream, struct address *address)

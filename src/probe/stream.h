@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct channel;
 struct event_base;
 struct ssl_st;
 struct stream;
@@ -44,9 +45,13 @@ struct stream_news {
 /* May close the stream. */
 typedef void stream_handler(void *context, const struct stream_news *news);
 
-/* Connects. Whatever happens is told later, from the loop. */
+/* Connects, from a source address where one is given. Whatever happens is told later, from the
+ * loop. */
 struct stream *stream_open(struct event_base *base, const struct address *address, uint16_t port,
-                           stream_handler *handler, void *context);
+                           const struct address *source, stream_handler *handler, void *context);
+/* Of a channel that has connected, and is the stream's from now on. */
+struct stream *stream_adopt(struct event_base *base, const struct channel *channel,
+                            stream_handler *handler, void *context);
 void stream_close(struct stream *stream);
 
 /* One deadline, absolute; setting it again replaces it. At the deadline what has already arrived is
@@ -63,6 +68,11 @@ void stream_start_tls(struct stream *stream, const struct tls_client *client, co
 struct ssl_st *stream_tls(const struct stream *stream);
 
 int64_t stream_heard_us(const struct stream *stream); /* when the first octet came; 0: none yet */
+/* The end of a peer that says nothing is seen within some seconds, as STREAM_ERROR. */
+void stream_keep_alive(struct stream *stream);
+
+/* Whether the loop has still to be told of something: octets, or the end. */
+bool stream_has_news(const struct stream *stream);
 
 bool stream_local_address(const struct stream *stream, struct address *address);
 

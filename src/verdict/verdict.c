@@ -110,6 +110,8 @@ static void note_outcome(struct verdict *verdict, const struct outcome *outcome,
     trace->reason = outcome->reason;
     trace->sessions = outcome->sessions;
     memcpy(trace->step_us, outcome->step_us, sizeof trace->step_us);
+    if (outcome->depth == DEPTH_ROUND_TRIP) /* tells of deliveries, and of nothing else */
+        return;
     note_warning(verdict, outcome);
     if (reason_status(outcome->reason) != OUTCOME_UNKNOWN &&
         outcome_level(outcome) >= verdict->unheard_depth)

@@ -3,6 +3,7 @@
  * status, explanations, errors. */
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/events.h"
 #include "support/stage.h"
 #include "wire/name.h"
 #include "wire/rrtype.h"
@@ -117,7 +118,7 @@ static void reloads_do_not_grow(void **state)
     (void)state;
     struct stage stage;
     begin(&stage, ZONE_HEAD TWO_HOSTS);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < EVENTS_KEPT / 2; i++) /* the room for events is full by then */
         reload_twice(&stage);
     rcu_barrier(); /* what was replaced is freed by then */
     size_t before = mallinfo2().uordblks, ids = stage.nprobes;
@@ -595,6 +596,121 @@ static void same_address_twice_is_one_target(void **state)
     stage_free(&stage);
 }
 
+/* ---- round trips ---- */
+
+static uint32_t probe_of(const struct stage *stage, const char *host)
+{
+    for (uint32_t id = 0; id < stage->nprobes; id++)
+        if (stage->probes[id].on && strcmp(stage->probes[id].host, host) == 0)
+            return id;
+    fail_msg("%s is not probed", host);
+    return 0;
+}
+
+static const struct verdict *round_trip(struct stage *stage, const char *host, enum reason reason,
+                                        int32_t age_s)
+{
+    uint32_t id = probe_of(stage, host);
+    struct outcome outcome = {.depth = DEPTH_ROUND_TRIP, .reason = reason, .rtt_us = -1};
+    outcome.step_us[TIMED_DELIVERY] = age_s * 1000000;
+    core_outcome(stage->core, id, &outcome, stage->now_ms);
+    return core_verdict(stage->core, id);
+}
+
+#define ROUND_TRIPS                                                                                \
+    "checks: {smtp: {probe-recipient: probe@example.test, round-trip: 60s, hold: 0, "              \
+    "slow-start: 0}}\n"
+
+static void undelivered_is_drained(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, true);
+    stage_config(&stage, ROUND_TRIPS);
+    stage_zone(&stage, "example.test", ZONE_HEAD TWO_HOSTS);
+    stage_load(&stage);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    stage_at(&stage, 1000);
+    const struct verdict *verdict = round_trip(&stage, "mx1.example.test", REASON_UNDELIVERED, 299);
+    assert_int_equal(verdict_vote(verdict), VOTE_UP);
+    assert_true(verdict->alarmed);
+    stage_at(&stage, 2000);
+    verdict = round_trip(&stage, "mx1.example.test", REASON_UNDELIVERED, 300);
+    assert_int_equal(verdict_vote(verdict), VOTE_DRAINED);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    /* Time alone neither drains nor ends it, nor do other probes. */
+    stage_at(&stage, 900000);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    assert_int_equal(verdict_vote(verdict), VOTE_DRAINED);
+    verdict = round_trip(&stage, "mx1.example.test", REASON_OK, 1);
+    assert_int_equal(verdict_vote(verdict), VOTE_UP);
+    assert_false(verdict->alarmed);
+    stage_free(&stage);
+}
+
+/* Only a message ends a drain: where none is sent any more, nothing would. */
+static void drain_ends_with_round_trips(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, true);
+    stage_config(&stage, ROUND_TRIPS);
+    stage_zone(&stage, "example.test", ZONE_HEAD TWO_HOSTS);
+    stage_load(&stage);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    const struct verdict *verdict = round_trip(&stage, "mx1.example.test", REASON_UNDELIVERED, 400);
+    assert_int_equal(verdict_vote(verdict), VOTE_DRAINED);
+    stage_config(&stage,
+                 "checks: {smtp: {probe-recipient: other@example.test, round-trip: 60s}}\n");
+    stage_load(&stage);
+    verdict = core_verdict(stage.core, probe_of(&stage, "mx1.example.test"));
+    assert_int_equal(verdict_vote(verdict), VOTE_DRAINED);
+    stage_config(&stage, "checks: {smtp: {probe-recipient: other@example.test}}\n");
+    stage_load(&stage);
+    verdict = core_verdict(stage.core, probe_of(&stage, "mx1.example.test"));
+    assert_int_equal(verdict_vote(verdict), VOTE_UP);
+    assert_int_equal(verdict->undelivered_since_ms, 0);
+    stage_free(&stage);
+}
+
+/* What a message comes to says nothing of warnings and silences of other probes. */
+static void round_trips_keep_to_themselves(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, ZONE_HEAD TWO_HOSTS);
+    uint32_t id = probe_of(&stage, "mx1.example.test");
+    struct outcome outcome = {
+        .depth = DEPTH_SERVICE, .reason = REASON_OK, .warning = REASON_CERT_EXPIRES};
+    core_outcome(stage.core, id, &outcome, stage.now_ms);
+    outcome = (struct outcome){.depth = DEPTH_SERVICE, .reason = REASON_RECIPIENT_REFUSED};
+    core_outcome(stage.core, id, &outcome, stage.now_ms);
+    struct verdict before = *core_verdict(stage.core, id);
+    assert_int_equal(before.warning, REASON_CERT_EXPIRES);
+    assert_int_equal(before.unheard, REASON_RECIPIENT_REFUSED);
+    const struct verdict *verdict = round_trip(&stage, "mx1.example.test", REASON_OK, 1);
+    assert_int_equal(verdict->warning, before.warning);
+    assert_int_equal(verdict->unheard, before.unheard);
+    assert_int_equal(verdict->probes, before.probes);
+    assert_int_equal(verdict->last_good_ms, before.last_good_ms);
+    stage_free(&stage);
+}
+
+static void targets_at_one_address(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, ZONE_HEAD TWO_HOSTS "_imap._tcp SRV 0 1 143 imap\nimap A 127.0.0.11\n");
+    uint32_t id = probe_of(&stage, "mx1.example.test"), count = 0;
+    for (uint32_t at = core_first_at(stage.core, id); at != CORE_NONE;
+         at = core_next_at(stage.core, at), count++)
+        assert_int_equal(stage.probes[at].address.bytes[3], 11);
+    assert_int_equal(count, 2);
+    assert_true(core_is_of(stage.core, id, "MX1.example.test"));
+    assert_false(core_is_of(stage.core, id, "mx2.example.test"));
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +728,10 @@ int main(void)
         cmocka_unit_test(unprobed_stands_as_it_is),
         cmocka_unit_test(many_addresses_of_an_external_host),
         cmocka_unit_test(same_address_twice_is_one_target),
+        cmocka_unit_test(undelivered_is_drained),
+        cmocka_unit_test(drain_ends_with_round_trips),
+        cmocka_unit_test(round_trips_keep_to_themselves),
+        cmocka_unit_test(targets_at_one_address),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
 }

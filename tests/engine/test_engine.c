@@ -120,7 +120,7 @@ static void world_begin(struct world *world, const char *zone, bool probing)
     snprintf(config, sizeof config,
              "server: {probing: %s}\n"
              "checks:\n"
-             "  smtp: {port: %u, interval: 100ms, recheck: 50ms}\n",
+             "  smtp: {port: %u, interval: 100ms, recheck: 50ms, hold: 0s, slow-start: 0s}\n",
              probing ? "on" : "off", world->port);
     stage_config(&world->stage, config);
     stage_zone(&world->stage, "example.test", zone);

@@ -101,6 +101,7 @@ static struct cost cost_of_deaths(unsigned domains)
     folder_write(stage.folder, "pool.zone", pool_text);
     write_names(&stage, domains);
     stage_config(&stage,
+                 "checks: {smtp: {hold: 0s, slow-start: 0s}}\n"
                  "zones:\n  - pool.zone\n  - {file: customer.zone, names: customers.txt}\n");
     stage_load(&stage);
     snprintf(last, sizeof last, "customer%u.test", domains - 1);

@@ -318,12 +318,15 @@ static void conclude(struct rows *rows, struct row_result *result)
         fits = strcmp(target.verdict, "down") == 0 ? row->expect == ROW_LEAVES
                                                    : row->expect != ROW_LEAVES;
     } while (!fits && clock_now_ms() < deadline_ms && poll(NULL, 0, TURN_MS) == 0);
-    result->passed = fits && reason_fits(row, &target);
+    result->passed = fits && reason_fits(row, &target) && target.rtt_ms >= (double)row->late_ms;
     result->state = ROW_DONE;
     const char *beside = target.unheard[0] ? target.unheard : target.warning;
     snprintf(result->observed, sizeof result->observed, "%s, %s%s%s: %.60s", target.verdict,
              target.reason, beside[0] ? ", " : "", beside,
              target.said[0] ? target.said : target.detail);
+    if (target.rtt_ms >= 1000 && row->expect != ROW_LEAVES)
+        snprintf(result->observed, sizeof result->observed, "%s, %s, greets after %.1f s",
+                 target.verdict, target.reason, target.rtt_ms / 1000);
 }
 
 static void watch(struct rows *rows, struct row_result *result)

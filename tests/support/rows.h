@@ -32,6 +32,7 @@ struct row {
     const char *reason; /* "refused|unreachable"; where it stays: what is told beside; NULL: any */
     bool apart;         /* needs namespaces (tests/e2e/apart.sh) */
     bool is_long;       /* for `make check-long` */
+    int64_t late_ms;     /* its greetings must have taken so long, or the row has shown nothing */
 };
 
 enum { ROW_TEXT_SIZE = 256 };

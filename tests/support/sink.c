@@ -141,9 +141,10 @@ static void sink_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct visit *visit = memory_alloc(sizeof *visit);
     struct sockaddr_in local = {0};
     socklen_t size = sizeof local;
-    (void)listener, (void)from, (void)from_size;
+    (void)listener, (void)from_size;
 
     getsockname(fd, (struct sockaddr *)&local, &size);
+    sink->numbers->last_from = ntohl(((struct sockaddr_in *)from)->sin_addr.s_addr);
     visit->at = ntohl(local.sin_addr.s_addr) & 0xffff;
     visit->sink = sink;
     visit->next = sink->visits;
@@ -156,8 +157,8 @@ static void sink_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     bufferevent_setcb(visit->events, visit_on_read, NULL, visit_on_event, visit);
     bufferevent_enable(visit->events, EV_READ | EV_WRITE);
     evtimer_assign(&visit->timer, sink->base, visit_on_timer, visit);
-    if (sink->options.greet_ms)
-        visit_wait(visit, sink->options.greet_ms);
+    if (sink->numbers->greet_ms)
+        visit_wait(visit, sink->numbers->greet_ms);
     else if (sink->numbers->open_max >= sink->options.hold)
         for (visit = sink->visits; visit; visit = visit->next)
             if (!visit->greeted)
@@ -191,17 +192,28 @@ struct sink *sink_start(const struct sink_options *options)
     sink->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(sink->listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo");
     if (sink->numbers == MAP_FAILED || bind(sink->listener, (struct sockaddr *)&any, size) < 0 ||
-        listen(sink->listener, 4096) < 0 ||
+        listen(sink->listener, options->backlog ? options->backlog : 4096) < 0 ||
         getsockname(sink->listener, (struct sockaddr *)&any, &size) < 0) {
         perror("sink_start");
         abort();
     }
+    sink->numbers->greet_ms = options->greet_ms;
     sink->port = ntohs(any.sin_port);
     sink->process = fork();
     if (sink->process == 0)
         sink_run(sink);
     close(sink->listener);
     return sink;
+}
+
+void sink_freeze(struct sink *sink, bool frozen)
+{
+    kill(sink->process, frozen ? SIGSTOP : SIGCONT);
+}
+
+void sink_greet_after(struct sink *sink, int greet_ms)
+{
+    ((volatile struct sink_numbers *)sink->numbers)->greet_ms = greet_ms;
 }
 
 uint16_t sink_port(const struct sink *sink)

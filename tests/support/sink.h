@@ -4,6 +4,7 @@
 #ifndef EVERMX_TESTS_SINK_H
 #define EVERMX_TESTS_SINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sink;
@@ -13,6 +14,7 @@ struct sink_options {
     int greet_ms;   /* after so long; 0: at once */
     unsigned sick;  /* so many EHLOs are answered by 451 before the first good one */
     int silence_ms; /* a client that says nothing for so long gets 421 and is closed; 0: waits */
+    int backlog;    /* connections that wait to be accepted; 0: thousands */
 };
 
 /* What the sink has seen so far. */
@@ -23,9 +25,16 @@ struct sink_numbers {
     unsigned hellos;           /* EHLOs */
     unsigned quits;            /* clients that left by QUIT */
     unsigned impatient;        /* clients that spoke before the greeting */
+    uint32_t last_from;        /* the address of the last client, as a number */
+    int greet_ms;              /* the sink's own */
 };
 
 struct sink *sink_start(const struct sink_options *options);
+/* Stops the whole process as SIGSTOP does: the kernel goes on to take connections, until `backlog`
+ * of them wait, and drops more. Or lets it go on. */
+void sink_freeze(struct sink *sink, bool frozen);
+/* From now on greets after so long. */
+void sink_greet_after(struct sink *sink, int greet_ms);
 uint16_t sink_port(const struct sink *sink);
 struct sink_numbers sink_numbers(const struct sink *sink);
 void sink_stop(struct sink *sink);

@@ -51,6 +51,7 @@ static void fill(struct target_status *target, const json_t *json)
     copy(warning, "reason", target->warning, sizeof target->warning);
     copy(target->unheard[0] ? unheard : warning, "detail", target->said, sizeof target->said);
     target->is_known = json_is_true(json_object_get(json, "known"));
+    target->rtt_ms = json_number_value(json_object_get(json, "rtt_ms"));
     target->probes = json_integer_value(json_object_get(json, "probes"));
     target->failures = json_integer_value(json_object_get(json, "failures"));
     target->unknowns = json_integer_value(json_object_get(json, "unknowns"));

@@ -16,6 +16,7 @@ struct target_status { /* texts are empty where nothing is said */
     char warning[32];
     char said[200]; /* with one of the two */
     bool is_known;
+    double rtt_ms; /* of the last good probe; 0: none */
     long long probes, failures, unknowns;
 };
 

@@ -414,8 +414,8 @@ static void outlook_down(void **state)
     verdict = up(SECOND);
     fall(&verdict, &usual, 10 * SECOND);
     assert_outlook(&verdict, &usual, 10 * SECOND,
-                   "needs 3 good probes and a good service probe, then answered when its penalty "
-                   "1000 is below 750, in 7 min");
+                   "needs 3 good probes and a good service probe, then held 30 s more (fall 1 in "
+                   "24 h)");
     assert_outlook(&verdict, &usual, HOUR, "needs 3 good probes and a good service probe");
     rise(&verdict, &usual, 12 * SECOND);
     fall(&verdict, &manual, 15 * MINUTE);

@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/attempt.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "probe/dial.h"
+#include "probe/pulse.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TRIES = 2,
+    LOOK_MS = 100,       /* between two looks at sessions that are silent */
+    NEWS_MS = 10,        /* within that the loop tells what has come */
+    TURN_LATE_MS = 100,  /* a timer later than this has cost hedges their chance */
+    SOCKETS_WITNESS = 3, /* so many independent packets without an answer are no accident */
+    MENDED_US = 900000,  /* a connection that takes so long was mended by the kernel's next SYN */
+};
+
+enum try_state {
+    TRY_NONE,
+    TRY_WAITS, /* for a place */
+    TRY_CONNECTS,
+    TRY_TALKS,
+    TRY_OVER,
+};
+
+/* One session, and the connection before it. */
+struct
+try {
+    struct attempt *attempt;
+    enum try_state state;
+    struct peer_seat seat;
+    struct dial dial;
+    struct session *session; /* TRY_TALKS */
+    int64_t started_ms, next_socket_ms;
+    int64_t connected_us;
+    int32_t connect_us; /* how long the socket took that has connected */
+    bool mended;        /* that was not the first one, or not by its first packet */
+    bool roams;         /* connects without a place */
+    unsigned extra;     /* sockets counted by the prober */
+    bool silent;        /* was, for its quantum or longer */
+};
+
+struct attempt {
+    struct attempt_setting setting;
+    struct patience patience;
+    const struct attempt_reports *reports;
+    void *context;
+    enum { ATTEMPT_WAITS, ATTEMPT_RUNS, ATTEMPT_RESTS } state;
+    struct event timer;
+    int64_t look_ms;    /* when that is due */
+    int64_t begun_us;   /* what times count from; 0: never begun */
+    int64_t excused_ms; /* our own timers were late: the early windows are so much longer */
+    bool connected;     /* a connection has stood: the host is there */
+    bool counted;       /* among the silent at the host */
+    bool told_late;
+    bool gave_up;               /* reported as silent: what comes after all revokes it */
+    unsigned sessions, sockets; /* so far */
+    struct try tries[TRIES];
+};
+
+static struct peers *attempt_peers(const struct attempt *attempt)
+{
+    return attempt->setting.session->peers;
+}
+
+static int64_t attempt_begun_ms(const struct attempt *attempt)
+{
+    return attempt->begun_us / 1000;
+}
+
+static bool try_is_heard(const struct try *try)
+{
+    return try->session && session_heard_us(try->session);
+}
+
+static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
+{
+    int64_t wait_ms = at_ms > now_ms ? at_ms - now_ms : 0;
+    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    attempt->look_ms = at_ms;
+    event_add(&attempt->timer, &wait);
+}
+
+/* ---- the end ---- */
+
+/* It connects no more. */
+static void try_land(struct try *try)
+{
+    *try->attempt->setting.sockets -= try->extra;
+    try->extra = 0;
+    try->roams = false;
+}
+
+static void try_stop(struct try *try)
+{
+    dial_stop(&try->dial);
+    try_land(try);
+    if (try->session)
+        session_cancel(try->session);
+    try->session = NULL;
+    try->state = TRY_OVER;
+    peer_release(attempt_peers(try->attempt), &try->seat);
+}
+
+static void attempt_count_silent(struct attempt *attempt, bool silent)
+{
+    if (attempt->counted != silent)
+        peer_note_silent(attempt->setting.peer, silent ? 1 : -1);
+    attempt->counted = silent;
+}
+
+void attempt_cancel(struct attempt *attempt)
+{
+    event_del(&attempt->timer);
+    attempt_count_silent(attempt, false);
+    for (unsigned i = 0; i < TRIES; i++)
+        try_stop(&attempt->tries[i]);
+    free(attempt);
+}
+
+/* One session may stay open: that which may be greeted after all, or that which is only to be left
+ * politely. */
+static bool attempt_rest(struct attempt *attempt)
+{
+    struct try *left = NULL;
+    event_del(&attempt->timer);
+    attempt_count_silent(attempt, false);
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct try *try = &attempt->tries[i];
+        if (!left && try->session)
+            left = try;
+        else
+            try_stop(try);
+    }
+    if (!left)
+        return false;
+    attempt->state = ATTEMPT_RESTS;
+    session_shorten(left->session);
+    peer_rank(attempt_peers(attempt), &left->seat, RANK_SLOW, true);
+    return true;
+}
+
+static void attempt_finish(struct attempt *attempt, const struct outcome *outcome,
+                           const struct lesson *lesson)
+{
+    const struct attempt_reports *reports = attempt->reports;
+    void *context = attempt->context;
+    bool silent = reason_evidence(outcome->reason) == EVIDENCE_SILENCE;
+    bool early = silent && attempt->patience.hedged;
+
+    attempt->gave_up = silent;
+    bool rests = attempt_rest(attempt);
+    if (!rests)
+        attempt_cancel(attempt);
+    reports->done(context, outcome, lesson, early, rests ? attempt : NULL);
+}
+
+/* A failure seen while our own loop stood still is no failure of the target: it may have answered
+ * in time and given up on us, or its answer may not have been asked for yet. */
+static enum reason attempt_reason(const struct attempt *attempt, enum reason reason, int64_t now_us)
+{
+    bool excusable = attempt->setting.excuse_late && reason_status(reason) == OUTCOME_FAIL;
+    bool late = excusable && pulse_was_late(attempt->setting.session->pulse,
+                                            attempt_begun_ms(attempt), now_us / 1000);
+    return late ? REASON_LATE : reason;
+}
+
+/* answered_us: -1 where nothing was. */
+static struct outcome attempt_outcome(const struct attempt *attempt, enum reason reason,
+                                      int64_t answered_us)
+{
+    int64_t now_us = clock_now_us();
+    struct outcome outcome = {.depth = attempt->setting.depth,
+                              .reason = attempt_reason(attempt, reason, now_us),
+                              .sessions = (uint8_t)attempt->sessions,
+                              .rtt_us = -1};
+    if (reason_status(outcome.reason) != OUTCOME_UNKNOWN)
+        outcome.rtt_us = (answered_us >= 0 ? answered_us : now_us) - attempt->begun_us;
+    return outcome;
+}
+
+static const struct lesson no_lesson = {.connect_us = -1, .greeting_us = -1};
+
+/* Silent for as long as it may be. twice: two witnesses say so. */
+static void attempt_fail_silent(struct attempt *attempt, enum reason reason, bool twice)
+{
+    struct outcome outcome = attempt_outcome(attempt, reason, -1);
+    int64_t now_ms = clock_now_ms();
+    double took_s = (double)(now_ms - attempt_begun_ms(attempt)) / 1000;
+    const char *plural =
+        (reason == REASON_CONNECT_TIMEOUT ? attempt->sockets : attempt->sessions) == 1 ? "" : "s";
+
+    outcome.confirmed = learn_confirms(attempt->setting.learned, twice);
+    if (reason == REASON_CONNECT_TIMEOUT)
+        snprintf(outcome.detail, sizeof outcome.detail, "no answer to %u connection%s in %.1f s",
+                 attempt->sockets, plural, took_s);
+    else
+        snprintf(outcome.detail, sizeof outcome.detail, "not an octet in %.1f s, %u session%s",
+                 took_s, attempt->sessions, plural);
+    if (reason == REASON_GREETING_TIMEOUT && outcome.confirmed)
+        peer_note_hung(attempt->setting.peer, attempt_begun_ms(attempt), now_ms);
+    attempt_finish(attempt, &outcome, &no_lesson);
+}
+
+/* ---- a session's end ---- */
+
+static struct lesson try_lesson(const struct try *try, const struct session_result *result)
+{
+    return (struct lesson){
+        .connect_us = try->connect_us,
+        .greeting_us = result->heard_us ? (int32_t)(result->heard_us - try->connected_us) : -1,
+        .hedged = try->mended || try->attempt->sessions > 1,
+        .late = try->attempt->state == ATTEMPT_RESTS,
+    };
+}
+
+/* Without an octet at the end of the whole probe: silent as well. */
+static enum reason result_reason(const struct session_result *result)
+{
+    bool silent = result->reason == REASON_TIMEOUT && !result->heard_us;
+    return silent ? REASON_GREETING_TIMEOUT : result->reason;
+}
+
+static void attempt_on_session(struct attempt *attempt, const struct try *try,
+                               const struct session_result *result)
+{
+    struct lesson lesson = try_lesson(try, result);
+    struct outcome outcome = attempt_outcome(attempt, result_reason(result), result->greeted_us);
+    session_result_tell(result, &outcome);
+    if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
+        outcome.confirmed = learn_confirms(attempt->setting.learned, true);
+    attempt_finish(attempt, &outcome, &lesson);
+}
+
+/* It was reported as silent, and greets after all; or nobody waits for it any more. */
+static void attempt_on_rest(struct attempt *attempt, const struct try *try,
+                            const struct session_result *result)
+{
+    const struct attempt_reports *reports = attempt->reports;
+    void *context = attempt->context;
+    bool good = attempt->gave_up && result->reason == REASON_OK;
+    struct lesson lesson = try_lesson(try, result);
+    struct outcome outcome = attempt_outcome(attempt, result->reason, result->greeted_us);
+
+    outcome.depth = DEPTH_LIVENESS;
+    outcome.revoked = true;
+    session_result_tell(result, &outcome);
+    attempt_cancel(attempt);
+    reports->rested(context, good ? &outcome : NULL, good ? &lesson : NULL);
+}
+
+static void try_on_session(void *context, const struct session_result *result)
+{
+    struct try *try = context;
+    struct attempt *attempt = try->attempt;
+    bool says = reason_status(result->reason) != OUTCOME_UNKNOWN;
+
+    try->session = NULL;
+    if (attempt->state == ATTEMPT_RESTS)
+        attempt_on_rest(attempt, try, result);
+    else if (!says && try != attempt->tries && attempt->tries[0].session)
+        try_stop(try); /* the first one goes on */
+    else
+        attempt_on_session(attempt, try, result);
+}
+
+/* ---- places ---- */
+
+static enum peer_rank attempt_rank(const struct attempt *attempt)
+{
+    if (attempt->patience.slow)
+        return RANK_SLOW;
+    return attempt->setting.depth == DEPTH_LIVENESS ? RANK_LIVENESS : RANK_SERVICE;
+}
+
+static enum peer_rank try_rank(const struct try *try)
+{
+    return try == try->attempt->tries ? attempt_rank(try->attempt) : RANK_HEDGE;
+}
+
+static void try_dial(struct try *try)
+{
+    struct attempt *attempt = try->attempt;
+    try->state = TRY_CONNECTS;
+    try->started_ms = clock_now_ms();
+    try->next_socket_ms = try->started_ms + attempt->patience.connect_hedge_ms;
+    attempt->sessions++;
+    attempt->sockets++;
+    dial_start(&try->dial);
+}
+
+/* The first session has its place: from now on it counts. */
+static void attempt_begin(struct attempt *attempt)
+{
+    attempt->state = ATTEMPT_RUNS;
+    attempt->begun_us = clock_now_us();
+    attempt->excused_ms = 0;
+    attempt->connected = false;
+    attempt->sessions = attempt->sockets = 0;
+    attempt->tries[1].state = TRY_NONE;
+    try_dial(&attempt->tries[0]);
+    int64_t now_ms = attempt_begun_ms(attempt);
+    attempt_arm(attempt, now_ms, now_ms + attempt->patience.connect_hedge_ms);
+}
+
+static void try_on_granted(void *context)
+{
+    struct try *try = context;
+    struct attempt *attempt = try->attempt;
+    bool first = attempt->begun_us == 0;
+
+    if (attempt->state == ATTEMPT_RUNS) {
+        try_dial(try);
+        return;
+    }
+    attempt_begin(attempt);
+    if (first)
+        attempt->reports->begun(attempt->context, attempt_begun_ms(attempt));
+}
+
+/* The first session had to go, or could not come, and nothing can be said yet: all over again, as
+ * soon as there is a place. */
+static void attempt_wait(struct attempt *attempt)
+{
+    struct try *try = attempt->tries;
+    event_del(&attempt->timer);
+    attempt->state = ATTEMPT_WAITS;
+    try->state = TRY_WAITS;
+    try->silent = false;
+    if (!peer_waits(&try->seat) &&
+        peer_take(attempt_peers(attempt), attempt->setting.peer, &try->seat, attempt_rank(attempt)))
+        attempt_begin(attempt);
+}
+
+static void try_on_give_up(void *context)
+{
+    struct try *try = context;
+    struct attempt *attempt = try->attempt;
+    const struct attempt_reports *reports = attempt->reports;
+    void *attempt_context = attempt->context;
+
+    if (attempt->state == ATTEMPT_RESTS) {
+        attempt_cancel(attempt);
+        reports->rested(attempt_context, NULL, NULL);
+    } else if (try_is_heard(try)) {
+        peer_rank(attempt_peers(attempt), &try->seat, try_rank(try), false);
+    } else {
+        try_stop(try); /* what it has seen so far stands */
+        if (!attempt->patience.hedged)
+            attempt_wait(attempt);
+    }
+}
+
+/* ---- connecting ---- */
+
+/* A socket without an answer for so long is none of the host's sessions. It needs no place, unless
+ * such sockets themselves become too many. */
+static void try_roam(struct try *try)
+{
+    struct attempt *attempt = try->attempt;
+    if (try->roams || *attempt->setting.sockets >= attempt->setting.sockets_max)
+        return;
+    try->roams = true;
+    try->extra++;
+    ++*attempt->setting.sockets;
+    peer_release(attempt_peers(attempt), &try->seat);
+}
+
+static void try_hedge(struct try *try, int64_t now_ms)
+{
+    struct attempt *attempt = try->attempt;
+    if (now_ms < try->next_socket_ms || *attempt->setting.sockets >= attempt->setting.sockets_max)
+        return;
+    try->next_socket_ms = now_ms + DIAL_EACH_MS;
+    try->extra++;
+    ++*attempt->setting.sockets;
+    attempt->sockets++;
+    dial_more(&try->dial);
+}
+
+/* The host is there, but both its places are taken by others: back to the end of the queue. */
+static void try_turn_away(struct try *try, struct channel *channel)
+{
+    struct attempt *attempt = try->attempt;
+    channel_abort(channel);
+    try->state = TRY_WAITS;
+    if (try == attempt->tries)
+        attempt_wait(attempt);
+}
+
+static void try_on_connected(void *context, const struct channel *connected, int64_t took_us,
+                             unsigned number)
+{
+    struct try *try = context;
+    struct attempt *attempt = try->attempt;
+    const struct attempt_setting *setting = &attempt->setting;
+    struct channel channel = *connected;
+
+    try_land(try);
+    if (!peer_has(&try->seat) &&
+        !peer_take(attempt_peers(attempt), setting->peer, &try->seat, try_rank(try))) {
+        try_turn_away(try, &channel);
+        return;
+    }
+    attempt->connected = true;
+    try->state = TRY_TALKS;
+    try->connected_us = clock_now_us();
+    try->connect_us = (int32_t)took_us;
+    try->mended = number > 0 || took_us >= MENDED_US;
+    try->session = session_adopt(setting->session, setting->target, setting->depth,
+                                 attempt_begun_ms(attempt) + setting->target->check->timeout_ms,
+                                 &channel, attempt->begun_us, try_on_session, try);
+    session_begin(try->session);
+}
+
+static void try_on_failed(void *context, enum reason reason, const char *why)
+{
+    struct try *try = context;
+    struct attempt *attempt = try->attempt;
+
+    try->state = TRY_OVER;
+    if (reason_status(reason) == OUTCOME_UNKNOWN && try != attempt->tries) {
+        try_stop(try); /* the first one goes on */
+        return;
+    }
+    struct outcome outcome = attempt_outcome(attempt, reason, -1);
+    snprintf(outcome.detail, sizeof outcome.detail, "%s", why);
+    attempt_finish(attempt, &outcome, &no_lesson);
+}
+
+/* ---- looking after it ---- */
+
+static void try_look(struct try *try, int64_t now_ms)
+{
+    struct attempt *attempt = try->attempt;
+    const struct patience *patience = &attempt->patience;
+
+    if (try->state == TRY_CONNECTS && now_ms >= try->started_ms + patience->connect_hedge_ms) {
+        try_roam(try);
+        if (patience->hedged)
+            try_hedge(try, now_ms);
+    }
+    if (try->state != TRY_TALKS || try->silent || now_ms < try->started_ms + patience->quantum_ms)
+        return;
+    try->silent = true;
+    if (!session_heard_us(try->session))
+        peer_rank(attempt_peers(attempt), &try->seat, patience->slow ? RANK_SLOW : RANK_SILENT,
+                  true);
+}
+
+static bool attempt_is_heard(const struct attempt *attempt)
+{
+    return try_is_heard(&attempt->tries[0]) || try_is_heard(&attempt->tries[1]);
+}
+
+/* An octet came: from here on its session's own timeouts count, and no other session is begun. */
+static void attempt_calm(struct attempt *attempt)
+{
+    attempt_count_silent(attempt, false);
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct try *try = &attempt->tries[i];
+        if (try_is_heard(try))
+            peer_rank(attempt_peers(attempt), &try->seat, try_rank(try), false);
+        else if (try->state == TRY_WAITS || try->state == TRY_CONNECTS)
+            try_stop(try);
+    }
+}
+
+static void attempt_second(struct attempt *attempt)
+{
+    struct try *second = &attempt->tries[1];
+    second->state = TRY_WAITS;
+    if (peer_take(attempt_peers(attempt), attempt->setting.peer, &second->seat, RANK_HEDGE))
+        try_dial(second);
+}
+
+static bool attempt_has_news(const struct attempt *attempt)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        const struct try *try = &attempt->tries[i];
+        if (dial_has_news(&try->dial) || (try->session && session_has_news(try->session)))
+            return true;
+    }
+    return false;
+}
+
+static int64_t attempt_deadline_ms(const struct attempt *attempt)
+{
+    const struct patience *patience = &attempt->patience;
+    int64_t window_ms = attempt->connected ? patience->greeting_ms : patience->connect_ms;
+    return attempt_begun_ms(attempt) + window_ms + attempt->excused_ms;
+}
+
+/* Others see the same at the same host, and just now; not where packets get lost, too. */
+static bool attempt_is_witnessed(const struct attempt *attempt, int64_t now_ms)
+{
+    const struct learned *learned = attempt->setting.learned;
+    return attempt->counted && !learn_is_lossy(learned) &&
+           peer_is_hung(attempt->setting.peer, learned->last_good_ms, now_ms);
+}
+
+/* Whether it has failed, and is gone. */
+static bool attempt_decide(struct attempt *attempt, int64_t now_ms)
+{
+    if (attempt->connected && !attempt->patience.hedged)
+        return false; /* the session tells */
+    bool due = now_ms >= attempt_deadline_ms(attempt);
+    if (!due && !attempt_is_witnessed(attempt, now_ms))
+        return false;
+    if (attempt_has_news(attempt)) {
+        attempt_arm(attempt, now_ms, now_ms + NEWS_MS);
+        return true;
+    }
+    if (attempt->connected)
+        attempt_fail_silent(attempt, REASON_GREETING_TIMEOUT,
+                            !due || (attempt->tries[0].silent && attempt->tries[1].silent) ||
+                                peer_is_silent_elsewhere(attempt->setting.peer));
+    else
+        attempt_fail_silent(attempt, REASON_CONNECT_TIMEOUT,
+                            attempt->sockets >= SOCKETS_WITNESS || !attempt->patience.hedged);
+    return true;
+}
+
+static void sooner(int64_t *at_ms, int64_t other_ms, int64_t now_ms)
+{
+    if (other_ms > now_ms && other_ms < *at_ms)
+        *at_ms = other_ms;
+}
+
+/* When something is due that this turn has not done. */
+static void attempt_rearm(struct attempt *attempt, int64_t now_ms)
+{
+    const struct patience *patience = &attempt->patience;
+    int64_t at_ms = attempt_deadline_ms(attempt);
+    for (unsigned i = 0; i < TRIES; i++) {
+        const struct try *try = &attempt->tries[i];
+        if (try->state == TRY_CONNECTS) {
+            sooner(&at_ms, try->started_ms + patience->connect_hedge_ms, now_ms);
+            if (patience->hedged)
+                sooner(&at_ms, try->next_socket_ms, now_ms);
+        } else if (try->state == TRY_TALKS) {
+            sooner(&at_ms, try->started_ms + patience->quantum_ms, now_ms);
+        }
+    }
+    if (patience->hedged && attempt->connected)
+        sooner(&at_ms, now_ms + LOOK_MS, now_ms);
+    attempt_arm(attempt, now_ms, at_ms > now_ms ? at_ms : now_ms + LOOK_MS);
+}
+
+/* A first session is late: time for the second. */
+static bool attempt_is_late(const struct attempt *attempt, int64_t now_ms)
+{
+    const struct try *first = &attempt->tries[0];
+    return attempt->connected && attempt->tries[1].state == TRY_NONE &&
+           now_ms >= first->connected_us / 1000 + attempt->patience.greeting_hedge_ms;
+}
+
+static void attempt_run(struct attempt *attempt, int64_t now_ms)
+{
+    for (unsigned i = 0; i < TRIES; i++)
+        try_look(&attempt->tries[i], now_ms);
+    if (attempt_is_heard(attempt)) {
+        attempt_calm(attempt);
+        return;
+    }
+    bool late = attempt->patience.hedged && attempt_is_late(attempt, now_ms);
+    if (late)
+        attempt_second(attempt);
+    attempt_count_silent(attempt, attempt->patience.hedged &&
+                                      (attempt->tries[0].silent || attempt->tries[1].silent));
+    if (attempt_decide(attempt, now_ms))
+        return;
+    attempt_rearm(attempt, now_ms);
+    late |= attempt->patience.hedged && attempt->sockets >= SOCKETS_WITNESS;
+    if (!late || attempt->told_late || !learn_confirms(attempt->setting.learned, true))
+        return;
+    attempt->told_late = true;
+    attempt->reports->late(attempt->context, attempt_begun_ms(attempt),
+                           attempt_deadline_ms(attempt), now_ms);
+}
+
+static void attempt_on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct attempt *attempt = context;
+    int64_t now_ms = clock_now_ms();
+    (void)fd, (void)what;
+
+    if (now_ms < attempt->look_ms) { /* the loop counts from when its turn began */
+        attempt_arm(attempt, now_ms, attempt->look_ms);
+        return;
+    }
+    if (now_ms - attempt->look_ms >= TURN_LATE_MS)
+        attempt->excused_ms += now_ms - attempt->look_ms;
+    attempt_run(attempt, now_ms);
+}
+
+/* ---- the beginning ---- */
+
+static const struct dial_reports dial_reports = {.connected = try_on_connected,
+                                                 .failed = try_on_failed};
+
+static void try_init(struct try *try, struct attempt *attempt)
+{
+    const struct attempt_setting *setting = &attempt->setting;
+    try->attempt = attempt;
+    try->seat.granted = try_on_granted;
+    try->seat.give_up = try_on_give_up;
+    try->seat.context = try;
+    try->dial.base = setting->session->base;
+    try->dial.address = &setting->target->address;
+    try->dial.port = setting->target->port;
+    try->dial.source = session_source(setting->session, &setting->target->address);
+    try->dial.reports = &dial_reports;
+    try->dial.context = try;
+}
+
+struct attempt *attempt_start(const struct attempt_setting *setting,
+                              const struct attempt_reports *reports, void *context)
+{
+    struct attempt *attempt = memory_alloc(sizeof *attempt);
+    attempt->setting = *setting;
+    attempt->reports = reports;
+    attempt->context = context;
+    learn_patience(setting->learned, setting->target->check, &attempt->patience);
+    evtimer_assign(&attempt->timer, setting->session->base, attempt_on_timer, attempt);
+    for (unsigned i = 0; i < TRIES; i++)
+        try_init(&attempt->tries[i], attempt);
+    attempt_wait(attempt);
+    return attempt;
+}
+
+bool attempt_has_begun(const struct attempt *attempt)
+{
+    return attempt->begun_us != 0;
+}

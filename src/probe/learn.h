@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the prober has learned of one target, and how patient it therefore is with it. Fast where a
+ * target is known to be, careful where it is not or where packets are lost. Pure: no clock, no I/O,
+ * no log; any thread. */
+#ifndef EVERMX_PROBE_LEARN_H
+#define EVERMX_PROBE_LEARN_H
+
+#include "model/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    LEARN_ENOUGH = 3,      /* good probes, until its usual times are taken for usual */
+    LEARN_PROMPT_MS = 250, /* a usual greeting within this is prompt */
+    LEARN_SLOW_MS = 1000,  /* one above this is slow: such probes last, and must not stand in the
+                              way of others of the same host */
+};
+
+struct learned {
+    unsigned good;       /* probes that learned from; up to LEARN_ENOUGH */
+    int32_t connect_us;  /* usual: until the connection stands */
+    int32_t greeting_us; /* usual: from there until the first octet */
+    uint32_t lossy;      /* how often hedges were needed, of 65536: a mean of the last 30 or so */
+    unsigned silences;   /* silent probes in a row */
+    bool believed; /* the last one was silent and confirmed: it is probed as one that is down */
+    int64_t last_good_ms; /* when it was last heard from; -1: never */
+};
+
+void learn_init(struct learned *learned);
+
+/* How long a probe waits for what. All but greeting_hedge_ms count from the start of the probe. */
+struct patience {
+    /* In time for a second session, and for failing before the whole timeouts are over. */
+    bool hedged;
+    int64_t connect_hedge_ms;  /* then a fresh socket, and more of them each DIAL_EACH_MS */
+    int64_t connect_ms;        /* no connection by then: silent */
+    int64_t greeting_hedge_ms; /* from the connection on: late; a second session */
+    int64_t greeting_ms;       /* not one octet by then: silent. Not hedged: the session's own
+                                  timeout tells */
+    int64_t
+        quantum_ms; /* a session that has had so long has been silent: its place may go to others
+                     */
+    bool slow;      /* the probe may well last: others of the host go first */
+};
+
+/* Between two further sockets of a hedged connection. */
+enum { DIAL_EACH_MS = 175 };
+
+void learn_patience(const struct learned *learned, const struct check_settings *check,
+                    struct patience *patience);
+
+/* What a probe has seen of its target's ways. */
+struct lesson {
+    int32_t connect_us;  /* -1: unknown */
+    int32_t greeting_us; /* -1: unknown */
+    bool hedged;         /* it took more than the first socket, or than the first session */
+    bool late; /* greeted after it had been given up: that is how slow it is from now on */
+};
+
+void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms);
+/* It failed, but it was heard from. */
+void learn_answer(struct learned *learned);
+/* It was silent. */
+void learn_silence(struct learned *learned, bool confirmed);
+
+/* Packets get lost on the way, as far as hedges tell. */
+bool learn_is_lossy(const struct learned *learned);
+
+/* Whether a silence counts. twice: a second, independent session has seen it as well. */
+bool learn_confirms(const struct learned *learned, bool twice);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/peers.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a host that was found hung speaks for its other targets. */
+enum { HUNG_MS = 5000 };
+
+TAILQ_HEAD(seat_queue, peer_seat);
+
+struct peer {
+    struct address address;
+    unsigned users;
+    unsigned held; /* places that are taken, or as good as taken: SEAT_READY */
+    struct peer_seat *holders[PEER_PLACES]; /* of those; NULL: free */
+    struct seat_queue waiting;              /* by rank and turn */
+    unsigned silent;
+    int64_t hung_since_ms, hung_at_ms; /* -1: never */
+};
+
+struct peers {
+    void *hosts; /* tsearch(3), by address */
+    unsigned taken, most;
+    uint64_t turns;
+    struct seat_queue ready; /* have a place at their host, and wait for one of all */
+    struct seat_queue asked; /* are to give up; their `place` is free, as they are taken */
+    struct event drain;
+};
+
+/* ---- hosts ---- */
+
+static int peer_compare(const void *one, const void *other)
+{
+    const struct peer *a = one, *b = other;
+    if (a->address.family != b->address.family)
+        return a->address.family - b->address.family;
+    return memcmp(a->address.bytes, b->address.bytes, address_size(&a->address));
+}
+
+struct peer *peers_join(struct peers *peers, const struct address *address)
+{
+    struct peer *peer, key = {.address = *address};
+    struct peer **found = tfind(&key, &peers->hosts, peer_compare);
+    if (found) {
+        peer = *found;
+    } else {
+        peer = memory_alloc(sizeof *peer);
+        peer->address = *address;
+        peer->hung_since_ms = peer->hung_at_ms = -1;
+        TAILQ_INIT(&peer->waiting);
+        if (!tsearch(peer, &peers->hosts, peer_compare))
+            memory_exhausted(sizeof *peer);
+    }
+    peer->users++;
+    return peer;
+}
+
+void peers_leave(struct peers *peers, struct peer *peer)
+{
+    if (--peer->users)
+        return;
+    assert(peer->held == 0 && TAILQ_EMPTY(&peer->waiting));
+    tdelete(peer, &peers->hosts, peer_compare);
+    free(peer);
+}
+
+/* ---- who may have a place ---- */
+
+static bool rank_is_deep(enum peer_rank rank)
+{
+    return rank == RANK_SERVICE || rank == RANK_TRIP;
+}
+
+bool peer_is_deep(const struct peer *peer)
+{
+    for (unsigned i = 0; i < PEER_PLACES; i++)
+        if (peer->holders[i] && rank_is_deep(peer->holders[i]->rank))
+            return true;
+    return false;
+}
+
+static bool peer_admits(const struct peer *peer, enum peer_rank rank)
+{
+    return peer->held < PEER_PLACES && !(rank_is_deep(rank) && peer_is_deep(peer));
+}
+
+static void peer_hold(struct peer *peer, struct peer_seat *seat)
+{
+    unsigned i = 0;
+    while (peer->holders[i])
+        i++;
+    peer->holders[i] = seat;
+    peer->held++;
+}
+
+static void peer_drop(struct peer *peer, const struct peer_seat *seat)
+{
+    for (unsigned i = 0; i < PEER_PLACES; i++) {
+        if (peer->holders[i] != seat)
+            continue;
+        peer->holders[i] = NULL;
+        peer->held--;
+    }
+}
+
+/* ---- who has to go ---- */
+
+static bool seat_is_brief(const struct peer_seat *seat)
+{
+    return seat->asked || seat->rank == RANK_LIVENESS || seat->rank == RANK_HEDGE;
+}
+
+/* A silent session is not worth less than the hedge of another. */
+static bool rank_outdoes(enum peer_rank rank, enum peer_rank other)
+{
+    return rank < (other == RANK_SILENT ? RANK_HEDGE : other);
+}
+
+/* Whether `one` is to go rather than `other`: the lower rank; of the slow and of hedges the
+ * younger, as the elder is nearer to its end. */
+static bool seat_goes_first(const struct peer_seat *one, const struct peer_seat *other)
+{
+    return !other || one->rank > other->rank ||
+           (one->rank == other->rank && one->turn > other->turn);
+}
+
+/* Somebody of that rank waits. A place that comes free by itself in a moment is waited for; so of
+ * two long sessions one is left alone, and comes to its end at last. */
+static void peer_clear(struct peers *peers, struct peer *peer, enum peer_rank rank)
+{
+    struct peer_seat *goes = NULL;
+    for (unsigned i = 0; i < PEER_PLACES; i++) {
+        struct peer_seat *seat = peer->holders[i];
+        if (!seat || seat->state != SEAT_TAKEN)
+            return;
+        if (seat_is_brief(seat))
+            return;
+        if (seat->yields && seat->give_up && rank_outdoes(rank, seat->rank) &&
+            seat_goes_first(seat, goes))
+            goes = seat;
+    }
+    if (!goes)
+        return;
+    goes->asked = true;
+    TAILQ_INSERT_TAIL(&peers->asked, goes, place);
+    event_active(&peers->drain, EV_TIMEOUT, 0);
+}
+
+/* ---- waiting ---- */
+
+static void peer_enqueue(struct peer *peer, struct peer_seat *seat)
+{
+    struct peer_seat *behind;
+    seat->state = SEAT_WAITS;
+    TAILQ_FOREACH(behind, &peer->waiting, place)
+    if (behind->rank > seat->rank)
+        break;
+    if (behind)
+        TAILQ_INSERT_BEFORE(behind, seat, place);
+    else
+        TAILQ_INSERT_TAIL(&peer->waiting, seat, place);
+}
+
+static void seat_get_ready(struct peers *peers, struct peer *peer, struct peer_seat *seat)
+{
+    peer_hold(peer, seat);
+    seat->state = SEAT_READY;
+    TAILQ_INSERT_TAIL(&peers->ready, seat, place);
+    event_active(&peers->drain, EV_TIMEOUT, 0);
+}
+
+/* Who waits longest of the best rank goes on; who is not admitted keeps nobody behind it. */
+static void peer_advance(struct peers *peers, struct peer *peer)
+{
+    struct peer_seat *seat = TAILQ_FIRST(&peer->waiting), *next;
+    for (; seat && peer->held < PEER_PLACES; seat = next) {
+        next = TAILQ_NEXT(seat, place);
+        if (!peer_admits(peer, seat->rank))
+            continue;
+        TAILQ_REMOVE(&peer->waiting, seat, place);
+        seat_get_ready(peers, peer, seat);
+    }
+    seat = TAILQ_FIRST(&peer->waiting);
+    if (seat)
+        peer_clear(peers, peer, seat->rank);
+}
+
+static void seat_grant(struct peers *peers, struct peer_seat *seat)
+{
+    seat->state = SEAT_TAKEN;
+    peers->taken++;
+}
+
+bool peer_take(struct peers *peers, struct peer *peer, struct peer_seat *seat, enum peer_rank rank)
+{
+    assert(seat->state == SEAT_NONE);
+    seat->peer = peer;
+    seat->rank = rank;
+    seat->yields = seat->asked = false;
+    seat->turn = ++peers->turns;
+    bool admitted = peer_admits(peer, rank);
+    if (admitted && peers->taken < peers->most && TAILQ_EMPTY(&peers->ready)) {
+        peer_hold(peer, seat);
+        seat_grant(peers, seat);
+        return true;
+    }
+    if (admitted) {
+        seat_get_ready(peers, peer, seat);
+    } else {
+        peer_enqueue(peer, seat);
+        peer_clear(peers, peer, rank);
+    }
+    return false;
+}
+
+void peer_release(struct peers *peers, struct peer_seat *seat)
+{
+    struct peer *peer = seat->peer;
+    switch (seat->state) {
+    case SEAT_NONE:
+        return;
+    case SEAT_WAITS:
+        TAILQ_REMOVE(&peer->waiting, seat, place);
+        break;
+    case SEAT_READY:
+        TAILQ_REMOVE(&peers->ready, seat, place);
+        peer_drop(peer, seat);
+        break;
+    case SEAT_TAKEN:
+        if (seat->asked)
+            TAILQ_REMOVE(&peers->asked, seat, place);
+        peers->taken--;
+        peer_drop(peer, seat);
+        break;
+    }
+    seat->state = SEAT_NONE;
+    peer_advance(peers, peer);
+    if (!TAILQ_EMPTY(&peers->ready))
+        event_active(&peers->drain, EV_TIMEOUT, 0);
+}
+
+void peer_rank(struct peers *peers, struct peer_seat *seat, enum peer_rank rank, bool yields)
+{
+    if (seat->state != SEAT_TAKEN)
+        return;
+    if (seat->asked && !yields) {
+        TAILQ_REMOVE(&peers->asked, seat, place);
+        seat->asked = false;
+    }
+    seat->rank = rank;
+    seat->yields = yields;
+    peer_advance(peers, seat->peer);
+}
+
+/* ---- the loop ---- */
+
+static void peers_on_drain(evutil_socket_t fd, short what, void *context)
+{
+    struct peers *peers = context;
+    struct peer_seat *seat;
+    (void)fd, (void)what;
+
+    while ((seat = TAILQ_FIRST(&peers->asked))) {
+        seat->give_up(seat->context);
+        assert(seat != TAILQ_FIRST(&peers->asked));
+    }
+    while (peers->taken < peers->most && (seat = TAILQ_FIRST(&peers->ready))) {
+        TAILQ_REMOVE(&peers->ready, seat, place);
+        seat_grant(peers, seat);
+        seat->granted(seat->context);
+    }
+}
+
+struct peers *peers_new(struct event_base *base, unsigned seats_max)
+{
+    struct peers *peers = memory_alloc(sizeof *peers);
+    peers->most = seats_max;
+    TAILQ_INIT(&peers->ready);
+    TAILQ_INIT(&peers->asked);
+    event_assign(&peers->drain, base, -1, 0, peers_on_drain, peers);
+    return peers;
+}
+
+void peers_free(struct peers *peers)
+{
+    assert(!peers->hosts && peers->taken == 0);
+    event_del(&peers->drain);
+    free(peers);
+}
+
+unsigned peers_taken(const struct peers *peers)
+{
+    return peers->taken;
+}
+
+/* ---- hosts that hang ---- */
+
+void peer_note_silent(struct peer *peer, int change)
+{
+    peer->silent += (unsigned)change;
+}
+
+bool peer_is_silent_elsewhere(const struct peer *peer)
+{
+    return peer->silent > 1;
+}
+
+void peer_note_hung(struct peer *peer, int64_t since_ms, int64_t now_ms)
+{
+    bool anew = peer->hung_at_ms < 0 || now_ms - peer->hung_at_ms > HUNG_MS;
+    if (anew || since_ms < peer->hung_since_ms)
+        peer->hung_since_ms = since_ms;
+    peer->hung_at_ms = now_ms;
+}
+
+bool peer_is_hung(const struct peer *peer, int64_t heard_ms, int64_t now_ms)
+{
+    return peer->hung_at_ms >= 0 && now_ms - peer->hung_at_ms <= HUNG_MS &&
+           heard_ms < peer->hung_since_ms;
+}

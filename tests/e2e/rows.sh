@@ -99,13 +99,6 @@ full_queue() {
     dd if=/dev/zero of="$(lab root "$name")/var/spool/postfix/full" bs=64k 2>/dev/null || true
 }
 
-old_tls() { # PORT: a server that speaks nothing newer, in place of the fake one
-    tell 'all refuse'
-    tail -f /dev/null | openssl s_server -accept "$address:$1" -tls1_1 -cipher ALL:@SECLEVEL=0 -quiet -naccept 1000 \
-        -cert "$lab_cache/cert/lab.pem" -key "$lab_cache/cert/lab.key" >"$work/$name.tls" 2>&1 </dev/null &
-    echo $! >>"$work/pids"
-}
-
 # Packets to this host, and from it.
 filter() { # RULE ...: with TO and FROM in place of the host's address
     local rule

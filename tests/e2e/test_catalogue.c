@@ -22,10 +22,9 @@ static const char server_yaml[] = "  uplink-guard: off\n  ca-file: %WORK%/author
 /* The liveness rhythm is the default, the service rhythm short. */
 #define COMMON "service-interval: 4s, hold: 0s, slow-start: 0s"
 #define LOGIN  COMMON ", credentials: %WORK%/credentials"
-static const char check_yaml[] =
-    "  smtp: {" COMMON ", probe-recipient: probe@lab.test}\n"
-    "  submission: {" LOGIN "}\n  smtps: {" LOGIN "}\n"
-    "  imap: {" LOGIN "}\n  imaps: {" LOGIN "}\n";
+static const char check_yaml[] = "  smtp: {" COMMON ", probe-recipient: probe@lab.test}\n"
+                                 "  submission: {" LOGIN "}\n  smtps: {" LOGIN "}\n"
+                                 "  imap: {" LOGIN "}\n  imaps: {" LOGIN "}\n";
 
 enum {
     SECOND = 1000,
@@ -35,7 +34,7 @@ enum {
     BLACK_HOLE = 3600 + SLACK,
     HUNG = 4600 + SLACK,
     PUT_OFF = 2700 + SLACK,
-    SERVICE = 4000 + 500 + 2 * 2500 + SLACK, /* the rhythm, a recheck, two slow dialogues */
+    SERVICE = 4000 + 500 + 2 * 2500 + SLACK,  /* the rhythm, a recheck, two slow dialogues */
     GREETING = 2000 + 2 * 8000 + 500 + SLACK, /* two greetings that take the whole timeout */
     STALL = 4000 + 2 * 10000 + 500 + SLACK,   /* two replies that take it */
     WATCH = 15 * SECOND,                      /* three service probes */
@@ -43,9 +42,10 @@ enum {
 
 #define EARLY        "postfix smtpd_delay_reject=no" /* restrictions hold from the greeting on */
 #define REFUSE(text) "conf 'smtpd_client_restrictions=check_client_access static:{" text "}'"
-#define SASL         "smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=inet:$address:24610"
-#define SUBMISSION   "dovecot sasl=24610; postfix submission=1 smtps=1 " SASL
-#define SENTINEL     "sentinel: on, interval: 60s, service-interval: 60s"
+#define SASL                                                                                       \
+    "smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=inet:$address:24610"
+#define SUBMISSION "dovecot sasl=24610; postfix submission=1 smtps=1 " SASL
+#define SENTINEL   "sentinel: on, interval: 60s, service-interval: 60s"
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -255,7 +255,9 @@ static const struct row rows[] = {
         NULL, NULL, ROW_STAYS, 30 * SECOND, "tls-timeout", false, false, 0},
     {"39c", "TLS is cut in the handshake: imaps", ROW_IMAPS, "fake imaps", "tell 'all tls-close'",
         NULL, NULL, ROW_LEAVES, SERVICE, "tls-failed|greeting-closed", false, false, 0},
-    {"40", "TLS 1.1 at most: imaps", ROW_IMAPS, "fake imaps", "old_tls 993",
+    {"40", "TLS 1.1 at most: smtps", ROW_SMTPS, SUBMISSION,
+        "conf smtpd_tls_protocols=TLSv1.1 smtpd_tls_mandatory_protocols=TLSv1.1 smtpd_tls_ciphers=medium "
+        "smtpd_tls_mandatory_ciphers=medium tls_medium_cipherlist=ALL:@SECLEVEL=0",
         NULL, NULL, ROW_LEAVES, SERVICE, "tls-weak|tls-failed", false, false, 0},
     {"41", "EHLO is not answered", ROW_MX, "fake smtp", "tell 'all ehlo-hang'",
         NULL, NULL, ROW_LEAVES, STALL, "reply-timeout", false, false, 0},

@@ -26,7 +26,7 @@ enum {
     BREAK_PATIENCE_MS = 30000,
     LEARN_MS = 12000, /* in which a target's usual times become known */
     TURN_MS = 30,
-    SETTLE_MS = 5000,  /* in which one that has returned must stay */
+    SETTLE_MS = 5000,     /* in which one that has returned must stay */
     DOWN_WITHIN_MS = 500, /* of the changed answer, status tells the verdict */
 };
 
@@ -42,8 +42,10 @@ static const struct {
     const char *owner; /* of the SRV records; NULL: MX */
     int port;
 } services[ROW_SERVICES] = {
-    [ROW_MX] = {NULL, 25},         [ROW_SUBMISSION] = {"_submission._tcp", 587},
-    [ROW_SMTPS] = {"_submissions._tcp", 465}, [ROW_IMAP] = {"_imap._tcp", 143},
+    [ROW_MX] = {NULL, 25},
+    [ROW_SUBMISSION] = {"_submission._tcp", 587},
+    [ROW_SMTPS] = {"_submissions._tcp", 465},
+    [ROW_IMAP] = {"_imap._tcp", 143},
     [ROW_IMAPS] = {"_imaps._tcp", 993},
 };
 
@@ -363,8 +365,8 @@ static void watch(struct rows *rows, struct row_result *result)
 static void turn(struct rows *rows, struct row_result *result, bool slow_turn)
 {
     bool is_quick = result->row->expect == ROW_LEAVES || slow_turn;
-    if (result->state == ROW_READY && (leaving_now(rows) < LEAVE_AT_ONCE ||
-                                       result->starter != result->row))
+    if (result->state == ROW_READY &&
+        (leaving_now(rows) < LEAVE_AT_ONCE || result->starter != result->row))
         break_one(rows, result);
     if (result->state == ROW_BREAKING)
         see_broken(rows, result);

@@ -32,7 +32,7 @@ struct row {
     const char *reason; /* "refused|unreachable"; where it stays: what is told beside; NULL: any */
     bool apart;         /* needs namespaces (tests/e2e/apart.sh) */
     bool is_long;       /* for `make check-long` */
-    int64_t late_ms;     /* its greetings must have taken so long, or the row has shown nothing */
+    int64_t late_ms;    /* its greetings must have taken so long, or the row has shown nothing */
 };
 
 enum { ROW_TEXT_SIZE = 256 };
@@ -41,12 +41,12 @@ enum row_state { ROW_SKIPPED, ROW_UNREADY, ROW_READY, ROW_BREAKING, ROW_BROKEN, 
 
 struct row_result {
     const struct row *row;
-    const struct row *starter; /* the row that begins and breaks for it: itself, mostly */
+    const struct row *starter;  /* the row that begins and breaks for it: itself, mostly */
     char address[32], name[24]; /* "h12" */
     enum row_state state;
     bool passed;
     char observed[ROW_TEXT_SIZE]; /* or why it failed or was skipped */
-    int64_t changed_ms;           /* from the break to the first changed answer; -1: there was none */
+    int64_t changed_ms; /* from the break to the first changed answer; -1: there was none */
 
     /* the runner's */
     int job;

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "support/rig.h"
 
-#include <math.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -238,7 +237,10 @@ static void print_line(struct series *series)
     const int *goal_ms = series->kind->goal_ms[series->rhythm];
     int64_t median_ms = (times_ms[(n - 1) / 2] + times_ms[n / 2]) / 2, max_ms = times_ms[n - 1];
     /* Two standard deviations of the median of n phases of an interval. */
-    int chance_ms = (int)(rhythms_ms[series->rhythm] / sqrt(n));
+    int root = 1;
+    while ((root + 1) * (root + 1) <= n)
+        root++;
+    int chance_ms = rhythms_ms[series->rhythm] / root;
     bool is_above = median_ms > goal_ms[0] + chance_ms + slack_ms || max_ms > goal_ms[1] + slack_ms;
     above += is_above;
     printf("| %d s | %s | %d | %.2f | %.2f | %.2f | %.1f / %.1f%s |\n",

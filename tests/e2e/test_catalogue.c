@@ -87,7 +87,7 @@ static const struct row rows[] = {
     {"10c", "the mail host's own resolver is dead", ROW_MX,
         "filter 'TO udp dport 53 drop'; postfix smtpd_peername_lookup=yes wait=connect; r=$(lab root $name); "
         "printf 'nameserver %s\\noptions timeout:5 attempts:1\\n' $address >$r/etc/resolv.conf; printf 'hosts: files dns\\n' "
-        ">$r/etc/nsswitch.conf; lab restart $name", NULL,
+        ">$r/etc/nsswitch.conf; : >$r/etc/hosts; lab restart $name", NULL,
         NULL, NULL, ROW_STAYS, 30 * SECOND, NULL, true, false, 4000},
     {"10d", "greeting after 5 s, all of a sudden", ROW_MX, EARLY, "conf 'smtpd_client_restrictions=sleep 5'",
         NULL, NULL, ROW_RETURNS, 10 * SECOND, NULL, false, false, 4000},
@@ -158,7 +158,7 @@ static const struct row rows[] = {
     {"24", "data base of logins away: IMAP", ROW_IMAP, SUBMISSION,
         "sed -i -e '/driver = static/s/static/imap/' -e \"s/args = password=lab/args = host=$address port=9/\" "
         "-e '/^userdb/,/^}/s/driver = imap/driver = static/' $(lab root $name-imap)/etc/dovecot/dovecot.conf; "
-        "lab reload $name-imap",
+        "lab reload $name-imap; lab reload $name", /* an smtpd that is there keeps to the old logins */
         NULL, NULL, ROW_LEAVES, STALL, "login-unavailable|reply-timeout", false, false, 0},
     {"24", "... submission", ROW_SUBMISSION, NULL, NULL,
         NULL, NULL, ROW_LEAVES, STALL, "login-unavailable|reply-timeout", false, false, 0},

@@ -161,6 +161,25 @@ fuzz:
 measure: all $(BUILD)/tests/e2e/measure
 	@LAB_DIR=$(BUILD)/lab/measure tests/e2e/lab.sh run $(BUILD)/tests/e2e/measure $(HOW)
 
+# From the break of a host to the changed answer, by kind and rhythm, beside the goals; HOW="30" repetitions.
+.PHONY: latency
+latency: all $(BUILD)/mailhost $(BUILD)/tests/e2e/latency
+	@EVERMX_BUILD=$(BUILD) tests/e2e/apart.sh $(BUILD)/tests/e2e/latency $(HOW)
+
+# How often living hosts are removed under packet loss; HOW="SECONDS HOSTS".
+.PHONY: false-removals
+false-removals: all $(BUILD)/mailhost
+	@EVERMX_BUILD=$(BUILD) tests/e2e/false-removals $(HOW)
+
+# What takes minutes: the long rows of the catalogue, latencies with loose limits, loss.
+.PHONY: check-long
+check-long: all $(BUILD)/mailhost $(BUILD)/tests/e2e/test_catalogue $(BUILD)/tests/e2e/latency
+	@tests/e2e/lab.sh fetch
+	@EVERMX_BUILD=$(BUILD) LAB_DIR=$(CURDIR)/$(BUILD)/lab/check-long tests/e2e/apart.sh tests/e2e/lab.sh run \
+	    $(BUILD)/tests/e2e/test_catalogue long
+	@EVERMX_BUILD=$(BUILD) tests/e2e/apart.sh $(BUILD)/tests/e2e/latency 6 1500
+	@EVERMX_BUILD=$(BUILD) LOSSES=5 tests/e2e/false-removals 120
+
 # How fast it answers on this machine, next to the ceiling of all servers; about 40 s.
 .PHONY: bench
 bench:

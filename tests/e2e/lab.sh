@@ -3,15 +3,18 @@
 #
 # Nothing is installed. The packages are downloaded and unpacked below build/lab, and each instance
 # runs in a directory of its own by chroot. No mount, namespace or cgroup is used (but where device
-# files cannot be made), so the lab also works in a plain container; only root is needed. The network
+# files cannot be made, or spool= is asked for), so the lab also works in a plain container; only root is needed. The network
 # is the machine's own, but an instance listens on its loopback address only and has no means to send
 # mail or DNS queries off the machine. Any user name logs in to Dovecot with the password "lab"; mail
 # to anything@lab.test is accepted and discarded.
 #
 #   lab.sh fetch                           download and unpack (start does it by itself), and the DNS servers
 #                                          that tests/differential compares with
-#   lab.sh start postfix NAME ADDRESS [submission=1] [smtps=1] [postscreen=1] [MAIN_CF_KEY=VALUE ...]
-#   lab.sh start dovecot NAME ADDRESS [lmtp=1] [DOVECOT_CONF_KEY=VALUE ...]
+#   lab.sh start postfix NAME ADDRESS [submission=1] [smtps=1] [postscreen=1] [maxproc=N]
+#                                          [spool=SIZE] [MAIN_CF_KEY=VALUE ...]
+#                                          maxproc of smtpd; spool: a tmpfs for the queue
+#   lab.sh start dovecot NAME ADDRESS [lmtp=1] [sasl=PORT] [extra=TEXT] [DOVECOT_CONF_KEY=VALUE ...]
+#                                          sasl: for Postfix's smtpd_sasl_path=inet:ADDRESS:PORT
 #   lab.sh start exim NAME ADDRESS [EXIM_CONF_KEY=VALUE ...]
 #   lab.sh start unbound NAME ADDRESS PORT DNS_ADDRESS@DNS_PORT DOMAIN ... [UNBOUND_CONF_KEY=VALUE ...]
 #                                          the mail servers also take cert=FILE key=FILE (PEM), and
@@ -22,13 +25,14 @@
 #   lab.sh kill NAME                       kill -9 of all processes
 #   lab.sh kill-master NAME                kill -9 of the master alone
 #   lab.sh pause NAME, continue NAME       SIGSTOP, SIGCONT of all processes
+#   lab.sh signal NAME SIGNAL PROGRAM ...  to single programs, e.g. STOP qmgr
 #   lab.sh exec NAME COMMAND ...           a program of the instance, e.g. postconf -e KEY=VALUE
 #   lab.sh status, pids NAME, log NAME, root NAME, cert
 #   lab.sh cleanup                         kills all instances and removes their files, keeps NAME.log
 #   lab.sh run COMMAND ...                 cleanup, COMMAND, cleanup; the status is COMMAND's
 #
-# start and restart return when each port answers, be it by 220 or 421. kill, kill-master, pause and
-# continue return when it is true and print "done MS", CLOCK_MONOTONIC in milliseconds at that moment.
+# start and restart return when each port answers, be it by 220 or 421. kill, kill-master, pause, continue
+# and signal return when it is true and print "done MS", CLOCK_MONOTONIC in milliseconds at that moment.
 #
 # Exit status: 0 done, 1 failed, 2 wrong usage, 77 not root (the test should be skipped).
 #
@@ -136,7 +140,7 @@ main() {
         status) print_status ;;
         cleanup) cleanup_all ;;
         run) [ $# -gt 0 ] || wrong_usage "run needs a command"; run_command "$@" ;;
-        stop | restart | reload | kill | kill-master | pause | continue | exec | pids | log | root)
+        stop | restart | reload | kill | kill-master | pause | continue | signal | exec | pids | log | root)
             [ $# -gt 0 ] || wrong_usage "$verb needs the name of an instance"
             instance_load "$1"
             shift

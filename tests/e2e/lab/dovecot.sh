@@ -5,6 +5,8 @@ dovecot_prepare() {
     forbid_options listen base_dir log_path
     ports=(143/imap 993/imaps 110/pop3 995/pop3s)
     take_option lmtp; lmtp=$taken
+    take_option sasl; sasl=$taken
+    take_option extra; extra=$taken
     [ -z "$lmtp" ] || ports+=(24/smtp)
     start_command=(/usr/sbin/dovecot -c /etc/dovecot/dovecot.conf)
     pid_file=/run/dovecot/master.pid
@@ -39,5 +41,11 @@ userdb {
     port = 24
   }
 }"
+    [ -z "$sasl" ] || echo "service auth {
+  inet_listener {
+    port = $sasl
+  }
+}"
+    printf '%s\n' "$extra"
     for key in "${!option[@]}"; do printf '%s = %s\n' "$key" "${option[$key]}"; done
 }

@@ -44,7 +44,7 @@ instance_start() {
     case " $server_kinds " in *" $1 "*) ;; *) wrong_usage "$1 is none of: $server_kinds" ;; esac
     set_paths "$2"
     kind=$1 name=$2 address=$3 ports=() words=()
-    is_loopback "$address" || wrong_usage "$address is no loopback address"
+    is_local "$address" || wrong_usage "$address is neither of loopback nor for documentation"
     shift 3
     split_options "$@"
     fetch_all
@@ -247,6 +247,19 @@ instance_pause() {
     print_done
 }
 
+# Of single programs, by the names that the kernel shows; the others go on.
+instance_signal() {
+    local signal=$1 pid comm found=
+    shift
+    instance_processes
+    for pid in "${pids[@]}"; do
+        read -r comm <"/proc/$pid/comm" || continue
+        case " $* " in *" $comm "*) kill "-$signal" "$pid" 2>/dev/null && found=1 ;; esac
+    done 2>/dev/null
+    [ -n "$found" ] || die "$name has no process of: $*"
+    print_done
+}
+
 instance_continue() {
     set_stopped CONT
     [ ${#pids[@]} -gt 0 ] || die "$name has no process"
@@ -289,11 +302,21 @@ instance_restart() {
     launch
 }
 
+unmount_below() {
+    local point
+    while read -r _ _ _ _ point _; do
+        [[ $point != "$1"/* ]] || echo "$point"
+    done </proc/self/mountinfo | sort -r | while read -r point; do
+        umount -l "$point"
+    done
+}
+
 remove_instance() {
     [ -d "$dir" ] || return 0
     if [ -e "$dir/instance" ]; then
         kill_below "$root" "$dir/session"
         instance_log >"$lab_dir/$name.log"
+        unmount_below "$root"
         # The file that says that all this is ours goes last.
         rm -rf "$root"
         rm -f "$dir/console" "$dir/session" "$dir/instance"

@@ -1,7 +1,8 @@
 # Ports that are taken, and ports that greet. Sourced by lab.sh.
 
-is_loopback() {
-    [[ $1 =~ ^127(\.[0-9]{1,3}){3}$ || $1 == ::1 ]]
+# Loopback, or an address for documentation (RFC 5737), which a test has given to an interface of its own.
+is_local() {
+    [[ $1 =~ ^127(\.[0-9]{1,3}){3}$ || $1 == ::1 || $1 =~ ^(192\.0\.2|198\.51\.100|203\.0\.113)\.[0-9]{1,3}$ ]]
 }
 
 # Prints who listens on address $1, transport $2 (tcp or udp), port $3, if anyone.

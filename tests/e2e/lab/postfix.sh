@@ -10,6 +10,8 @@ postfix_prepare() {
     [ -z "$postscreen" ] || ports=(25/postscreen)
     [ -z "$submission" ] || ports+=(587/smtp)
     [ -z "$smtps" ] || ports+=(465/smtps)
+    take_option maxproc -; maxproc=$taken
+    take_option spool; spool=$taken
     start_command=(/usr/lib/postfix/sbin/master -w)
     pid_file=/var/spool/postfix/pid/master.pid
 }
@@ -28,6 +30,8 @@ postfix_configure() {
 # As the package's scripts make them.
 postfix_directories() {
     local queue=$root/var/spool/postfix
+    mkdir -p "$queue"
+    [ -z "$spool" ] || mount -t tmpfs -o "size=$spool" none "$queue" || die "cannot mount a queue of $spool"
     mkdir -p "$queue"/{pid,etc} "$root/var/lib/postfix"
     chmod 755 "$queue"
     install -d -m 700 -o "${lab_ids[postfix]}" \
@@ -86,7 +90,7 @@ smtpd pass - - n - - smtpd
 dnsblog unix - - n - 0 dnsblog
 tlsproxy unix - - n - 0 tlsproxy"
     else
-        echo "$listen:25 inet n - n - - smtpd"
+        echo "$listen:25 inet n - n - $maxproc smtpd"
     fi
     [ -z "$submission" ] || echo "$listen:587 inet n - n - - smtpd
   -o syslog_name=postfix/submission -o smtpd_tls_security_level=encrypt"

@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    TRIES = 2,
+    TRIALS = 2,
     LOOK_MS = 100,       /* between two looks at sessions that are silent */
     NEWS_MS = 10,        /* within that the loop tells what has come */
     TURN_LATE_MS = 100,  /* a timer later than this has cost hedges their chance */
@@ -21,22 +21,21 @@ enum {
     MENDED_US = 900000,  /* a connection that takes so long was mended by the kernel's next SYN */
 };
 
-enum try_state {
-    TRY_NONE,
-    TRY_WAITS, /* for a place */
-    TRY_CONNECTS,
-    TRY_TALKS,
-    TRY_OVER,
+enum trial_state {
+    TRIAL_NONE,
+    TRIAL_WAITS, /* for a place */
+    TRIAL_CONNECTS,
+    TRIAL_TALKS,
+    TRIAL_OVER,
 };
 
 /* One session, and the connection before it. */
-struct
-try {
+struct trial {
     struct attempt *attempt;
-    enum try_state state;
+    enum trial_state state;
     struct peer_seat seat;
     struct dial dial;
-    struct session *session; /* TRY_TALKS */
+    struct session *session; /* TRIAL_TALKS */
     int64_t started_ms, next_socket_ms;
     int64_t connected_us;
     int32_t connect_us; /* how long the socket took that has connected */
@@ -61,7 +60,7 @@ struct attempt {
     bool told_late;
     bool gave_up;               /* reported as silent: what comes after all revokes it */
     unsigned sessions, sockets; /* so far */
-    struct try tries[TRIES];
+    struct trial trials[TRIALS];
 };
 
 static struct peers *attempt_peers(const struct attempt *attempt)
@@ -74,9 +73,9 @@ static int64_t attempt_begun_ms(const struct attempt *attempt)
     return attempt->begun_us / 1000;
 }
 
-static bool try_is_heard(const struct try *try)
+static bool trial_is_heard(const struct trial *trial)
 {
-    return try->session && session_heard_us(try->session);
+    return trial->session && session_heard_us(trial->session);
 }
 
 static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
@@ -90,22 +89,22 @@ static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
 /* ---- the end ---- */
 
 /* It connects no more. */
-static void try_land(struct try *try)
+static void trial_land(struct trial *trial)
 {
-    *try->attempt->setting.sockets -= try->extra;
-    try->extra = 0;
-    try->roams = false;
+    *trial->attempt->setting.sockets -= trial->extra;
+    trial->extra = 0;
+    trial->roams = false;
 }
 
-static void try_stop(struct try *try)
+static void trial_stop(struct trial *trial)
 {
-    dial_stop(&try->dial);
-    try_land(try);
-    if (try->session)
-        session_cancel(try->session);
-    try->session = NULL;
-    try->state = TRY_OVER;
-    peer_release(attempt_peers(try->attempt), &try->seat);
+    dial_stop(&trial->dial);
+    trial_land(trial);
+    if (trial->session)
+        session_cancel(trial->session);
+    trial->session = NULL;
+    trial->state = TRIAL_OVER;
+    peer_release(attempt_peers(trial->attempt), &trial->seat);
 }
 
 static void attempt_count_silent(struct attempt *attempt, bool silent)
@@ -119,8 +118,8 @@ void attempt_cancel(struct attempt *attempt)
 {
     event_del(&attempt->timer);
     attempt_count_silent(attempt, false);
-    for (unsigned i = 0; i < TRIES; i++)
-        try_stop(&attempt->tries[i]);
+    for (unsigned i = 0; i < TRIALS; i++)
+        trial_stop(&attempt->trials[i]);
     free(attempt);
 }
 
@@ -128,15 +127,15 @@ void attempt_cancel(struct attempt *attempt)
  * politely. */
 static bool attempt_rest(struct attempt *attempt)
 {
-    struct try *left = NULL;
+    struct trial *left = NULL;
     event_del(&attempt->timer);
     attempt_count_silent(attempt, false);
-    for (unsigned i = 0; i < TRIES; i++) {
-        struct try *try = &attempt->tries[i];
-        if (!left && try->session)
-            left = try;
+    for (unsigned i = 0; i < TRIALS; i++) {
+        struct trial *trial = &attempt->trials[i];
+        if (!left && trial->session)
+            left = trial;
         else
-            try_stop(try);
+            trial_stop(trial);
     }
     if (!left)
         return false;
@@ -210,13 +209,13 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
 
 /* ---- a session's end ---- */
 
-static struct lesson try_lesson(const struct try *try, const struct session_result *result)
+static struct lesson trial_lesson(const struct trial *trial, const struct session_result *result)
 {
     return (struct lesson){
-        .connect_us = try->connect_us,
-        .greeting_us = result->heard_us ? (int32_t)(result->heard_us - try->connected_us) : -1,
-        .hedged = try->mended || try->attempt->sessions > 1,
-        .late = try->attempt->state == ATTEMPT_RESTS,
+        .connect_us = trial->connect_us,
+        .greeting_us = result->heard_us ? (int32_t)(result->heard_us - trial->connected_us) : -1,
+        .hedged = trial->mended || trial->attempt->sessions > 1,
+        .late = trial->attempt->state == ATTEMPT_RESTS,
     };
 }
 
@@ -227,10 +226,10 @@ static enum reason result_reason(const struct session_result *result)
     return silent ? REASON_GREETING_TIMEOUT : result->reason;
 }
 
-static void attempt_on_session(struct attempt *attempt, const struct try *try,
+static void attempt_on_session(struct attempt *attempt, const struct trial *trial,
                                const struct session_result *result)
 {
-    struct lesson lesson = try_lesson(try, result);
+    struct lesson lesson = trial_lesson(trial, result);
     struct outcome outcome = attempt_outcome(attempt, result_reason(result), result->greeted_us);
     session_result_tell(result, &outcome);
     if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
@@ -239,13 +238,13 @@ static void attempt_on_session(struct attempt *attempt, const struct try *try,
 }
 
 /* It was reported as silent, and greets after all; or nobody waits for it any more. */
-static void attempt_on_rest(struct attempt *attempt, const struct try *try,
+static void attempt_on_rest(struct attempt *attempt, const struct trial *trial,
                             const struct session_result *result)
 {
     const struct attempt_reports *reports = attempt->reports;
     void *context = attempt->context;
     bool good = attempt->gave_up && result->reason == REASON_OK;
-    struct lesson lesson = try_lesson(try, result);
+    struct lesson lesson = trial_lesson(trial, result);
     struct outcome outcome = attempt_outcome(attempt, result->reason, result->greeted_us);
 
     outcome.depth = DEPTH_LIVENESS;
@@ -255,19 +254,19 @@ static void attempt_on_rest(struct attempt *attempt, const struct try *try,
     reports->rested(context, good ? &outcome : NULL, good ? &lesson : NULL);
 }
 
-static void try_on_session(void *context, const struct session_result *result)
+static void trial_on_session(void *context, const struct session_result *result)
 {
-    struct try *try = context;
-    struct attempt *attempt = try->attempt;
+    struct trial *trial = context;
+    struct attempt *attempt = trial->attempt;
     bool says = reason_status(result->reason) != OUTCOME_UNKNOWN;
 
-    try->session = NULL;
+    trial->session = NULL;
     if (attempt->state == ATTEMPT_RESTS)
-        attempt_on_rest(attempt, try, result);
-    else if (!says && try != attempt->tries && attempt->tries[0].session)
-        try_stop(try); /* the first one goes on */
+        attempt_on_rest(attempt, trial, result);
+    else if (!says && trial != attempt->trials && attempt->trials[0].session)
+        trial_stop(trial); /* the first one goes on */
     else
-        attempt_on_session(attempt, try, result);
+        attempt_on_session(attempt, trial, result);
 }
 
 /* ---- places ---- */
@@ -279,20 +278,20 @@ static enum peer_rank attempt_rank(const struct attempt *attempt)
     return attempt->setting.depth == DEPTH_LIVENESS ? RANK_LIVENESS : RANK_SERVICE;
 }
 
-static enum peer_rank try_rank(const struct try *try)
+static enum peer_rank trial_rank(const struct trial *trial)
 {
-    return try == try->attempt->tries ? attempt_rank(try->attempt) : RANK_HEDGE;
+    return trial == trial->attempt->trials ? attempt_rank(trial->attempt) : RANK_HEDGE;
 }
 
-static void try_dial(struct try *try)
+static void trial_dial(struct trial *trial)
 {
-    struct attempt *attempt = try->attempt;
-    try->state = TRY_CONNECTS;
-    try->started_ms = clock_now_ms();
-    try->next_socket_ms = try->started_ms + attempt->patience.connect_hedge_ms;
+    struct attempt *attempt = trial->attempt;
+    trial->state = TRIAL_CONNECTS;
+    trial->started_ms = clock_now_ms();
+    trial->next_socket_ms = trial->started_ms + attempt->patience.connect_hedge_ms;
     attempt->sessions++;
     attempt->sockets++;
-    dial_start(&try->dial);
+    dial_start(&trial->dial);
 }
 
 /* The first session has its place: from now on it counts. */
@@ -303,20 +302,20 @@ static void attempt_begin(struct attempt *attempt)
     attempt->excused_ms = 0;
     attempt->connected = false;
     attempt->sessions = attempt->sockets = 0;
-    attempt->tries[1].state = TRY_NONE;
-    try_dial(&attempt->tries[0]);
+    attempt->trials[1].state = TRIAL_NONE;
+    trial_dial(&attempt->trials[0]);
     int64_t now_ms = attempt_begun_ms(attempt);
     attempt_arm(attempt, now_ms, now_ms + attempt->patience.connect_hedge_ms);
 }
 
-static void try_on_granted(void *context)
+static void trial_on_granted(void *context)
 {
-    struct try *try = context;
-    struct attempt *attempt = try->attempt;
+    struct trial *trial = context;
+    struct attempt *attempt = trial->attempt;
     bool first = attempt->begun_us == 0;
 
     if (attempt->state == ATTEMPT_RUNS) {
-        try_dial(try);
+        trial_dial(trial);
         return;
     }
     attempt_begin(attempt);
@@ -328,30 +327,30 @@ static void try_on_granted(void *context)
  * soon as there is a place. */
 static void attempt_wait(struct attempt *attempt)
 {
-    struct try *try = attempt->tries;
+    struct trial *trial = attempt->trials;
     event_del(&attempt->timer);
     attempt->state = ATTEMPT_WAITS;
-    try->state = TRY_WAITS;
-    try->silent = false;
-    if (!peer_waits(&try->seat) &&
-        peer_take(attempt_peers(attempt), attempt->setting.peer, &try->seat, attempt_rank(attempt)))
+    trial->state = TRIAL_WAITS;
+    trial->silent = false;
+    if (!peer_waits(&trial->seat) && peer_take(attempt_peers(attempt), attempt->setting.peer,
+                                               &trial->seat, attempt_rank(attempt)))
         attempt_begin(attempt);
 }
 
-static void try_on_give_up(void *context)
+static void trial_on_give_up(void *context)
 {
-    struct try *try = context;
-    struct attempt *attempt = try->attempt;
+    struct trial *trial = context;
+    struct attempt *attempt = trial->attempt;
     const struct attempt_reports *reports = attempt->reports;
     void *attempt_context = attempt->context;
 
     if (attempt->state == ATTEMPT_RESTS) {
         attempt_cancel(attempt);
         reports->rested(attempt_context, NULL, NULL);
-    } else if (try_is_heard(try)) {
-        peer_rank(attempt_peers(attempt), &try->seat, try_rank(try), false);
+    } else if (trial_is_heard(trial)) {
+        peer_rank(attempt_peers(attempt), &trial->seat, trial_rank(trial), false);
     } else {
-        try_stop(try); /* what it has seen so far stands */
+        trial_stop(trial); /* what it has seen so far stands */
         if (!attempt->patience.hedged)
             attempt_wait(attempt);
     }
@@ -361,72 +360,72 @@ static void try_on_give_up(void *context)
 
 /* A socket without an answer for so long is none of the host's sessions. It needs no place, unless
  * such sockets themselves become too many. */
-static void try_roam(struct try *try)
+static void trial_roam(struct trial *trial)
 {
-    struct attempt *attempt = try->attempt;
-    if (try->roams || *attempt->setting.sockets >= attempt->setting.sockets_max)
+    struct attempt *attempt = trial->attempt;
+    if (trial->roams || *attempt->setting.sockets >= attempt->setting.sockets_max)
         return;
-    try->roams = true;
-    try->extra++;
+    trial->roams = true;
+    trial->extra++;
     ++*attempt->setting.sockets;
-    peer_release(attempt_peers(attempt), &try->seat);
+    peer_release(attempt_peers(attempt), &trial->seat);
 }
 
-static void try_hedge(struct try *try, int64_t now_ms)
+static void trial_hedge(struct trial *trial, int64_t now_ms)
 {
-    struct attempt *attempt = try->attempt;
-    if (now_ms < try->next_socket_ms || *attempt->setting.sockets >= attempt->setting.sockets_max)
+    struct attempt *attempt = trial->attempt;
+    if (now_ms < trial->next_socket_ms || *attempt->setting.sockets >= attempt->setting.sockets_max)
         return;
-    try->next_socket_ms = now_ms + DIAL_EACH_MS;
-    try->extra++;
+    trial->next_socket_ms = now_ms + DIAL_EACH_MS;
+    trial->extra++;
     ++*attempt->setting.sockets;
     attempt->sockets++;
-    dial_more(&try->dial);
+    dial_more(&trial->dial);
 }
 
 /* The host is there, but both its places are taken by others: back to the end of the queue. */
-static void try_turn_away(struct try *try, struct channel *channel)
+static void trial_turn_away(struct trial *trial, struct channel *channel)
 {
-    struct attempt *attempt = try->attempt;
+    struct attempt *attempt = trial->attempt;
     channel_abort(channel);
-    try->state = TRY_WAITS;
-    if (try == attempt->tries)
+    trial->state = TRIAL_WAITS;
+    if (trial == attempt->trials)
         attempt_wait(attempt);
 }
 
-static void try_on_connected(void *context, const struct channel *connected, int64_t took_us,
-                             unsigned number)
+static void trial_on_connected(void *context, const struct channel *connected, int64_t took_us,
+                               unsigned number)
 {
-    struct try *try = context;
-    struct attempt *attempt = try->attempt;
+    struct trial *trial = context;
+    struct attempt *attempt = trial->attempt;
     const struct attempt_setting *setting = &attempt->setting;
     struct channel channel = *connected;
 
-    try_land(try);
-    if (!peer_has(&try->seat) &&
-        !peer_take(attempt_peers(attempt), setting->peer, &try->seat, try_rank(try))) {
-        try_turn_away(try, &channel);
+    trial_land(trial);
+    if (!peer_has(&trial->seat) &&
+        !peer_take(attempt_peers(attempt), setting->peer, &trial->seat, trial_rank(trial))) {
+        trial_turn_away(trial, &channel);
         return;
     }
     attempt->connected = true;
-    try->state = TRY_TALKS;
-    try->connected_us = clock_now_us();
-    try->connect_us = (int32_t)took_us;
-    try->mended = number > 0 || took_us >= MENDED_US;
-    try->session = session_adopt(setting->session, setting->target, setting->depth,
-                                 attempt_begun_ms(attempt) + setting->target->check->timeout_ms,
-                                 &channel, attempt->begun_us, try_on_session, try);
-    session_begin(try->session);
+    trial->state = TRIAL_TALKS;
+    trial->connected_us = clock_now_us();
+    trial->connect_us = (int32_t)took_us;
+    trial->mended = number > 0 || took_us >= MENDED_US;
+    trial->session = session_adopt(setting->session, setting->target, setting->depth,
+                                   attempt_begun_ms(attempt) + setting->target->check->timeout_ms,
+                                   &channel, attempt->begun_us, trial_on_session, trial);
+    session_begin(trial->session);
 }
 
-static void try_on_failed(void *context, enum reason reason, const char *why)
+static void trial_on_failed(void *context, enum reason reason, const char *why)
 {
-    struct try *try = context;
-    struct attempt *attempt = try->attempt;
+    struct trial *trial = context;
+    struct attempt *attempt = trial->attempt;
 
-    try->state = TRY_OVER;
-    if (reason_status(reason) == OUTCOME_UNKNOWN && try != attempt->tries) {
-        try_stop(try); /* the first one goes on */
+    trial->state = TRIAL_OVER;
+    if (reason_status(reason) == OUTCOME_UNKNOWN && trial != attempt->trials) {
+        trial_stop(trial); /* the first one goes on */
         return;
     }
     struct outcome outcome = attempt_outcome(attempt, reason, -1);
@@ -436,55 +435,57 @@ static void try_on_failed(void *context, enum reason reason, const char *why)
 
 /* ---- looking after it ---- */
 
-static void try_look(struct try *try, int64_t now_ms)
+static void trial_look(struct trial *trial, int64_t now_ms)
 {
-    struct attempt *attempt = try->attempt;
+    struct attempt *attempt = trial->attempt;
     const struct patience *patience = &attempt->patience;
 
-    if (try->state == TRY_CONNECTS && now_ms >= try->started_ms + patience->connect_hedge_ms) {
-        try_roam(try);
+    if (trial->state == TRIAL_CONNECTS &&
+        now_ms >= trial->started_ms + patience->connect_hedge_ms) {
+        trial_roam(trial);
         if (patience->hedged)
-            try_hedge(try, now_ms);
+            trial_hedge(trial, now_ms);
     }
-    if (try->state != TRY_TALKS || try->silent || now_ms < try->started_ms + patience->quantum_ms)
+    if (trial->state != TRIAL_TALKS || trial->silent ||
+        now_ms < trial->started_ms + patience->quantum_ms)
         return;
-    try->silent = true;
-    if (!session_heard_us(try->session))
-        peer_rank(attempt_peers(attempt), &try->seat, patience->slow ? RANK_SLOW : RANK_SILENT,
+    trial->silent = true;
+    if (!session_heard_us(trial->session))
+        peer_rank(attempt_peers(attempt), &trial->seat, patience->slow ? RANK_SLOW : RANK_SILENT,
                   true);
 }
 
 static bool attempt_is_heard(const struct attempt *attempt)
 {
-    return try_is_heard(&attempt->tries[0]) || try_is_heard(&attempt->tries[1]);
+    return trial_is_heard(&attempt->trials[0]) || trial_is_heard(&attempt->trials[1]);
 }
 
 /* An octet came: from here on its session's own timeouts count, and no other session is begun. */
 static void attempt_calm(struct attempt *attempt)
 {
     attempt_count_silent(attempt, false);
-    for (unsigned i = 0; i < TRIES; i++) {
-        struct try *try = &attempt->tries[i];
-        if (try_is_heard(try))
-            peer_rank(attempt_peers(attempt), &try->seat, try_rank(try), false);
-        else if (try->state == TRY_WAITS || try->state == TRY_CONNECTS)
-            try_stop(try);
+    for (unsigned i = 0; i < TRIALS; i++) {
+        struct trial *trial = &attempt->trials[i];
+        if (trial_is_heard(trial))
+            peer_rank(attempt_peers(attempt), &trial->seat, trial_rank(trial), false);
+        else if (trial->state == TRIAL_WAITS || trial->state == TRIAL_CONNECTS)
+            trial_stop(trial);
     }
 }
 
 static void attempt_second(struct attempt *attempt)
 {
-    struct try *second = &attempt->tries[1];
-    second->state = TRY_WAITS;
+    struct trial *second = &attempt->trials[1];
+    second->state = TRIAL_WAITS;
     if (peer_take(attempt_peers(attempt), attempt->setting.peer, &second->seat, RANK_HEDGE))
-        try_dial(second);
+        trial_dial(second);
 }
 
 static bool attempt_has_news(const struct attempt *attempt)
 {
-    for (unsigned i = 0; i < TRIES; i++) {
-        const struct try *try = &attempt->tries[i];
-        if (dial_has_news(&try->dial) || (try->session && session_has_news(try->session)))
+    for (unsigned i = 0; i < TRIALS; i++) {
+        const struct trial *trial = &attempt->trials[i];
+        if (dial_has_news(&trial->dial) || (trial->session && session_has_news(trial->session)))
             return true;
     }
     return false;
@@ -519,7 +520,7 @@ static bool attempt_decide(struct attempt *attempt, int64_t now_ms)
     }
     if (attempt->connected)
         attempt_fail_silent(attempt, REASON_GREETING_TIMEOUT,
-                            !due || (attempt->tries[0].silent && attempt->tries[1].silent) ||
+                            !due || (attempt->trials[0].silent && attempt->trials[1].silent) ||
                                 peer_is_silent_elsewhere(attempt->setting.peer));
     else
         attempt_fail_silent(attempt, REASON_CONNECT_TIMEOUT,
@@ -538,14 +539,14 @@ static void attempt_rearm(struct attempt *attempt, int64_t now_ms)
 {
     const struct patience *patience = &attempt->patience;
     int64_t at_ms = attempt_deadline_ms(attempt);
-    for (unsigned i = 0; i < TRIES; i++) {
-        const struct try *try = &attempt->tries[i];
-        if (try->state == TRY_CONNECTS) {
-            sooner(&at_ms, try->started_ms + patience->connect_hedge_ms, now_ms);
+    for (unsigned i = 0; i < TRIALS; i++) {
+        const struct trial *trial = &attempt->trials[i];
+        if (trial->state == TRIAL_CONNECTS) {
+            sooner(&at_ms, trial->started_ms + patience->connect_hedge_ms, now_ms);
             if (patience->hedged)
-                sooner(&at_ms, try->next_socket_ms, now_ms);
-        } else if (try->state == TRY_TALKS) {
-            sooner(&at_ms, try->started_ms + patience->quantum_ms, now_ms);
+                sooner(&at_ms, trial->next_socket_ms, now_ms);
+        } else if (trial->state == TRIAL_TALKS) {
+            sooner(&at_ms, trial->started_ms + patience->quantum_ms, now_ms);
         }
     }
     if (patience->hedged && attempt->connected)
@@ -556,15 +557,15 @@ static void attempt_rearm(struct attempt *attempt, int64_t now_ms)
 /* A first session is late: time for the second. */
 static bool attempt_is_late(const struct attempt *attempt, int64_t now_ms)
 {
-    const struct try *first = &attempt->tries[0];
-    return attempt->connected && attempt->tries[1].state == TRY_NONE &&
+    const struct trial *first = &attempt->trials[0];
+    return attempt->connected && attempt->trials[1].state == TRIAL_NONE &&
            now_ms >= first->connected_us / 1000 + attempt->patience.greeting_hedge_ms;
 }
 
 static void attempt_run(struct attempt *attempt, int64_t now_ms)
 {
-    for (unsigned i = 0; i < TRIES; i++)
-        try_look(&attempt->tries[i], now_ms);
+    for (unsigned i = 0; i < TRIALS; i++)
+        trial_look(&attempt->trials[i], now_ms);
     if (attempt_is_heard(attempt)) {
         attempt_calm(attempt);
         return;
@@ -573,7 +574,7 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
     if (late)
         attempt_second(attempt);
     attempt_count_silent(attempt, attempt->patience.hedged &&
-                                      (attempt->tries[0].silent || attempt->tries[1].silent));
+                                      (attempt->trials[0].silent || attempt->trials[1].silent));
     if (attempt_decide(attempt, now_ms))
         return;
     attempt_rearm(attempt, now_ms);
@@ -602,22 +603,22 @@ static void attempt_on_timer(evutil_socket_t fd, short what, void *context)
 
 /* ---- the beginning ---- */
 
-static const struct dial_reports dial_reports = {.connected = try_on_connected,
-                                                 .failed = try_on_failed};
+static const struct dial_reports dial_reports = {.connected = trial_on_connected,
+                                                 .failed = trial_on_failed};
 
-static void try_init(struct try *try, struct attempt *attempt)
+static void trial_init(struct trial *trial, struct attempt *attempt)
 {
     const struct attempt_setting *setting = &attempt->setting;
-    try->attempt = attempt;
-    try->seat.granted = try_on_granted;
-    try->seat.give_up = try_on_give_up;
-    try->seat.context = try;
-    try->dial.base = setting->session->base;
-    try->dial.address = &setting->target->address;
-    try->dial.port = setting->target->port;
-    try->dial.source = session_source(setting->session, &setting->target->address);
-    try->dial.reports = &dial_reports;
-    try->dial.context = try;
+    trial->attempt = attempt;
+    trial->seat.granted = trial_on_granted;
+    trial->seat.give_up = trial_on_give_up;
+    trial->seat.context = trial;
+    trial->dial.base = setting->session->base;
+    trial->dial.address = &setting->target->address;
+    trial->dial.port = setting->target->port;
+    trial->dial.source = session_source(setting->session, &setting->target->address);
+    trial->dial.reports = &dial_reports;
+    trial->dial.context = trial;
 }
 
 struct attempt *attempt_start(const struct attempt_setting *setting,
@@ -629,8 +630,8 @@ struct attempt *attempt_start(const struct attempt_setting *setting,
     attempt->context = context;
     learn_patience(setting->learned, setting->target->check, &attempt->patience);
     evtimer_assign(&attempt->timer, setting->session->base, attempt_on_timer, attempt);
-    for (unsigned i = 0; i < TRIES; i++)
-        try_init(&attempt->tries[i], attempt);
+    for (unsigned i = 0; i < TRIALS; i++)
+        trial_init(&attempt->trials[i], attempt);
     attempt_wait(attempt);
     return attempt;
 }

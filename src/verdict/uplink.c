@@ -16,6 +16,8 @@ enum {
     DENSE_SUBNETS = ECHO_NAMES,
     DENSE_MS = 500,
     WITNESS_STEPS = 64,
+    EXCUSES =
+        2, /* thaws that a host may sleep through: our uplink may have been back for a moment */
 };
 
 TAILQ_HEAD(host_list, host);
@@ -43,6 +45,8 @@ struct host {
     enum hearing hearing;
     bool counted;            /* as heard at alive_ms */
     bool again;              /* was told UPLINK_AGAIN since it was heard */
+    unsigned excuses;        /* freezes since then that it was told so for, */
+    int64_t excused_ms;      /* and the end of the last one */
     uint64_t tide;           /* in which it was heard; see the guard's */
     TAILQ_ENTRY(host) place; /* while silent */
 };
@@ -246,6 +250,8 @@ static void pass_time(struct guard *guard, int64_t now_ms)
         guard->exhausted = true;
     }
     bury(guard, now_ms);
+    if (guard->exhausted && is_half_back(guard)) /* of those that are not dead by now */
+        guard->exhausted = false;
 }
 
 /* ---- judging a silence ---- */
@@ -270,6 +276,16 @@ static bool is_decided(const struct guard *guard, const struct silence *silence)
            (!guard->canary_known || guard->canary_bad_ms >= guard->asked_ms);
 }
 
+/* It began while we were frozen. A host that stays silent however often others thaw us is dead:
+ * else a single other one that is slow to answer would freeze and thaw us for ever. */
+static enum uplink_belief judge_thawed(const struct guard *guard, struct host *host)
+{
+    if (host->excused_ms == guard->thawed_ms)
+        return UPLINK_AGAIN;
+    host->excused_ms = guard->thawed_ms;
+    return host->excuses++ < EXCUSES ? UPLINK_AGAIN : UPLINK_BELIEVE;
+}
+
 static enum uplink_belief judge_lone(struct guard *guard, const struct silence *silence)
 {
     if (guard->asked_ms >= silence->since_ms && guard->canary_bad_ms >= guard->asked_ms) {
@@ -283,8 +299,7 @@ static enum uplink_belief judge_lone(struct guard *guard, const struct silence *
 /* Life that was shown amid the silence, or (too late to prove anything) at its end. */
 static enum uplink_belief judge_life(struct guard *guard, const struct silence *silence, bool lone)
 {
-    struct host *host = silence->host;
-    const struct subnet *own = host->subnet;
+    const struct subnet *own = silence->host->subnet;
     int64_t from_ms = silence->since_ms + UPLINK_PROOF_MS;
     struct echo amid =
         heard_between(&guard->heard, own->number, from_ms, silence->until_ms - UPLINK_PROOF_MS);
@@ -298,9 +313,9 @@ static enum uplink_belief judge_life(struct guard *guard, const struct silence *
         return UPLINK_BELIEVE;
     if (!since.canary && (outvoted || !(since.own || since.others > amid.others)))
         return UPLINK_WAIT;
-    if (host->again)
+    if (silence->host->again)
         return UPLINK_BELIEVE;
-    host->again = true;
+    silence->host->again = true;
     return UPLINK_AGAIN;
 }
 
@@ -311,7 +326,7 @@ static enum uplink_belief judge(struct guard *guard, const struct silence *silen
     if (guard->exhausted)
         return UPLINK_BELIEVE;
     if (silence->since_ms < guard->thawed_ms)
-        return UPLINK_AGAIN;
+        return judge_thawed(guard, silence->host);
     bool lone = is_lone(guard, silence->host->subnet);
     if (lone && !guard->canary_known) /* nobody to ask */
         return UPLINK_BELIEVE;
@@ -362,6 +377,7 @@ void uplink_add(struct uplink *uplink, const struct address *address)
     host->address = *address;
     host->count = 1;
     host->alive_ms = never_ms;
+    host->excused_ms = never_ms;
     host->subnet = join_subnet(guard, address);
     if (!tsearch(host, &guard->hosts, host_order))
         memory_exhausted(sizeof *host);
@@ -404,6 +420,7 @@ void uplink_alive(struct uplink *uplink, const struct address *address, int64_t 
     set_hearing(guard, host, HEARD);
     host->alive_ms = at_ms;
     host->again = false;
+    host->excuses = 0;
     host->counted = heard_count(&guard->heard, at_ms);
     host->subnet->latest = host;
     TAILQ_REMOVE(&guard->recent, host->subnet, place);
@@ -458,6 +475,17 @@ enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *ad
     if (belief == UPLINK_WAIT && guard->asked_ms < since_ms)
         guard->asked_ms = now_ms;
     return belief;
+}
+
+void uplink_mute(struct uplink *uplink, const struct address *address, int64_t since_ms,
+                 int64_t now_ms)
+{
+    struct guard *guard = guard_of(uplink, address->family);
+    struct host *host = find_host(guard, address);
+    if (!host)
+        return;
+    pass_time(guard, now_ms);
+    mark_silent(guard, host, since_ms);
 }
 
 size_t uplink_witnesses(const struct uplink *uplink, const struct address *address,

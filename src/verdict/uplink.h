@@ -73,6 +73,10 @@ enum uplink_belief {
 enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *host,
                                  int64_t since_ms, int64_t until_ms, int64_t now_ms);
 
+/* The same of one that is down already, or whose silence is not to be judged: it is no witness. */
+void uplink_mute(struct uplink *uplink, const struct address *host, int64_t since_ms,
+                 int64_t now_ms);
+
 /* Whom to probe now to know more: others than this host, those first that were heard last; one of
  * each subnet, and never a silent one. Returns how many. */
 size_t uplink_witnesses(const struct uplink *uplink, const struct address *host,

@@ -25,6 +25,7 @@ enum {
 struct machine {
     struct address address;
     bool dead, lan;
+    int slow_ms; /* how long it takes with an answer */
     int64_t next_ms;
     int64_t since_ms;  /* of the probe under way; -1: none */
     int64_t syn_ms;    /* its next SYN */
@@ -190,7 +191,7 @@ static void play_probe(struct world *world, struct machine *machine)
     if (now_ms >= machine->syn_ms) {
         if (machine->answer_ms < 0 && is_reached(world, machine) &&
             random_below(world, 100) >= world->loss_percent)
-            machine->answer_ms = now_ms + world->rtt_ms;
+            machine->answer_ms = now_ms + world->rtt_ms + machine->slow_ms;
         machine->syn_ms += now_ms == machine->since_ms ? LATE_MS : HEDGE_MS;
     }
     if (machine->answer_ms >= 0 && now_ms >= machine->answer_ms) {
@@ -202,6 +203,8 @@ static void play_probe(struct world *world, struct machine *machine)
         }
         machine->answer_ms = -1; /* lost on its way */
     }
+    if (machine->answer_ms >= 0 && machine->slow_ms) /* connected: it is waited for */
+        return;
     if (!machine->late && world->hedges && now_ms >= machine->since_ms + LATE_MS) {
         machine->late = true;
         if (uplink_late(world->uplink, &machine->address, machine->since_ms, now_ms))
@@ -228,7 +231,9 @@ static void play(struct world *world, int64_t ms)
                 play_probe(world, machine);
             } else if (world->now_ms >= machine->next_ms) { /* out: until it is reached again */
                 machine->next_ms = world->now_ms + world->interval_ms;
-                if (is_reached(world, machine)) {
+                if (!is_reached(world, machine)) {
+                    uplink_mute(world->uplink, &machine->address, world->now_ms, world->now_ms);
+                } else {
                     uplink_alive(world->uplink, &machine->address, world->now_ms);
                     machine->out_ms = -1;
                 }
@@ -511,6 +516,98 @@ static void the_dead_do_not_vote(void **state)
     world_free(&world);
 }
 
+/* Nor are those that came to life for a moment, while they were out. */
+static void the_dead_that_stirred_do_not_vote(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 30; seed++) {
+        struct world world;
+        world_init(&world, seed);
+        for (unsigned j = 0; j < 3; j++)
+            world_add(&world, j, 1);
+        play(&world, 10000);
+        world.machines[0].dead = true;
+        play(&world, 30000);
+        uplink_alive(world.uplink, &world.machines[0].address, world.now_ms);
+        play(&world, 30000);
+        world.machines[1].dead = true;
+        play(&world, 3600);
+        assert_int_equal(count_out(&world), 2);
+        assert_int_equal(count_wrong(&world), 0);
+        world_free(&world);
+    }
+}
+
+/* The only other host takes longer to greet than we wait for witnesses. Each answer of it ends a
+ * freeze; the third time that is enough. */
+static void a_slow_witness(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= PHASES; seed++) {
+        struct world world;
+        world_init(&world, seed);
+        world_add(&world, 1, 1);
+        world_add(&world, 2, 1)->slow_ms = 5500;
+        play(&world, 30000 + random_below(&world, 6000) / TICK_MS * TICK_MS);
+        assert_int_equal(count_out(&world), 0);
+        world.machines[0].dead = true;
+        play(&world, 30000);
+        assert_true(world.machines[0].out_ms >= 0);
+        assert_int_equal(count_wrong(&world), 0);
+        world_free(&world);
+    }
+}
+
+/* Our uplink comes for a moment now and then. Nobody is taken out who could have answered then. */
+static void an_uplink_that_flaps(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= PHASES; seed++) {
+        struct world world;
+        world_init(&world, seed);
+        world.has_canary = seed % 2;
+        for (unsigned j = 0; j < 2 + seed % 5; j++)
+            world_add(&world, j, 1);
+        play(&world, 61000);
+        for (unsigned i = 0; i < 20; i++) {
+            world.cut = true;
+            play(&world, 2000 + random_below(&world, 8000) / TICK_MS * TICK_MS);
+            world.cut = false;
+            play(&world, 700 + random_below(&world, 4000) / TICK_MS * TICK_MS);
+        }
+        play(&world, 8000);
+        assert_int_equal(count_wrong(&world), 0);
+        assert_false(is_frozen(&world));
+        world_free(&world);
+    }
+}
+
+/* Three of five die for good at once: that looks like us, for ten minutes. Then the guard is there
+ * again for those who are left. */
+static void a_guard_that_gave_up_is_back(void **state)
+{
+    (void)state;
+    struct world world;
+    struct uplink_numbers numbers;
+    world_init(&world, 5);
+    for (unsigned j = 0; j < 5; j++)
+        world_add(&world, j, 1);
+    play(&world, 10000);
+    for (unsigned j = 0; j < 3; j++)
+        world.machines[j].dead = true;
+    play(&world, 6000);
+    assert_true(is_frozen(&world));
+    play(&world, UPLINK_FREEZE_MAX_MS + 30000);
+    assert_int_equal(count_out(&world), 3);
+    world.cut = true;
+    play(&world, 20000);
+    assert_true(is_frozen(&world));
+    assert_int_equal(count_wrong(&world), 0);
+    uplink_numbers(world.uplink, 4, world.now_ms, &numbers);
+    assert_int_equal(numbers.freezes, 2);
+    world_free(&world);
+}
+
 /* A host that hangs answers at least our SYNs: it is not our uplink, whatever canaries say. */
 static void a_handshake_proves_the_path(void **state)
 {
@@ -635,6 +732,10 @@ int main(void)
         cmocka_unit_test(canary_is_dead_and_the_uplink_is_not),
         cmocka_unit_test(long_outage),
         cmocka_unit_test(the_dead_do_not_vote),
+        cmocka_unit_test(the_dead_that_stirred_do_not_vote),
+        cmocka_unit_test(a_slow_witness),
+        cmocka_unit_test(an_uplink_that_flaps),
+        cmocka_unit_test(a_guard_that_gave_up_is_back),
         cmocka_unit_test(a_handshake_proves_the_path),
         cmocka_unit_test(what_began_while_frozen_is_asked_again),
         cmocka_unit_test(families_are_apart),

@@ -171,18 +171,6 @@ static void tell_uplinks(struct core *core, int64_t now_ms)
         tell_uplink(core, &core->guards[i], now_ms);
 }
 
-/* ---- verdicts ---- */
-
-static void step(struct core *core, struct slot *slot, const struct outcome *outcome,
-                 int64_t now_ms)
-{
-    const struct verdict before = slot->verdict;
-    const struct verdict_policy policy = slot_policy(slot);
-    if (verdict_step(&slot->verdict, &policy, outcome, now_ms))
-        core_touch(core, slot);
-    tell(core, slot, &before, now_ms);
-}
-
 /* ---- signs of life ---- */
 
 /* When the peer was last heard from in a probe that ended now; -1: not at all. */
@@ -309,6 +297,72 @@ static bool judge_silence(struct core *core, struct slot *slot, struct outcome *
         break;
     }
     return true;
+}
+
+/* ---- verdicts ---- */
+
+/* Others tell whether all is unreachable, as our own router may say. */
+static bool is_reached_by_us(struct core *core, struct slot *slot, int64_t now_ms)
+{
+    switch (uplink_unreachable(core->uplink, &slot->address, slot->unreachable_ms, now_ms)) {
+    case UPLINK_BELIEVE:
+        return true;
+    case UPLINK_WAIT:
+        ask_witnesses(core, slot, now_ms);
+        break;
+    case UPLINK_AGAIN:
+        core->probes.hurry(core->probes.context, slot->id);
+        break;
+    case UPLINK_REFUSE:
+        break;
+    }
+    return false;
+}
+
+/* Whether what nobody says of himself may be said of our own uplink: that a host is unreachable, or
+ * that a reply does not come. The next probe finds out more. Silences have been judged before. */
+static bool is_uplink(struct core *core, struct slot *slot, const struct verdict_policy *policy,
+                      const struct outcome *outcome, int64_t now_ms)
+{
+    const struct verdict *verdict = &slot->verdict;
+    const struct address *host = &slot->address;
+    bool unreachable = outcome->reason == REASON_UNREACHABLE;
+    bool cut = outcome->reason == REASON_REPLY_TIMEOUT || outcome->reason == REASON_TLS_TIMEOUT ||
+               outcome->reason == REASON_TIMEOUT;
+
+    if (!unreachable)
+        slot->unreachable_ms = 0;
+    else if (!slot->unreachable_ms)
+        slot->unreachable_ms = now_ms;
+    if (!core->guarded || !(unreachable || cut || is_silence(outcome)))
+        return false;
+    if (verdict->status == VERDICT_DOWN) {
+        if (!cut)
+            uplink_mute(core->uplink, host, silent_since_ms(outcome, now_ms), now_ms);
+        return false;
+    }
+    if (uplink_state(core->uplink, host->family, now_ms) == UPLINK_FROZEN)
+        return !is_silence(outcome);
+    if (!unreachable)
+        return false;
+    uplink_mute(core->uplink, host, slot->unreachable_ms, now_ms);
+    return verdict->bad + 1 >= policy->fall && !is_reached_by_us(core, slot, now_ms);
+}
+
+static void step(struct core *core, struct slot *slot, const struct outcome *outcome,
+                 int64_t now_ms)
+{
+    const struct verdict before = slot->verdict;
+    struct verdict_policy policy = slot_policy(slot);
+    struct outcome judged = *outcome;
+    /* The first one is never enough: others are to be asked. */
+    if (core->guarded && outcome->reason == REASON_UNREACHABLE && policy.fall < 2)
+        policy.fall = 2;
+    if (outcome->depth != DEPTH_ROUND_TRIP && is_uplink(core, slot, &policy, outcome, now_ms))
+        judged.reason = REASON_UPLINK;
+    if (verdict_step(&slot->verdict, &policy, &judged, now_ms))
+        core_touch(core, slot);
+    tell(core, slot, &before, now_ms);
 }
 
 static void judge_pending(struct core *core, int64_t now_ms)

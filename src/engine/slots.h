@@ -35,6 +35,7 @@ struct slot {
     int64_t asked_ms;       /* when it was last probed out of turn */
     struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */
     int64_t silence_ms;     /* when it ended */
+    int64_t unreachable_ms; /* the first of a row of such outcomes; 0: there is none */
     bool pinned;            /* a target of the model; others come and go with addresses */
     uint32_t *services;     /* of the current model, that it is a target of */
     size_t nservices, services_capacity;

@@ -5,8 +5,9 @@
 #include "verdict/return.h"
 
 /* A refusal costs both ends next to nothing, and a server that is being restarted refuses for a
- * moment only. */
-enum { REFUSAL_RECHECK_MS = 50 };
+ * moment only. What a router says may be said of our own uplink: others need time to show that it
+ * is not. */
+enum { REFUSAL_RECHECK_MS = 50, UNREACHABLE_RECHECK_MS = 350 };
 
 bool rhythm_is_about_us(enum reason reason)
 {
@@ -16,9 +17,10 @@ bool rhythm_is_about_us(enum reason reason)
 
 int64_t rhythm_recheck_ms(const struct verdict_policy *policy, enum reason reason)
 {
-    bool quick = reason_evidence(reason) == EVIDENCE_REFUSAL;
-    return quick && policy->recheck_ms > REFUSAL_RECHECK_MS ? REFUSAL_RECHECK_MS
-                                                            : policy->recheck_ms;
+    if (reason_evidence(reason) != EVIDENCE_REFUSAL)
+        return policy->recheck_ms;
+    int64_t quick_ms = reason == REASON_UNREACHABLE ? UNREACHABLE_RECHECK_MS : REFUSAL_RECHECK_MS;
+    return policy->recheck_ms > quick_ms ? quick_ms : policy->recheck_ms;
 }
 
 /* Targets that were added together must not do the dear part together, for ever: the first time is

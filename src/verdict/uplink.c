@@ -462,6 +462,14 @@ bool uplink_late(struct uplink *uplink, const struct address *address, int64_t s
     return true;
 }
 
+static enum uplink_belief ask_about(struct guard *guard, const struct silence *silence)
+{
+    enum uplink_belief belief = judge(guard, silence);
+    if (belief == UPLINK_WAIT && guard->asked_ms < silence->since_ms)
+        guard->asked_ms = silence->now_ms;
+    return belief;
+}
+
 enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *address,
                                  int64_t since_ms, int64_t until_ms, int64_t now_ms)
 {
@@ -471,10 +479,24 @@ enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *ad
         return UPLINK_BELIEVE;
     pass_time(guard, now_ms);
     mark_silent(guard, silence.host, since_ms);
-    enum uplink_belief belief = judge(guard, &silence);
-    if (belief == UPLINK_WAIT && guard->asked_ms < since_ms)
-        guard->asked_ms = now_ms;
-    return belief;
+    return ask_about(guard, &silence);
+}
+
+enum uplink_belief uplink_unreachable(struct uplink *uplink, const struct address *address,
+                                      int64_t since_ms, int64_t now_ms)
+{
+    struct guard *guard = guard_of(uplink, address->family);
+    struct silence silence = {find_host(guard, address), since_ms, since_ms, now_ms};
+    if (!silence.host)
+        return UPLINK_BELIEVE;
+    pass_time(guard, now_ms);
+    mark_silent(guard, silence.host, since_ms);
+    if (!guard->frozen_since_ms && since_ms < guard->thawed_ms) {
+        if (judge_thawed(guard, silence.host) == UPLINK_BELIEVE)
+            return UPLINK_BELIEVE;
+        silence.since_ms = silence.until_ms = guard->thawed_ms;
+    }
+    return ask_about(guard, &silence);
 }
 
 void uplink_mute(struct uplink *uplink, const struct address *address, int64_t since_ms,

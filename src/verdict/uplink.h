@@ -73,7 +73,12 @@ enum uplink_belief {
 enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *host,
                                  int64_t since_ms, int64_t until_ms, int64_t now_ms);
 
-/* The same of one that is down already, or whose silence is not to be judged: it is no witness. */
+/* The same of a host of which a router says that it is unreachable, as each probe since since_ms
+ * has found. The router may be ours. WAIT: nothing waits, the next probe is asked about again. */
+enum uplink_belief uplink_unreachable(struct uplink *uplink, const struct address *host,
+                                      int64_t since_ms, int64_t now_ms);
+
+/* A host is silent, or unreachable, and nothing hangs on it: it is no witness. */
 void uplink_mute(struct uplink *uplink, const struct address *host, int64_t since_ms,
                  int64_t now_ms);
 

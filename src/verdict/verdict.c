@@ -25,6 +25,10 @@
 
 #include <string.h>
 
+/* A verdict that is due for so long does not come: the host refuses to show us more, or our uplink
+ * is frozen. */
+enum { OVERDUE_MS = 60 * 1000 };
+
 void verdict_init(struct verdict *verdict, int64_t now_ms)
 {
     *verdict = (struct verdict){
@@ -92,6 +96,18 @@ static enum probe_depth outcome_level(const struct outcome *outcome)
     }
 }
 
+/* How far into the dialogue: more than what came less far. */
+static unsigned outcome_reach(const struct outcome *outcome)
+{
+    static const enum outcome_step order[] = {TIMED_HELLO, TIMED_TLS,  TIMED_LOGIN,
+                                              TIMED_MAIL,  TIMED_RCPT, TIMED_SELECT};
+    unsigned reach = 0;
+    for (unsigned i = 0; i < sizeof order / sizeof *order; i++)
+        if (outcome->step_us[order[i]])
+            reach = i + 1;
+    return reach;
+}
+
 static void note_warning(struct verdict *verdict, const struct outcome *outcome)
 {
     bool says_nothing = reason_status(outcome->reason) == OUTCOME_UNKNOWN;
@@ -153,6 +169,7 @@ static void step_bad(struct verdict *verdict, const struct verdict_policy *polic
     verdict->service_good = false;
     verdict->held = HELD_NOT;
     verdict->failed_depth = outcome_level(outcome);
+    verdict->failed_reach = outcome_reach(outcome);
     if (verdict->failed_depth == DEPTH_LIVENESS)
         verdict->doubt_since_ms = 0; /* nothing behind the greeting lasts through that */
     set_reason(verdict, outcome);
@@ -258,8 +275,11 @@ static void step_unknown(struct verdict *verdict, const struct outcome *outcome,
     if (verdict->status == VERDICT_SUSPECT && !verdict->bad) /* it was only late */
         set_status(verdict, VERDICT_UP, now_ms);
     /* What it refuses to us for good cannot be asked of it before it may return. */
-    if (verdict->status == VERDICT_DOWN && verdict->failed_depth == DEPTH_LIVENESS &&
-        level == DEPTH_SERVICE && rhythm_is_about_us(outcome->reason))
+    if (level != DEPTH_SERVICE || !rhythm_is_about_us(outcome->reason))
+        return;
+    if (outcome_reach(outcome) > verdict->failed_reach) /* what failed is mended */
+        verdict->failed_depth = DEPTH_LIVENESS;
+    if (verdict->status == VERDICT_DOWN && verdict->failed_depth == DEPTH_LIVENESS)
         verdict->service_good = true;
 }
 
@@ -379,9 +399,9 @@ uint32_t verdict_ttl_cap_s(const struct verdict *verdict, int64_t now_ms)
         return UINT32_MAX;
     if (!verdict->probed)
         return 1;
-    if (verdict->status != VERDICT_SUSPECT)
-        return UINT32_MAX;
     int64_t left_ms = verdict->decides_ms - now_ms;
+    if (verdict->status != VERDICT_SUSPECT || left_ms <= -OVERDUE_MS)
+        return UINT32_MAX;
     int64_t left_s = (left_ms + 999) / 1000;
     if (left_s >= UINT32_MAX)
         return UINT32_MAX - 1;

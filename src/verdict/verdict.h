@@ -175,6 +175,7 @@ struct verdict {
     uint64_t probes, failures, unknowns; /* but for round trips */
 
     enum probe_depth failed_depth; /* suspect or down: as deep must be what mends it */
+    unsigned failed_reach;         /* how far that came in its dialogue */
     bool service_good;      /* down: the whole dialogue was good since the last bad outcome (or went
                                as far as it lets us) */
     int64_t service_due_ms; /* when the next probe is to go through the whole dialogue */
@@ -261,8 +262,8 @@ unsigned verdict_percent(const struct verdict *verdict, const struct verdict_pol
                          int64_t now_ms);
 
 /* The longest TTL in seconds that an answer may have because of this target: 1 until it is probed,
- * what is left until the verdict while suspect (rounded up, at least 1), UINT32_MAX otherwise and
- * while forced. */
+ * what is left until the verdict while suspect (rounded up, at least 1; but not where it has been
+ * due for a minute), UINT32_MAX otherwise and while forced. */
 uint32_t verdict_ttl_cap_s(const struct verdict *verdict, int64_t now_ms);
 
 const char *verdict_status_word(enum verdict_status status); /* "up", "suspect", "down" */

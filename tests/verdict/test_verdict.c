@@ -720,6 +720,61 @@ static void what_is_refused_to_us_is_not_asked_of_a_return(void **state)
     assert_int_equal(verdict.status, VERDICT_DOWN);
 }
 
+static void step_to(struct verdict *verdict, enum reason reason, enum outcome_step last,
+                    int64_t now_ms)
+{
+    struct outcome outcome = {.depth = DEPTH_SERVICE, .reason = reason, .rtt_us = 7000};
+    outcome.step_us[TIMED_CONNECT] = outcome.step_us[TIMED_GREETING] = 1000;
+    outcome.step_us[TIMED_HELLO] = outcome.step_us[TIMED_TLS] = outcome.step_us[last] = 1000;
+    verdict_step(verdict, &usual, &outcome, now_ms);
+}
+
+/* Nor one that was down by its certificate, has a new one, and refuses the login as it always did.
+ */
+static void a_refusal_behind_what_failed(void **state)
+{
+    (void)state;
+    static const struct {
+        enum reason failure, refusal;
+        enum outcome_step failed, refused;
+        bool mended;
+    } cases[] = {
+        {REASON_CERT_EXPIRED, REASON_LOGIN_REFUSED, TIMED_TLS, TIMED_LOGIN, true},
+        {REASON_CERT_EXPIRED, REASON_RECIPIENT_REFUSED, TIMED_TLS, TIMED_RCPT, true},
+        {REASON_REPLY_4XX, REASON_RECIPIENT_REFUSED, TIMED_MAIL, TIMED_RCPT, true},
+        {REASON_REPLY_4XX, REASON_RECIPIENT_REFUSED, TIMED_RCPT, TIMED_RCPT, false},
+        {REASON_LOGIN_UNAVAILABLE, REASON_LOGIN_REFUSED, TIMED_LOGIN, TIMED_LOGIN, false},
+        {REASON_MAILBOX_BROKEN, REASON_LOGIN_REFUSED, TIMED_SELECT, TIMED_LOGIN, false},
+        {REASON_TLS_FAILED, REASON_PROBER_REFUSED, TIMED_TLS, TIMED_HELLO, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (unsigned bad = 1; bad <= 2; bad++) { /* suspect, or down */
+            struct verdict verdict = up();
+            step_to(&verdict, cases[i].refusal, cases[i].refused, 20000);
+            for (unsigned j = 0; j < bad; j++)
+                step_to(&verdict, cases[i].failure, cases[i].failed, 31000 + 500 * j);
+            enum verdict_status status = bad == 1 ? VERDICT_SUSPECT : VERDICT_DOWN;
+            step_to(&verdict, cases[i].refusal, cases[i].refused, 41000);
+            assert_int_equal(verdict.status, status); /* UNKNOWN moves nothing */
+            for (unsigned j = 0; j < usual.rise; j++)
+                step_depth(&verdict, DEPTH_LIVENESS, REASON_OK, 43000 + 2000 * j);
+            assert_int_equal(verdict.status, cases[i].mended ? VERDICT_UP : status);
+        }
+}
+
+/* A verdict that does not come, as the host refuses to show us more, keeps no TTL down for ever. */
+static void a_suspicion_without_an_end(void **state)
+{
+    (void)state;
+    struct verdict verdict = up();
+    step_to(&verdict, REASON_LOGIN_UNAVAILABLE, TIMED_LOGIN, 31000);
+    step_to(&verdict, REASON_LOGIN_REFUSED, TIMED_LOGIN, 31500);
+    assert_int_equal(verdict_ttl_cap_s(&verdict, 31500), 1);
+    assert_int_equal(verdict_ttl_cap_s(&verdict, 32500 + 30000), 1);
+    assert_int_equal(verdict.status, VERDICT_SUSPECT);
+    assert_int_equal(verdict_ttl_cap_s(&verdict, 32500 + 60000), UINT32_MAX);
+}
+
 /* ---- what is kept for people ---- */
 
 static void warnings(void **state)
@@ -825,6 +880,8 @@ int main(void)
         cmocka_unit_test(who_refuses_us_is_asked_half_as_often),
         cmocka_unit_test(suspects_that_refuse_us),
         cmocka_unit_test(what_is_refused_to_us_is_not_asked_of_a_return),
+        cmocka_unit_test(a_refusal_behind_what_failed),
+        cmocka_unit_test(a_suspicion_without_an_end),
         cmocka_unit_test(warnings),
         cmocka_unit_test(last_of_each_depth),
         cmocka_unit_test(round_trips),

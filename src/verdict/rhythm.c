@@ -32,12 +32,25 @@ static int64_t first_service_wait_ms(const struct verdict_policy *policy, int64_
     return half_ms + (int64_t)(mixed % (uint64_t)(half_ms + 1));
 }
 
-static int64_t service_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy)
+/* It passes, and is held back: asked again when that ends, or at the usual time before it. */
+static int64_t held_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy,
+                            int64_t now_ms)
+{
+    int64_t left_ms = verdict->held_until_ms - now_ms;
+    if (left_ms <= 0 || left_ms > policy->service_interval_ms)
+        return policy->service_interval_ms;
+    return left_ms > policy->interval_ms ? left_ms : policy->interval_ms;
+}
+
+static int64_t service_wait_ms(const struct verdict *verdict, const struct verdict_policy *policy,
+                               int64_t now_ms)
 {
     int64_t interval_ms = policy->service_interval_ms;
     if (rhythm_is_about_us(verdict->unheard))
         return 2 * interval_ms;
     bool fails = verdict->failed_depth == DEPTH_SERVICE;
+    if (fails && verdict->held != HELD_NOT)
+        return held_wait_ms(verdict, policy, now_ms);
     if (verdict->status != VERDICT_DOWN || return_is_passing(verdict, policy) ||
         (!fails && verdict->service_good))
         return interval_ms;
@@ -52,8 +65,8 @@ void rhythm_plan_service(struct verdict *verdict, const struct verdict_policy *p
     bool ours = reason_status(reason) == OUTCOME_UNKNOWN && !rhythm_is_about_us(reason);
     if (ours && verdict->status == VERDICT_DOWN)
         return; /* its return waits for it: again, at the next turn */
-    verdict->service_due_ms =
-        now_ms + (first ? first_service_wait_ms(policy, now_ms) : service_wait_ms(verdict, policy));
+    verdict->service_due_ms = now_ms + (first ? first_service_wait_ms(policy, now_ms)
+                                              : service_wait_ms(verdict, policy, now_ms));
 }
 
 static struct probe_next next_suspect(const struct verdict *verdict,

@@ -62,6 +62,36 @@ static int64_t rise(struct verdict *verdict, const struct verdict_policy *policy
     return now_ms - 2000;
 }
 
+/* What failed behind the greeting is asked about as the hold ends, not up to a service interval
+ * later. */
+static void a_hold_after_a_service_failure(void **state)
+{
+    (void)state;
+    for (int64_t hold_ms = 20 * SECOND; hold_ms < 200 * SECOND; hold_ms += 7 * SECOND) {
+        struct verdict_policy policy = usual;
+        struct verdict verdict = up(SECOND);
+        struct probe_next next = {0};
+        int64_t now_ms = 40 * SECOND;
+        unsigned services = 0;
+        policy.hold_ms = hold_ms;
+        for (unsigned i = 0; i < 2; i++) {
+            const struct outcome failure = {
+                .depth = DEPTH_SERVICE, .reason = REASON_REPLY_4XX, .rtt_us = 7000};
+            verdict_step(&verdict, &policy, &failure, now_ms);
+        }
+        assert_int_equal(verdict.status, VERDICT_DOWN);
+        for (; verdict.status == VERDICT_DOWN && now_ms < HOUR; now_ms += next.wait_ms) {
+            const struct outcome good = {.depth = next.depth, .rtt_us = 7000, .reason = REASON_OK};
+            services += next.depth == DEPTH_SERVICE;
+            verdict_step(&verdict, &policy, &good, now_ms);
+            next = verdict_next(&verdict, &policy, now_ms);
+        }
+        int64_t held_ms = verdict.since_ms - 40 * SECOND;
+        assert_in_range(held_ms, hold_ms, hold_ms + 2 * policy.interval_ms);
+        assert_in_range(services, 3, 5 + hold_ms / policy.service_interval_ms);
+    }
+}
+
 /* A restart is no flapping: the first fall costs the hold alone. One that follows soon is damped.
  */
 static void a_second_fall_costs_minutes(void **state)
@@ -444,6 +474,7 @@ static void outlook_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hold_after_a_service_failure),
         cmocka_unit_test(a_second_fall_costs_minutes),
         cmocka_unit_test(hold_ends_with_a_bad_probe),
         cmocka_unit_test(holds_double),

@@ -46,8 +46,8 @@ static int64_t service_wait_ms(const struct verdict *verdict, const struct verdi
                                int64_t now_ms)
 {
     int64_t interval_ms = policy->service_interval_ms;
-    if (rhythm_is_about_us(verdict->unheard))
-        return 2 * interval_ms;
+    if (rhythm_is_about_us(verdict->unheard)) /* and greetings in between, however rare those are */
+        return 2 * (interval_ms > policy->interval_ms ? interval_ms : policy->interval_ms);
     bool fails = verdict->failed_depth == DEPTH_SERVICE;
     if (fails && verdict->held != HELD_NOT)
         return held_wait_ms(verdict, policy, now_ms);

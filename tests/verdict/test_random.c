@@ -175,6 +175,59 @@ static void meddle(struct run *run)
     assert_true(before == VERDICT_DOWN || run->verdict.status != VERDICT_DOWN);
 }
 
+/* How all probes end from now on: those of the greeting, and those of the whole dialogue. */
+struct fate {
+    enum reason greeting, dialogue;
+};
+
+/* How long it takes to that status, with probes as they are asked for. */
+static int64_t until(struct verdict verdict, const struct verdict_policy *policy,
+                     enum verdict_status status, struct fate fate, int64_t now_ms)
+{
+    const int64_t start_ms = now_ms;
+    while (verdict.status != status && now_ms - start_ms < 2 * HOLD_MAX_MS) {
+        struct probe_next next = verdict_next(&verdict, policy, now_ms);
+        const struct outcome outcome = {
+            .depth = next.depth,
+            .reason = next.depth == DEPTH_SERVICE ? fate.dialogue : fate.greeting,
+            .confirmed = true,
+            .rtt_us = 7000,
+        };
+        now_ms += next.wait_ms;
+        verdict_step(&verdict, policy, &outcome, now_ms);
+    }
+    return now_ms - start_ms;
+}
+
+/* Whatever was before: who is well comes back soon after what holds it, also where it refuses our
+ * login for ever; who is dead goes, and who is sick in the midst of a dialogue. */
+static void check_ends(const struct run *run)
+{
+    static const struct fate well = {REASON_OK, REASON_OK},
+                             refusing = {REASON_OK, REASON_LOGIN_REFUSED},
+                             sick = {REASON_OK, REASON_LOGIN_UNAVAILABLE};
+    static const enum reason deaths[] = {REASON_REFUSED, REASON_CONNECT_TIMEOUT,
+                                         REASON_GREETING_4XX};
+    const struct verdict_policy *policy = &run->policy;
+    const struct verdict *verdict = &run->verdict;
+    int64_t held_ms =
+        verdict->held_until_ms > run->now_ms ? verdict->held_until_ms - run->now_ms : 0;
+    int64_t services_ms = 2 * policy->service_interval_ms;
+    int64_t greetings_ms = (2 * policy->rise + 3) * policy->interval_ms;
+
+    if (!policy->return_manual)
+        assert_true(until(*verdict, policy, VERDICT_UP, well, run->now_ms) <=
+                    held_ms + services_ms + greetings_ms);
+    if (!policy->return_manual && verdict->failed_depth == DEPTH_LIVENESS)
+        assert_true(until(*verdict, policy, VERDICT_UP, refusing, run->now_ms) <=
+                    held_ms + 2 * services_ms + greetings_ms);
+    for (unsigned i = 0; i < sizeof deaths / sizeof *deaths; i++)
+        assert_true(until(*verdict, policy, VERDICT_DOWN, (struct fate){deaths[i], deaths[i]},
+                          run->now_ms) <= (policy->fall + 1) * policy->interval_ms);
+    assert_true(until(*verdict, policy, VERDICT_DOWN, sick, run->now_ms) <=
+                2 * services_ms + (policy->fall + 2) * policy->interval_ms);
+}
+
 static void always(void **state)
 {
     unsigned downs = 0, ups = 0, helds = 0, revokes = 0;
@@ -191,6 +244,8 @@ static void always(void **state)
             verdict_step(&run.twin, &run.open, &outcome, run.now_ms);
             check_step(&run, &before, &outcome, changed);
             check_state(&run);
+            if (i % 64 == 0)
+                check_ends(&run);
         }
         downs += run.downs, ups += run.ups, helds += run.helds, revokes += run.revokes;
     }

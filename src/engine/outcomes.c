@@ -216,7 +216,7 @@ static bool neighbour_answered(const struct core *core, const struct slot *slot,
 
 static void ask(struct core *core, struct slot *slot, int64_t now_ms)
 {
-    if (now_ms - slot->asked_ms < ASK_EACH_MS || now_ms - slot->heard_ms < ASK_EACH_MS)
+    if (now_ms - slot->asked_ms < ASK_EACH_MS)
         return;
     slot->asked_ms = now_ms;
     core->probes.hurry(core->probes.context, slot->id);
@@ -227,11 +227,11 @@ static void ask_neighbours(struct core *core, const struct slot *late, int64_t n
 {
     for (struct slot *at = slots_at(&core->slots, &late->address); at;
          at = slots_next_at(&core->slots, at))
-        if (at != late)
+        if (at != late && now_ms - at->heard_ms >= ASK_EACH_MS)
             ask(core, at, now_ms);
 }
 
-/* Other hosts and the canaries tell whether it is us. */
+/* Other hosts and the canaries tell whether it is us: by what they answer from now on. */
 static void ask_witnesses(struct core *core, const struct slot *late, int64_t now_ms)
 {
     struct address witnesses[UPLINK_WITNESSES_MAX];

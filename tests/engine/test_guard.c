@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The core with its uplink guard, in a world where routers tell what cannot be reached: a router
- * next to us may say so of all the world, and a router next to a host of that host alone. */
+/* The core with its uplink guard, in a world of hosts that are silent, and of routers that tell
+ * what cannot be reached: one next to us may say so of all the world, and one next to a host of
+ * that host alone. */
 #include "base/log.h"
 #include "engine/core.h"
 #include "support/stage.h"
@@ -13,7 +14,16 @@
 
 #include <cmocka.h>
 
-enum { TICK_MS = 10, HEARTBEAT_MS = 250, HOSTS_MAX = 8, SEEDS = 60 };
+enum {
+    TICK_MS = 10,
+    HEARTBEAT_MS = 250,
+    HOSTS_MAX = 8,
+    SEEDS = 60,
+    LATE_MS = 300,    /* until a probe finds its host late, */
+    WINDOW_MS = 1500, /* and silent */
+    CANARY_MS = 30,
+    CANARY_PATIENCE_MS = 900,
+};
 
 static const char four[] = ZONE_HEAD "@ MX 10 mx1\n@ MX 10 mx2\n@ MX 10 mx3\n@ MX 10 mx4\n"
                                      "mx1 A 127.0.1.1\nmx2 A 127.0.2.1\nmx3 A 127.0.3.1\n"
@@ -24,6 +34,8 @@ static const char one[] = ZONE_HEAD "@ MX 10 mx1\nmx1 A 127.0.1.1\n";
 
 struct probed {
     int64_t next_ms, down_ms; /* -1: it is not down */
+    int64_t since_ms;         /* of a probe under way; -1: none */
+    bool late, hurried;
     enum probe_depth depth;
     enum reason reason; /* how its probes end */
     unsigned falls;
@@ -36,6 +48,8 @@ struct world {
     size_t count;
     int64_t now_ms;
     enum reason uplink; /* how all probes end while it is not REASON_OK */
+    bool has_canary;
+    int64_t canary_ms; /* it was asked then; -1: it was not */
     unsigned seed;
 };
 
@@ -46,6 +60,7 @@ static void on_add(void *context, uint32_t id, const struct probe_target *target
     assert_true(id < HOSTS_MAX);
     world->hosts[id] = (struct probed){.next_ms = world->now_ms + rand_r(&world->seed) % 2000,
                                        .down_ms = -1,
+                                       .since_ms = -1,
                                        .depth = DEPTH_SERVICE,
                                        .reason = REASON_OK};
     world->count++;
@@ -59,17 +74,23 @@ static void on_remove(void *context, uint32_t id)
 static void on_hurry(void *context, uint32_t id)
 {
     struct world *world = context;
-    world->hosts[id].next_ms = world->now_ms;
+    struct probed *host = &world->hosts[id];
+    if (host->since_ms >= 0)
+        host->hurried = true;
+    else
+        host->next_ms = world->now_ms;
 }
 
 static void on_ask_canaries(void *context, uint8_t family)
 {
-    (void)context, (void)family;
+    struct world *world = context;
+    if (family == 4 && world->canary_ms < 0)
+        world->canary_ms = world->now_ms;
 }
 
 static void begin(struct world *world, const char *zone, const char *config, unsigned seed)
 {
-    *world = (struct world){.now_ms = 1000000, .seed = seed, .uplink = REASON_OK};
+    *world = (struct world){.now_ms = 1000000, .seed = seed, .uplink = REASON_OK, .canary_ms = -1};
     stage_init(&world->stage, true);
     stage_zone(&world->stage, "example.test", zone);
     if (config)
@@ -91,18 +112,43 @@ static void end(struct world *world)
     stage_free(&world->stage);
 }
 
+static void end_probe(struct world *world, uint32_t id, enum reason reason)
+{
+    struct probed *host = &world->hosts[id];
+    const struct outcome outcome = {.depth = host->depth,
+                                    .reason = reason,
+                                    .confirmed = true,
+                                    .rtt_us = (world->now_ms - host->since_ms + 5) * 1000};
+    int64_t from_ms = host->since_ms;
+    const struct probe_next next = core_outcome(world->core, id, &outcome, world->now_ms);
+    int64_t jitter_ms = next.exact ? 0 : rand_r(&world->seed) % (next.wait_ms / 10 + 1);
+    host->next_ms = host->hurried ? world->now_ms : from_ms + next.wait_ms - jitter_ms;
+    host->since_ms = -1;
+    host->late = host->hurried = false;
+    host->depth = next.depth;
+}
+
 static void play_probe(struct world *world, uint32_t id)
 {
     struct probed *host = &world->hosts[id];
     enum reason reason = world->uplink != REASON_OK ? world->uplink : host->reason;
-    const struct outcome outcome = {.depth = host->depth, .reason = reason, .rtt_us = 5000};
-    host->next_ms = INT64_MAX;
-    const struct probe_next next = core_outcome(world->core, id, &outcome, world->now_ms);
-    int64_t wait_ms =
-        next.exact ? next.wait_ms : next.wait_ms - rand_r(&world->seed) % (next.wait_ms / 10 + 1);
-    if (world->now_ms + wait_ms < host->next_ms)
-        host->next_ms = world->now_ms + wait_ms;
-    host->depth = next.depth;
+    if (host->since_ms < 0 && world->now_ms < host->next_ms)
+        return;
+    if (host->since_ms < 0)
+        host->since_ms = world->now_ms;
+    int64_t waits_ms = world->now_ms - host->since_ms;
+    if (reason != REASON_CONNECT_TIMEOUT || waits_ms >= WINDOW_MS) {
+        end_probe(world, id, reason);
+    } else if (waits_ms >= LATE_MS && !host->late) {
+        host->late = true;
+        core_late(world->core, id, host->since_ms, host->since_ms + WINDOW_MS, world->now_ms);
+    }
+}
+
+/* A silence may be believed later than it ends. */
+static void watch(struct world *world, uint32_t id)
+{
+    struct probed *host = &world->hosts[id];
     bool down = core_verdict(world->core, id)->status == VERDICT_DOWN;
     if (down && host->down_ms < 0)
         host->down_ms = world->now_ms, host->falls++;
@@ -110,14 +156,26 @@ static void play_probe(struct world *world, uint32_t id)
         host->down_ms = -1;
 }
 
+static void play_canary(struct world *world)
+{
+    bool answers = world->has_canary && world->uplink == REASON_OK;
+    if (world->canary_ms < 0 ||
+        world->now_ms - world->canary_ms < (answers ? CANARY_MS : CANARY_PATIENCE_MS))
+        return;
+    world->canary_ms = -1;
+    core_canary(world->core, 4, answers, world->now_ms);
+}
+
 static void play(struct world *world, int64_t ms)
 {
     for (int64_t end_ms = world->now_ms + ms; world->now_ms < end_ms; world->now_ms += TICK_MS) {
+        play_canary(world);
         for (uint32_t i = 0; i < world->count; i++)
-            if (world->now_ms >= world->hosts[i].next_ms)
-                play_probe(world, i);
+            play_probe(world, i);
         if (world->now_ms % HEARTBEAT_MS == 0)
             core_tick(world->core, world->now_ms);
+        for (uint32_t i = 0; i < world->count; i++)
+            watch(world, i);
     }
 }
 
@@ -230,6 +288,65 @@ static void dialogues_of_a_frozen_uplink(void **state)
     end(&world);
 }
 
+static const char sites[] = ZONE_HEAD "@ MX 10 mx1\n@ MX 10 mx2\n@ MX 10 mx3\n@ MX 20 mx4\n"
+                                      "@ MX 20 mx5\n@ MX 20 mx6\n"
+                                      "mx1 A 127.0.1.1\nmx2 A 127.0.1.2\nmx3 A 127.0.1.3\n"
+                                      "mx4 A 127.0.4.1\nmx5 A 127.0.5.1\nmx6 A 127.0.5.2\n";
+
+/* Hosts fail and come back in all ways, at times more than one, and the uplink goes now and then.
+ */
+static void random_history(struct world *world)
+{
+    static const enum reason ways[] = {REASON_OK,          REASON_OK,
+                                       REASON_OK,          REASON_REFUSED,
+                                       REASON_UNREACHABLE, REASON_CONNECT_TIMEOUT,
+                                       REASON_GREETING_4XX};
+    static const enum reason cuts[] = {REASON_CONNECT_TIMEOUT, REASON_UNREACHABLE};
+    for (unsigned i = 0; i < 40; i++) {
+        struct probed *host = &world->hosts[(size_t)rand_r(&world->seed) % world->count];
+        host->reason = ways[(size_t)rand_r(&world->seed) % (sizeof ways / sizeof *ways)];
+        if (rand_r(&world->seed) % 8 == 0) {
+            world->uplink = cuts[rand_r(&world->seed) % 2];
+            play_a_while(world, 20000);
+            world->uplink = REASON_OK;
+        }
+        play_a_while(world, 15000);
+    }
+}
+
+/* After all that: who is well is up again, who dies is out soon, and nobody goes with the uplink.
+ */
+static void whatever_was_before(void **state)
+{
+    static const char *const zones[] = {one, two, four, sites};
+    (void)state;
+    for (unsigned seed = 1; seed <= 4 * SEEDS; seed++) {
+        struct world world;
+        begin(&world, zones[seed % 4], "checks:\n  smtp: {hold: 0s}\n", seed);
+        world.has_canary = seed / 4 % 2;
+        random_history(&world);
+        for (uint32_t i = 0; i < world.count; i++)
+            world.hosts[i].reason = REASON_OK;
+        play(&world, 45000);
+        for (uint32_t i = 0; i < world.count; i++)
+            assert_int_equal(core_verdict(world.core, i)->status, VERDICT_UP);
+        unsigned before = falls(&world);
+        if (world.count > 1) {
+            world.uplink = seed / 8 % 2 ? REASON_CONNECT_TIMEOUT : REASON_UNREACHABLE;
+            play_a_while(&world, 30000);
+            world.uplink = REASON_OK;
+            play(&world, 10000);
+            assert_int_equal(falls(&world), before);
+        }
+        struct probed *dies = &world.hosts[(size_t)rand_r(&world.seed) % world.count];
+        dies->reason = seed / 16 % 2 ? REASON_CONNECT_TIMEOUT : REASON_UNREACHABLE;
+        play(&world, 3600);
+        assert_true(dies->down_ms >= 0);
+        assert_int_equal(falls(&world), before + 1);
+        end(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_router_says_unreachable_of_one),
         cmocka_unit_test(the_unreachable_do_not_vote),
         cmocka_unit_test(dialogues_of_a_frozen_uplink),
+        cmocka_unit_test(whatever_was_before),
     };
     log_set_level((enum log_level) - 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

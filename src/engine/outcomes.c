@@ -271,36 +271,6 @@ static void keep_pending(struct core *core, struct slot *slot, const struct outc
     slot->silence_ms = now_ms;
 }
 
-/* What a silence comes to. False: it has to wait for what others answer. */
-static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
-                          int64_t ended_ms, int64_t now_ms)
-{
-    int64_t since_ms = silent_since_ms(outcome, ended_ms);
-    bool blocked =
-        outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms);
-    if (blocked)
-        outcome->reason = REASON_PROBER_BLOCKED;
-    if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
-        return true;
-    switch (uplink_silent(core->uplink, &slot->address, since_ms, ended_ms, now_ms)) {
-    case UPLINK_BELIEVE:
-        break;
-    case UPLINK_WAIT:
-        return false;
-    case UPLINK_AGAIN:
-        slot->asked_ms = 0;
-        core->probes.hurry(core->probes.context, slot->id);
-        outcome->reason = REASON_UPLINK;
-        break;
-    case UPLINK_REFUSE:
-        outcome->reason = REASON_UPLINK;
-        break;
-    }
-    return true;
-}
-
-/* ---- verdicts ---- */
-
 /* Others tell whether all is unreachable, as our own router may say. */
 static bool is_reached_by_us(struct core *core, struct slot *slot, int64_t now_ms)
 {
@@ -363,6 +333,34 @@ static void step(struct core *core, struct slot *slot, const struct outcome *out
     if (verdict_step(&slot->verdict, &policy, &judged, now_ms))
         core_touch(core, slot);
     tell(core, slot, &before, now_ms);
+}
+
+/* What a silence comes to. False: it has to wait for what others answer. */
+static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
+                          int64_t ended_ms, int64_t now_ms)
+{
+    int64_t since_ms = silent_since_ms(outcome, ended_ms);
+    bool blocked =
+        outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms);
+    if (blocked)
+        outcome->reason = REASON_PROBER_BLOCKED;
+    if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
+        return true;
+    switch (uplink_silent(core->uplink, &slot->address, since_ms, ended_ms, now_ms)) {
+    case UPLINK_BELIEVE:
+        break;
+    case UPLINK_WAIT:
+        return false;
+    case UPLINK_AGAIN:
+        slot->asked_ms = 0;
+        core->probes.hurry(core->probes.context, slot->id);
+        outcome->reason = REASON_UPLINK;
+        break;
+    case UPLINK_REFUSE:
+        outcome->reason = REASON_UPLINK;
+        break;
+    }
+    return true;
 }
 
 static void judge_pending(struct core *core, int64_t now_ms)

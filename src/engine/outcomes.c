@@ -12,6 +12,7 @@
 enum {
     ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
     PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
+    OFTEN_MS = 500,       /* the usual `recheck` */
     CANARY_FROZEN_MS = 1000,
     CANARY_CLEAR_MS = 30 * 1000,
 };
@@ -289,6 +290,18 @@ static bool is_reached_by_us(struct core *core, struct slot *slot, int64_t now_m
     return false;
 }
 
+/* Since when it is unreachable, whenever it is asked. A probe now and then says nothing of the time
+ * in between. */
+static void note_unreachable(struct slot *slot, const struct verdict_policy *policy,
+                             bool unreachable, int64_t now_ms)
+{
+    int64_t often_ms = policy->recheck_ms > OFTEN_MS ? policy->recheck_ms : OFTEN_MS;
+    if (!unreachable)
+        slot->unreachable_ms = 0;
+    else if (!slot->unreachable_ms || now_ms - slot->verdict.last_probe_ms > 3 * often_ms)
+        slot->unreachable_ms = now_ms;
+}
+
 /* Whether what nobody says of himself may be said of our own uplink: that a host is unreachable, or
  * that a reply does not come. The next probe finds out more. Silences have been judged before. */
 static bool is_uplink(struct core *core, struct slot *slot, const struct verdict_policy *policy,
@@ -300,10 +313,7 @@ static bool is_uplink(struct core *core, struct slot *slot, const struct verdict
     bool cut = outcome->reason == REASON_REPLY_TIMEOUT || outcome->reason == REASON_TLS_TIMEOUT ||
                outcome->reason == REASON_TIMEOUT;
 
-    if (!unreachable)
-        slot->unreachable_ms = 0;
-    else if (!slot->unreachable_ms)
-        slot->unreachable_ms = now_ms;
+    note_unreachable(slot, policy, unreachable, now_ms);
     if (!core->guarded || !(unreachable || cut || is_silence(outcome)))
         return false;
     if (verdict->status == VERDICT_DOWN) {

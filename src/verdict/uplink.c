@@ -63,6 +63,13 @@ static void thaw(struct guard *guard, int64_t now_ms)
     hosts_pardon(&guard->hosts);
 }
 
+/* What was silent while we were frozen counts from its end on. */
+static void mark_silent(struct guard *guard, struct host *host, int64_t since_ms)
+{
+    hosts_mark_silent(&guard->hosts, host,
+                      since_ms > guard->thawed_ms ? since_ms : guard->thawed_ms);
+}
+
 static bool is_half_back(const struct guard *guard)
 {
     return guard->back * 2 >= guard->hosts.nhosts - guard->hosts.ndead;
@@ -100,6 +107,7 @@ static void pass_time(struct guard *guard, int64_t now_ms)
 struct silence {
     struct host *host;
     int64_t since_ms, until_ms, now_ms;
+    bool asked_often; /* all the while: it would not have missed that we were back for a moment */
 };
 
 /* All who could have answered have had their time. */
@@ -161,7 +169,7 @@ static enum uplink_belief judge(struct guard *guard, const struct silence *silen
         return UPLINK_REFUSE;
     if (guard->exhausted)
         return UPLINK_BELIEVE;
-    if (silence->since_ms < guard->thawed_ms)
+    if (silence->since_ms < guard->thawed_ms && !silence->asked_often)
         return judge_thawed(guard, silence->host);
     bool lone = hosts_is_lone(&guard->hosts, silence->host->subnet);
     if (lone && !guard->canary_known) /* nobody to ask */
@@ -243,7 +251,7 @@ bool uplink_late(struct uplink *uplink, const struct address *address, int64_t s
     if (!host)
         return false;
     pass_time(guard, now_ms);
-    hosts_mark_silent(&guard->hosts, host, since_ms);
+    mark_silent(guard, host, since_ms);
     bool alone = hosts_is_lone(&guard->hosts, host->subnet) && !guard->canary_known;
     bool asked = guard->asked_ms >= since_ms + UPLINK_PROOF_MS;
     if (guard->frozen_since_ms || guard->exhausted || alone || asked)
@@ -267,11 +275,12 @@ enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *ad
                                  int64_t since_ms, int64_t until_ms, int64_t now_ms)
 {
     struct guard *guard = guard_of(uplink, address->family);
-    const struct silence silence = {hosts_find(&guard->hosts, address), since_ms, until_ms, now_ms};
+    const struct silence silence = {hosts_find(&guard->hosts, address), since_ms, until_ms, now_ms,
+                                    false};
     if (!silence.host)
         return UPLINK_BELIEVE;
     pass_time(guard, now_ms);
-    hosts_mark_silent(&guard->hosts, silence.host, since_ms);
+    mark_silent(guard, silence.host, since_ms);
     return ask_about(guard, &silence);
 }
 
@@ -279,16 +288,12 @@ enum uplink_belief uplink_unreachable(struct uplink *uplink, const struct addres
                                       int64_t since_ms, int64_t now_ms)
 {
     struct guard *guard = guard_of(uplink, address->family);
-    struct silence silence = {hosts_find(&guard->hosts, address), since_ms, since_ms, now_ms};
+    const struct silence silence = {hosts_find(&guard->hosts, address), since_ms, since_ms, now_ms,
+                                    true};
     if (!silence.host)
         return UPLINK_BELIEVE;
     pass_time(guard, now_ms);
-    hosts_mark_silent(&guard->hosts, silence.host, since_ms);
-    if (!guard->frozen_since_ms && since_ms < guard->thawed_ms) {
-        if (judge_thawed(guard, silence.host) == UPLINK_BELIEVE)
-            return UPLINK_BELIEVE;
-        silence.since_ms = silence.until_ms = guard->thawed_ms;
-    }
+    mark_silent(guard, silence.host, since_ms);
     return ask_about(guard, &silence);
 }
 
@@ -300,7 +305,7 @@ void uplink_mute(struct uplink *uplink, const struct address *address, int64_t s
     if (!host)
         return;
     pass_time(guard, now_ms);
-    hosts_mark_silent(&guard->hosts, host, since_ms);
+    mark_silent(guard, host, since_ms);
 }
 
 size_t uplink_witnesses(const struct uplink *uplink, const struct address *address,

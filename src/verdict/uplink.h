@@ -73,8 +73,9 @@ enum uplink_belief {
 enum uplink_belief uplink_silent(struct uplink *uplink, const struct address *host,
                                  int64_t since_ms, int64_t until_ms, int64_t now_ms);
 
-/* The same of a host of which a router says that it is unreachable, as each probe since since_ms
- * has found. The router may be ours. WAIT: nothing waits, the next probe is asked about again. */
+/* The same of a host of which a router says that it is unreachable, as each of several probes in a
+ * row since since_ms has found. The router may be ours. WAIT: nothing waits, the next probe is
+ * asked about again. */
 enum uplink_belief uplink_unreachable(struct uplink *uplink, const struct address *host,
                                       int64_t since_ms, int64_t now_ms);
 

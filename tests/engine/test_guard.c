@@ -347,6 +347,30 @@ static void whatever_was_before(void **state)
     }
 }
 
+/* Our uplink comes for a moment now and then, whatever is said of it meanwhile. */
+static void an_uplink_that_flaps(void **state)
+{
+    static const char *const zones[] = {two, four, sites};
+    (void)state;
+    for (unsigned seed = 1; seed <= 2 * SEEDS; seed++) {
+        struct world world;
+        begin(&world, zones[seed % 3], NULL, seed);
+        world.has_canary = seed / 3 % 2;
+        play(&world, 40000);
+        for (unsigned i = 0; i < 20; i++) {
+            world.uplink = seed / 6 % 2 ? REASON_CONNECT_TIMEOUT : REASON_UNREACHABLE;
+            play(&world, 2000);
+            play_a_while(&world, i % 4 ? 8000 : 60000);
+            world.uplink = REASON_OK;
+            play(&world, 700);
+            play_a_while(&world, 4000);
+        }
+        play(&world, 8000);
+        assert_int_equal(falls(&world), 0);
+        end(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +379,7 @@ int main(void)
         cmocka_unit_test(the_unreachable_do_not_vote),
         cmocka_unit_test(dialogues_of_a_frozen_uplink),
         cmocka_unit_test(whatever_was_before),
+        cmocka_unit_test(an_uplink_that_flaps),
     };
     log_set_level((enum log_level) - 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,6 @@
 enum {
     ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
     PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
-    OFTEN_MS = 500,       /* the usual `recheck` */
     CANARY_FROZEN_MS = 1000,
     CANARY_CLEAR_MS = 30 * 1000,
 };
@@ -217,7 +216,8 @@ static bool neighbour_answered(const struct core *core, const struct slot *slot,
 
 static void ask(struct core *core, struct slot *slot, int64_t now_ms)
 {
-    if (now_ms - slot->asked_ms < ASK_EACH_MS)
+    if (now_ms - slot->asked_ms <
+        ASK_EACH_MS) /* though it answered lately: what counts is to come */
         return;
     slot->asked_ms = now_ms;
     core->probes.hurry(core->probes.context, slot->id);
@@ -232,7 +232,7 @@ static void ask_neighbours(struct core *core, const struct slot *late, int64_t n
             ask(core, at, now_ms);
 }
 
-/* Other hosts and the canaries tell whether it is us: by what they answer from now on. */
+/* Other hosts and the canaries tell whether it is us. */
 static void ask_witnesses(struct core *core, const struct slot *late, int64_t now_ms)
 {
     struct address witnesses[UPLINK_WITNESSES_MAX];
@@ -295,7 +295,8 @@ static bool is_reached_by_us(struct core *core, struct slot *slot, int64_t now_m
 static void note_unreachable(struct slot *slot, const struct verdict_policy *policy,
                              bool unreachable, int64_t now_ms)
 {
-    int64_t often_ms = policy->recheck_ms > OFTEN_MS ? policy->recheck_ms : OFTEN_MS;
+    const int64_t usual_ms = 500; /* the default of `recheck` */
+    int64_t often_ms = policy->recheck_ms > usual_ms ? policy->recheck_ms : usual_ms;
     if (!unreachable)
         slot->unreachable_ms = 0;
     else if (!slot->unreachable_ms || now_ms - slot->verdict.last_probe_ms > 3 * often_ms)

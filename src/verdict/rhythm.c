@@ -5,9 +5,11 @@
 #include "verdict/return.h"
 
 /* A refusal costs both ends next to nothing, and a server that is being restarted refuses for a
- * moment only. What a router says may be said of our own uplink: others need time to show that it
- * is not. */
-enum { REFUSAL_RECHECK_MS = 50, UNREACHABLE_RECHECK_MS = 350 };
+ * moment only. */
+enum { REFUSAL_RECHECK_MS = 50 };
+
+/* What a router says may be said of our own uplink: others need time to show that it is not. */
+enum { UNREACHABLE_RECHECK_MS = 350 };
 
 bool rhythm_is_about_us(enum reason reason)
 {

@@ -80,9 +80,13 @@ static void say_suspect(struct sentence *out, const struct verdict *verdict,
     if (!verdict->bad)
         say(out, "down unless the probe under way hears from it, at the latest in ");
     else if (more == 1)
-        say(out, "down after one more failure%s, at the latest in ", of);
+        say(out, "down after one more failure%s", of);
     else
-        say(out, "down after %u more failures%s, at the latest in ", more, of);
+        say(out, "down after %u more failures%s", more, of);
+    if (verdict->bad && verdict->unheard != REASON_NONE && verdict->decides_ms < now_ms)
+        return; /* nobody knows when */
+    if (verdict->bad)
+        say(out, ", at the latest in ");
     say_span(out, verdict->decides_ms - now_ms);
 }
 

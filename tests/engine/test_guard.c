@@ -347,6 +347,37 @@ static void whatever_was_before(void **state)
     }
 }
 
+/* We are stopped for a while, in the midst of probes that wait for a lost answer. */
+static void stopped_and_continued(void **state)
+{
+    static const char *const zones[] = {one, two, four, sites};
+    (void)state;
+    for (unsigned seed = 1; seed <= SEEDS; seed++) {
+        struct world world;
+        begin(&world, zones[seed % 4], NULL, seed);
+        world.has_canary = seed / 4 % 2;
+        play(&world, 20000);
+        for (unsigned i = 0; i < 20; i++) {
+            struct probed *host = &world.hosts[(size_t)rand_r(&world.seed) % world.count];
+            host->reason = REASON_CONNECT_TIMEOUT;
+            play_a_while(&world, WINDOW_MS);
+            world.now_ms += rand_r(&world.seed) % 700000;
+            world.now_ms -= world.now_ms % TICK_MS;
+            if (rand_r(&world.seed) % 2)
+                core_tick(world.core, world.now_ms);
+            for (uint32_t j = 0; j < world.count; j++)
+                if (world.hosts[j].since_ms >= 0)
+                    end_probe(&world, j, REASON_LATE);
+            host->reason = REASON_OK;
+            play(&world, 5000);
+        }
+        assert_int_equal(falls(&world), 0);
+        for (uint32_t i = 0; i < world.count; i++)
+            assert_int_equal(core_verdict(world.core, i)->status, VERDICT_UP);
+        end(&world);
+    }
+}
+
 /* Our uplink comes for a moment now and then, whatever is said of it meanwhile. */
 static void an_uplink_that_flaps(void **state)
 {
@@ -379,6 +410,7 @@ int main(void)
         cmocka_unit_test(the_unreachable_do_not_vote),
         cmocka_unit_test(dialogues_of_a_frozen_uplink),
         cmocka_unit_test(whatever_was_before),
+        cmocka_unit_test(stopped_and_continued),
         cmocka_unit_test(an_uplink_that_flaps),
     };
     log_set_level((enum log_level) - 1);

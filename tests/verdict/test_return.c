@@ -412,6 +412,10 @@ static void outlook_suspect(void **state)
     assert_outlook(&verdict, &usual, 3100, "down after one more failure, at the latest in 0.4 s");
     assert_outlook(&verdict, &usual, 9000, "down after one more failure, at the latest in 0.0 s");
     assert_outlook(&verdict, &slow, 3100, "down after 3 more failures, at the latest in 0.4 s");
+    step(&verdict, &usual, REASON_LOCAL, 3500);
+    assert_outlook(&verdict, &usual, 9000,
+                   "down after one more failure; says nothing now: a fault of the prober's own "
+                   "machine");
     verdict = up(SECOND);
     const struct outcome full = {.depth = DEPTH_SERVICE, .reason = REASON_REPLY_4XX};
     verdict_step(&verdict, &usual, &full, MINUTE);

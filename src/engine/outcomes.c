@@ -255,9 +255,10 @@ void core_forget_silence(struct core *core, struct slot *slot)
     if (!slot->silence.reason)
         return;
     slot->silence.reason = REASON_NONE;
-    for (size_t i = 0; i < core->npending; i++)
-        if (core->pending[i] == slot->id)
-            core->pending[i--] = core->pending[--core->npending];
+    size_t at = core->npending - 1; /* where all are judged, it is the last one */
+    while (core->pending[at] != slot->id)
+        at--;
+    core->pending[at] = core->pending[--core->npending];
 }
 
 static void keep_pending(struct core *core, struct slot *slot, const struct outcome *outcome,
@@ -346,13 +347,21 @@ static void step(struct core *core, struct slot *slot, const struct outcome *out
     tell(core, slot, &before, now_ms);
 }
 
+/* It was connected to a moment ago, and silent: what it does not answer any more is what its full
+ * queue drops. */
+static bool is_hanging(const struct verdict *verdict)
+{
+    return verdict->status == VERDICT_SUSPECT && verdict->bad &&
+           verdict->reason == REASON_GREETING_TIMEOUT;
+}
+
 /* What a silence comes to. False: it has to wait for what others answer. */
 static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
                           int64_t ended_ms, int64_t now_ms)
 {
     int64_t since_ms = silent_since_ms(outcome, ended_ms);
-    bool blocked =
-        outcome->reason == REASON_CONNECT_TIMEOUT && neighbour_answered(core, slot, since_ms);
+    bool blocked = outcome->reason == REASON_CONNECT_TIMEOUT && !is_hanging(&slot->verdict) &&
+                   neighbour_answered(core, slot, since_ms);
     if (blocked)
         outcome->reason = REASON_PROBER_BLOCKED;
     if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)

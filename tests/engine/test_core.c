@@ -51,6 +51,33 @@ static void explain(const struct stage *stage, const char *name, uint16_t rrtype
 
 /* ---- work and memory ---- */
 
+/* A server that hangs accepts connections until its queue is full; from then on it is as silent as
+ * to somebody who is banned. */
+static void a_full_queue_is_no_ban(void **state)
+{
+    static const enum reason ends[] = {REASON_OK, REASON_GREETING_TIMEOUT};
+    (void)state;
+    for (unsigned hangs = 0; hangs < 2; hangs++) {
+        struct stage stage;
+        begin(&stage, ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 mx1\n");
+        stage_at(&stage, 1000);
+        stage_outcome(&stage, "*", "*", REASON_OK);
+        stage_at(&stage, 3000);
+        stage_outcome(&stage, "mx1.example.test", "smtp", ends[hangs]);
+        stage_at(&stage, 11000);
+        stage_outcome(&stage, "mx1.example.test", "imaps", REASON_OK);
+        stage_outcome(&stage, "mx1.example.test", "smtp", REASON_CONNECT_TIMEOUT);
+        uint32_t id = 0;
+        while (stage.probes[id].port != 25 ||
+               strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+            id++;
+        const struct verdict *verdict = core_verdict(stage.core, id);
+        assert_int_equal(verdict->status, hangs ? VERDICT_DOWN : VERDICT_UP);
+        assert_int_equal(verdict->unheard, hangs ? REASON_NONE : REASON_PROBER_BLOCKED);
+        stage_free(&stage);
+    }
+}
+
 static char *zone_of_owners(unsigned owners)
 {
     size_t room = strlen(ZONE_HEAD TWO_HOSTS) + 1 + (size_t)owners * 64, used = 0;
@@ -714,6 +741,7 @@ static void targets_at_one_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_queue_is_no_ban),
         cmocka_unit_test(work_of_a_death_is_that_of_its_pools),
         cmocka_unit_test(reloads_do_not_grow),
         cmocka_unit_test(reload_of_the_same_changes_nothing),

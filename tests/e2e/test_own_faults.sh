@@ -134,6 +134,27 @@ link_goes_down() {
     end
 }
 
+# The line behind our router is cut, and the router says of all hosts that they are unreachable.
+router_says_unreachable() {
+    begin ", canaries: [$CANARY]"
+    ip -n router link set far down
+    sleep 15
+    is "router says unreachable: removals" 0 "$(removals)"
+    ip -n router link set far up
+    local host
+    for host in $HOSTS; do
+        ip -n router route add "$host/32" via "$CANARY"
+    done
+    soon all_up
+    is "line again: hosts up" 3 "$(count '.verdict == "up"')"
+    is "line again: removals" 0 "$(removals)"
+    ip -n router route replace unreachable 198.51.101.1/32
+    soon eval '[ "$(removals)" != 0 ]'
+    is "one host is unreachable, afterwards" 1 "$(removals)"
+    ip -n router route replace 198.51.101.1/32 via "$CANARY"
+    end
+}
+
 # The line works: all hosts are dead at once, which happens.
 canary_answers() {
     begin ", canaries: [$CANARY]"
@@ -163,6 +184,7 @@ without_descriptors
 uplink_dies "the gateway as canary" ""
 uplink_dies "a canary of the operator's" ", canaries: [$CANARY]"
 link_goes_down
+router_says_unreachable
 canary_answers
 
 echo "$passed passed, $failed failed"

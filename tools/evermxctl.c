@@ -226,7 +226,7 @@ static char *socket_of_config(const char *file)
     const char *path = file ? file : DEFAULT_CONFIG;
     bool is_there = file || access(path, R_OK) == 0;
     diagnostics_init(&diagnostics);
-    struct config *config = is_there ? config_load(path, &diagnostics) : config_new();
+    struct config *config = is_there ? config_load_bare(path, &diagnostics) : config_new();
     if (!config && file) {
         diagnostics_print(&diagnostics, stderr);
         exit(EXIT_WRONG_USAGE);

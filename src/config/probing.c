@@ -114,7 +114,7 @@ void ca_file_read(struct reader *reader, const struct tree_node *node, void *rec
 {
     struct config *config = record;
     const char *path = path_resolve(reader, node->text);
-    FILE *file = ca_file_open(reader, node->place, path);
+    FILE *file = reader->bare ? NULL : ca_file_open(reader, node->place, path);
     bool damaged;
     if (!file)
         return;

@@ -208,6 +208,7 @@ struct config {
     bool probing;
     struct address *probe_sources; /* what probes connect from: at most one of each family */
     size_t nprobe_sources;
+    struct config_place probe_sources_place;
     const char *ehlo_name; /* NULL: the machine's own */
     const char *ca_file;   /* of authorities, PEM; NULL: the system's */
     bool uplink_guard;

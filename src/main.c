@@ -188,6 +188,8 @@ static bool take_over(struct process *process, struct loaded *loaded,
     serving_configure(process->server, loaded->config, diagnostics);
     if (process->loaded.config != process->started)
         load_free_config(process->loaded.config, loaded);
+    if (loaded->config != process->started)
+        config_forget_credentials(process->started);
     process->loaded = *loaded;
     return true;
 }

@@ -10,13 +10,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/evermx/evermx.yaml"
@@ -34,6 +35,7 @@ enum exit_status {
 struct options {
     const char *socket, *config;
     bool json, coloured, follow;
+    size_t events; /* the last ones, at most so many */
 };
 
 /* ---- the socket ---- */
@@ -120,7 +122,7 @@ static const char usage_text[] =
     "usage: evermxctl [-s PATH | -c FILE] [--json] [--color[=WHEN]] COMMAND\n"
     "  status                    targets, pools, and zones whose files are bad\n"
     "  explain NAME [TYPE]       what is answered, what is held back, and why (type: MX)\n"
-    "  events [NUMBER]           what has happened (after event NUMBER), the oldest first\n"
+    "  events [N]                what has happened: the last N events, the oldest first\n"
     "  drain HOST                take a host out of the answers: it is going to be stopped\n"
     "  undrain HOST              let its probes decide again\n"
     "  force HOST up|down|auto   set a verdict by hand; auto: undo it\n"
@@ -131,7 +133,7 @@ static const char usage_text[] =
     "  -s PATH         the control socket (default: $EVERMX_CONTROL, or the configuration's)\n"
     "  -c FILE         the configuration that names it (default: " DEFAULT_CONFIG ")\n"
     "  --json          print the answer as JSON\n"
-    "  --follow        events: go on showing what happens, until interrupted\n"
+    "  --follow        events: go on showing what happens, until interrupted (N: 10)\n"
     "  --color[=WHEN]  always, never, or auto: on a terminal, unless $NO_COLOR is set\n"
     "  -V, -h          print the version; this help\n";
 
@@ -226,7 +228,7 @@ static char *socket_of_config(const char *file)
     const char *path = file ? file : DEFAULT_CONFIG;
     bool is_there = file || access(path, R_OK) == 0;
     diagnostics_init(&diagnostics);
-    struct config *config = is_there ? config_load(path, &diagnostics) : config_new();
+    struct config *config = is_there ? config_load_bare(path, &diagnostics) : config_new();
     if (!config && file) {
         diagnostics_print(&diagnostics, stderr);
         exit(EXIT_WRONG_USAGE);
@@ -249,12 +251,21 @@ static char *socket_path(const struct options *options)
     return socket_of_config(options->config);
 }
 
+/* Of events, all but the last ones are left out. */
+static void keep_last(json_t *answer, size_t most)
+{
+    json_t *list = json_object_get(answer, "events");
+    while (json_array_size(list) > most)
+        json_array_remove(list, 0);
+}
+
 /* Asks once, and prints; returns the exit status. *last: the number of the last event, where it is
  * events. */
 static int run(const char *path, const char *word, const char *request,
                const struct options *options, json_int_t *last)
 {
     json_t *answer = ask(path, request);
+    keep_last(answer, options->events);
     bool good = options->json ? print_json(answer) : print_answer(word, options->coloured, answer);
     bool whole = json_integer_value(json_object_get(answer, "errors")) == 0;
     *last = json_integer_value(json_object_get(answer, "last"));
@@ -266,18 +277,48 @@ static int run(const char *path, const char *word, const char *request,
     return !good ? EXIT_REFUSED : whole ? EXIT_SUCCESS : EXIT_IN_PART;
 }
 
-/* Until it is interrupted, or nobody reads on. */
-static int follow(const char *path, const struct options *options, json_int_t last)
+/* False: nobody reads on, which is not seen by writing where nothing happens. */
+static bool pause_is_over(void)
 {
-    const struct timespec pause = {.tv_nsec = 500000000};
+    enum { PAUSE_MS = 500 };
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    return poll(&output, 1, PAUSE_MS) <= 0;
+}
+
+/* Until it is interrupted, nobody reads on, or evermxd has ended. */
+static int follow(const char *path, struct options *options, json_int_t last)
+{
     int status = EXIT_SUCCESS;
-    while (status == EXIT_SUCCESS) {
+    options->events = SIZE_MAX;
+    while (status == EXIT_SUCCESS && pause_is_over()) {
         char *request = memory_printf("events %" JSON_INTEGER_FORMAT "\n", last);
-        nanosleep(&pause, NULL);
+        json_int_t before = last;
         status = run(path, "events", request, options, &last);
+        if (last < before) /* another evermxd, which counts from the start */
+            last = 0;
         free(request);
     }
     return status;
+}
+
+/* How many events; the number is not for evermxd, which takes that of an event. */
+static void read_events(char **words, struct options *options)
+{
+    char *end;
+    if (!words[0] || strcmp(words[0], "events") != 0) {
+        if (options->follow)
+            wrong_usage("--follow is for events", "");
+        return;
+    }
+    if (options->follow && options->json)
+        wrong_usage("--follow is not for --json", "");
+    options->events = options->follow ? 10 : SIZE_MAX;
+    if (!words[1])
+        return;
+    options->events = strtoul(words[1], &end, 10);
+    if (*end || *words[1] < '0' || *words[1] > '9')
+        wrong_usage("events takes a number, not ", words[1]);
+    words[1] = NULL;
 }
 
 int main(int argc, char **argv)
@@ -291,8 +332,7 @@ int main(int argc, char **argv)
     if (known != PRINT_KNOWN)
         wrong_usage(known == PRINT_UNKNOWN ? "no such command: " : "wrong number of words for ",
                     word);
-    if (options.follow && (strcmp(word, "events") != 0 || options.json))
-        wrong_usage("--follow is for events, and not with --json", "");
+    read_events(argv + optind, &options);
     char *request = request_of(argv + optind), *path = socket_path(&options);
     json_int_t last;
     int status = run(path, word, request, &options, &last);

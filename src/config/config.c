@@ -87,7 +87,7 @@ static struct table *checks_index(const struct config *config)
 }
 
 static void config_read(struct config *config, const struct tree_node *root, struct arena *scratch,
-                        struct diagnostics *diagnostics)
+                        bool bare, struct diagnostics *diagnostics)
 {
     struct reader reader = {
         .config = config,
@@ -96,10 +96,12 @@ static void config_read(struct config *config, const struct tree_node *root, str
         .diagnostics = diagnostics,
         .checks = checks_index(config),
         .credentials = credentials_files_new(),
+        .bare = bare,
     };
     if (root->kind == TREE_NOTHING || tree_expect(&reader, root, TREE_MAPPING, "the file"))
         options_read(&reader, &section_root, root, config);
-    round_trips_verify(&reader);
+    if (!bare)
+        round_trips_verify(&reader);
     credentials_files_free(reader.credentials);
     table_free(reader.checks);
 }
@@ -136,22 +138,22 @@ void source_add(struct config *config, const char *path, const struct stat *stat
 }
 
 /* As far as it can be understood. */
-static struct config *config_parse(const char *file, struct diagnostics *diagnostics)
+static struct config *config_parse(const char *file, bool bare, struct diagnostics *diagnostics)
 {
     struct config *config = config_new();
     struct arena *scratch = arena_new();
     config->file = arena_strdup(config->arena, file);
     const struct tree_node *root = tree_read(scratch, file, diagnostics);
     if (root)
-        config_read(config, root, scratch, diagnostics);
+        config_read(config, root, scratch, bare, diagnostics);
     arena_free(scratch);
     return config;
 }
 
-struct config *config_load(const char *file, struct diagnostics *diagnostics)
+static struct config *load(const char *file, bool bare, struct diagnostics *diagnostics)
 {
     size_t errors = diagnostics->errors, first = diagnostics->count;
-    struct config *config = config_parse(file, diagnostics);
+    struct config *config = config_parse(file, bare, diagnostics);
     if (diagnostics->count > first)
         qsort_r(diagnostics->list + first, diagnostics->count - first, sizeof *diagnostics->list,
                 compare_places, (char *)file);
@@ -161,11 +163,21 @@ struct config *config_load(const char *file, struct diagnostics *diagnostics)
     return NULL;
 }
 
+struct config *config_load(const char *file, struct diagnostics *diagnostics)
+{
+    return load(file, false, diagnostics);
+}
+
+struct config *config_load_bare(const char *file, struct diagnostics *diagnostics)
+{
+    return load(file, true, diagnostics);
+}
+
 struct config *config_load_zones(const char *file)
 {
     struct diagnostics told;
     diagnostics_init(&told);
-    struct config *parsed = config_parse(file, &told), *config = config_new();
+    struct config *parsed = config_parse(file, true, &told), *config = config_new();
     diagnostics_free(&told);
     for (size_t i = 0; i < parsed->nzones; i++)
         zone_add(config, parsed->zones[i].file, parsed->zones[i].names);

@@ -208,6 +208,7 @@ struct config {
     bool probing;
     struct address *probe_sources; /* what probes connect from: at most one of each family */
     size_t nprobe_sources;
+    struct config_place probe_sources_place;
     const char *ehlo_name; /* NULL: the machine's own */
     const char *ca_file;   /* of authorities, PEM; NULL: the system's */
     bool uplink_guard;
@@ -240,6 +241,10 @@ struct config *config_new(void);
  * order of the file. */
 struct config *config_load(const char *file, struct diagnostics *diagnostics);
 
+/* The same for programs that serve nothing, and may not read what evermxd's user may: no file that
+ * it names is opened (secrets, credentials, authorities), and what hangs on them is not checked. */
+struct config *config_load_bare(const char *file, struct diagnostics *diagnostics);
+
 /* The zones alone of a configuration that has errors, so that those in the zones are told as well;
  * nothing to serve from. */
 struct config *config_load_zones(const char *file);
@@ -247,6 +252,9 @@ struct config *config_load_zones(const char *file);
 /* What the command line adds. */
 void config_add_zone(struct config *config, const char *file);
 void config_add_listen(struct config *config, const struct address *address, uint16_t port);
+
+/* Lets go of all credentials, where nothing but the other settings is of use any more. */
+void config_forget_credentials(struct config *config);
 
 void config_free(struct config *config);
 

@@ -300,6 +300,8 @@ void credentials_read(struct reader *reader, const struct tree_node *node, void 
     struct check_settings *settings = record;
     const char *path = path_resolve(reader, node->text);
     uint32_t number;
+    if (reader->bare)
+        return;
     if (!table_get(files->by_path, path, strlen(path), &number)) {
         number = (uint32_t)files->count;
         files->list = memory_grow(files->list, files->count, &files->capacity, sizeof *files->list);

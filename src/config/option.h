@@ -23,6 +23,7 @@ struct reader {
     struct diagnostics *diagnostics;
     struct table *checks;                  /* name -> index into config->checks */
     struct credentials_files *credentials; /* that were read already */
+    bool bare;                             /* no file that it names is opened */
 };
 
 enum option_type {

@@ -60,6 +60,7 @@ static void probe_source_add(struct reader *reader, const struct tree_node *node
 void probe_source_read(struct reader *reader, const struct tree_node *node, void *config)
 {
     (void)config;
+    reader->config->probe_sources_place = node->place;
     if (node->kind == TREE_TEXT)
         probe_source_add(reader, node);
     else if (tree_expect(reader, node, TREE_LIST, "'probe-source'"))
@@ -114,7 +115,7 @@ void ca_file_read(struct reader *reader, const struct tree_node *node, void *rec
 {
     struct config *config = record;
     const char *path = path_resolve(reader, node->text);
-    FILE *file = ca_file_open(reader, node->place, path);
+    FILE *file = reader->bare ? NULL : ca_file_open(reader, node->place, path);
     bool damaged;
     if (!file)
         return;

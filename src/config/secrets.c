@@ -92,7 +92,7 @@ void cookie_secrets_read(struct reader *reader, const struct tree_node *node, vo
 {
     (void)config;
     const char *path = path_resolve(reader, node->text);
-    FILE *file = secrets_open(reader, node->place, path);
+    FILE *file = reader->bare ? NULL : secrets_open(reader, node->place, path);
     if (!file)
         return;
     secrets_read(reader, node->place, path, file);

@@ -31,6 +31,21 @@ void check_settings_release(struct check_settings *settings)
     }
 }
 
+static void credentials_release(struct check_settings *settings)
+{
+    shared_release(settings->user);
+    shared_release(settings->password);
+    settings->user = settings->password = NULL;
+}
+
+void config_forget_credentials(struct config *config)
+{
+    for (size_t i = 0; i < config->nchecks; i++)
+        credentials_release(&config->checks[i].settings);
+    for (size_t i = 0; i < config->nhosts; i++)
+        credentials_release(&config->hosts[i].overrides);
+}
+
 void settings_release_all(struct config *config)
 {
     for (size_t i = 0; i < config->nchecks; i++)

@@ -109,6 +109,64 @@ static void compare_rate(const struct config_rate *before, const struct config_r
              before->nexempt);
 }
 
+static bool checks_differ(const struct config *before, const struct config_host *one,
+                          const struct config *after, const struct config_host *other)
+{
+    if (one->checks_set != other->checks_set || one->nchecks != other->nchecks)
+        return true;
+    for (size_t i = 0; i < one->nchecks; i++)
+        if (strcmp(before->checks[one->checks[i]].name, after->checks[other->checks[i]].name) != 0)
+            return true;
+    return false;
+}
+
+static bool hosts_differ(const struct config *before, const struct config_host *one,
+                         const struct config *after, const struct config_host *other)
+{
+    return one->sets != other->sets || one->weight_set != other->weight_set ||
+           one->weight != other->weight || checks_differ(before, one, after, other) ||
+           !check_settings_equal(&one->overrides, &other->overrides);
+}
+
+static void compare_checks(const struct config *before, const struct config *after,
+                           struct changes *changes)
+{
+    struct table *known = table_new(before->nchecks);
+    uint32_t found;
+    for (size_t i = 0; i < before->nchecks; i++)
+        table_put(known, before->checks[i].name, strlen(before->checks[i].name), (uint32_t)i);
+    for (size_t i = 0; i < after->nchecks; i++) {
+        const struct config_check *check = &after->checks[i];
+        if (table_get(known, check->name, strlen(check->name), &found) &&
+            !check_settings_equal(&before->checks[found].settings, &check->settings))
+            tell(changes, "check %s: other settings", check->name);
+    }
+    table_free(known);
+}
+
+/* Those without settings any more are those that are left. */
+static void compare_hosts(const struct config *before, const struct config *after,
+                          struct changes *changes)
+{
+    struct table *known = table_new(before->nhosts);
+    size_t same = 0;
+    uint32_t found;
+    for (size_t i = 0; i < before->nhosts; i++)
+        table_put(known, before->hosts[i].name, strlen(before->hosts[i].name), (uint32_t)i);
+    for (size_t i = 0; i < after->nhosts; i++) {
+        const struct config_host *host = &after->hosts[i];
+        bool old = table_get(known, host->name, strlen(host->name), &found);
+        same += old;
+        if (!old)
+            tell(changes, "host %.200s: has settings now", host->name);
+        else if (hosts_differ(before, &before->hosts[found], after, host))
+            tell(changes, "host %.200s: other settings", host->name);
+    }
+    if (same < before->nhosts)
+        tell(changes, "hosts: %zu of those before have no settings now", before->nhosts - same);
+    table_free(known);
+}
+
 void changes_of_configuration(const struct config *before, const struct config *after,
                               struct changes *changes)
 {
@@ -118,6 +176,8 @@ void changes_of_configuration(const struct config *before, const struct config *
     tell_number(changes, "tcp-per-client", before->tcp_per_client, after->tcp_per_client);
     if (before->tcp_idle_ms != after->tcp_idle_ms)
         tell(changes, "tcp-idle: %ums, was %ums", after->tcp_idle_ms, before->tcp_idle_ms);
+    compare_checks(before, after, changes);
+    compare_hosts(before, after, changes);
 }
 
 /* ---- targets ---- */

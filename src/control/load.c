@@ -30,7 +30,8 @@ static void warn_of_place(const struct config *config, struct diagnostics *diagn
         const struct address *source = &config->probe_sources[i];
         address_format(source, text);
         if (!is_of_this_machine(source))
-            diagnostics_warning(diagnostics, config->file, 0, 0,
+            diagnostics_warning(diagnostics, config->file, config->probe_sources_place.line,
+                                config->probe_sources_place.column,
                                 "probe-source: this machine has not got the address %s now: no "
                                 "probe by IPv%d can start without it",
                                 text, source->family);

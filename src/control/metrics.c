@@ -195,6 +195,26 @@ static bool is_forced_down(const struct verdict *verdict)
     return verdict->forced == FORCED_DOWN;
 }
 
+static bool is_held(const struct verdict *verdict)
+{
+    return verdict->held == HELD_TIME;
+}
+
+static bool is_damped(const struct verdict *verdict)
+{
+    return verdict->held == HELD_DAMPED;
+}
+
+static bool is_held_by_hand(const struct verdict *verdict)
+{
+    return verdict->held == HELD_MANUAL;
+}
+
+static bool is_slowed(const struct verdict *verdict)
+{
+    return verdict->percent < 100;
+}
+
 static const struct count_row {
     const char *family, *label, *value, *help;
     bool (*counts)(const struct verdict *verdict);
@@ -207,6 +227,12 @@ static const struct count_row {
      is_drained},
     {"evermx_targets_forced", "how", "up", NULL, is_forced_up},
     {"evermx_targets_forced", "how", "down", NULL, is_forced_down},
+    {"evermx_targets_returning", "how", "hold",
+     "Targets that pass their probes after a fall: held back, or with a part of their weight.",
+     is_held},
+    {"evermx_targets_returning", "how", "damped", NULL, is_damped},
+    {"evermx_targets_returning", "how", "manual", NULL, is_held_by_hand},
+    {"evermx_targets_returning", "how", "slow-start", NULL, is_slowed},
 };
 
 static void add_target_counts(struct exposition *out, const struct engine_status *status)
@@ -218,6 +244,37 @@ static void add_target_counts(struct exposition *out, const struct engine_status
         for (size_t k = 0; k < status->ntargets; k++)
             count += row->counts(&status->targets[k].verdict);
         exposition_add(out, row->family, row->help, &label, 1, (double)count);
+    }
+}
+
+/* Whose last probe said nothing: the prober is refused, or it is our own fault. */
+static void add_unheard(struct exposition *out, const struct engine_status *status)
+{
+    static const enum reason reasons[] = {REASON_PROBER_REFUSED,
+                                          REASON_PROBER_BLOCKED,
+                                          REASON_LOGIN_REFUSED,
+                                          REASON_RECIPIENT_REFUSED,
+                                          REASON_UPLINK,
+                                          REASON_LOCAL,
+                                          REASON_LATE};
+    for (size_t i = 0; i < LENGTH(reasons); i++) {
+        const struct exposition_label label = {"reason", reason_word(reasons[i])};
+        size_t count = 0;
+        for (size_t k = 0; k < status->ntargets; k++)
+            count += status->targets[k].verdict.unheard == reasons[i];
+        exposition_add(out, "evermx_targets_unheard",
+                       "Targets whose last probes said nothing of their health, by why.", &label, 1,
+                       (double)count);
+    }
+}
+
+static void add_uplinks(struct exposition *out, const struct engine_status *status)
+{
+    for (size_t i = 0; i < ENGINE_UPLINKS; i++) {
+        const struct exposition_label label = {"family", i ? "ipv6" : "ipv4"};
+        exposition_add(out, "evermx_uplink_frozen",
+                       "1: our own network seems to be down, and no silence counts.", &label, 1,
+                       status->frozen_since_ms[i] != 0);
     }
 }
 
@@ -244,7 +301,28 @@ static void add_probes(struct exposition *out, const struct exposition_label *ta
     }
 }
 
-static void add_target(struct exposition *out, const struct engine_target *target)
+/* What only some targets have: a certificate, round trips. */
+static void add_extras(struct exposition *out, const struct exposition_label *labels,
+                       const struct verdict *verdict, int64_t now_ms)
+{
+    const struct verdict_trace *trip = &verdict->last[DEPTH_ROUND_TRIP];
+    if (verdict->certificate_ends_s)
+        exposition_add(out, "evermx_target_certificate_expiry_timestamp_seconds",
+                       "When the certificate that the target last showed expires.", labels,
+                       TARGET_LABELS, (double)verdict->certificate_ends_s);
+    if (trip->at_ms < 0)
+        return;
+    int64_t since_ms = verdict->undelivered_since_ms;
+    exposition_add(out, "evermx_target_undelivered_seconds",
+                   "For how long messages of round trips have not arrived; 0: they do.", labels,
+                   TARGET_LABELS, since_ms ? (double)(now_ms - since_ms) / 1000 : 0);
+    if (trip->reason == REASON_OK)
+        exposition_add(out, "evermx_target_delivery_seconds",
+                       "What the last message took from its acceptance until it was found.", labels,
+                       TARGET_LABELS, (double)trip->step_us[TIMED_DELIVERY] / 1e6);
+}
+
+static void add_target(struct exposition *out, int64_t now_ms, const struct engine_target *target)
 {
     const struct verdict *verdict = &target->verdict;
     char address[ADDRESS_TEXT_SIZE], port[8];
@@ -260,6 +338,7 @@ static void add_target(struct exposition *out, const struct engine_target *targe
                        "Until the greeting, at the last good probe.", labels, TARGET_LABELS,
                        (double)verdict->rtt_us / 1e6);
     add_probes(out, labels, verdict);
+    add_extras(out, labels, verdict, now_ms);
 }
 
 static void add_status(struct exposition *out, const struct engine_status *status)
@@ -269,8 +348,10 @@ static void add_status(struct exposition *out, const struct engine_status *statu
                        scalar_rows[i].read(status));
     add_zones(out, status);
     add_target_counts(out, status);
+    add_unheard(out, status);
+    add_uplinks(out, status);
     for (size_t i = 0; status->ntargets <= METRICS_TARGETS_MAX && i < status->ntargets; i++)
-        add_target(out, &status->targets[i]);
+        add_target(out, status->now_ms, &status->targets[i]);
 }
 
 char *metrics_text(const struct metrics_sources *sources)

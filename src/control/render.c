@@ -107,6 +107,32 @@ static json_t *render_evidence(const struct engine_target *target, int64_t now_m
     return json;
 }
 
+/* How it comes back, and what of its weight it gets. */
+static void render_return(const struct verdict *verdict, int64_t now_ms, json_t *json)
+{
+    bool waits = verdict->held == HELD_TIME || verdict->held == HELD_DAMPED;
+    int64_t left_ms = verdict->held_until_ms > now_ms ? verdict->held_until_ms - now_ms : 0;
+    json_object_set_new(json, "held", text_or_null(verdict_held_word(verdict->held)));
+    json_object_set_new(json, "held_s", waits ? seconds(left_ms) : json_null());
+    json_object_set_new(json, "falls", integer(verdict->falls));
+    json_object_set_new(json, "percent", integer(verdict->percent));
+}
+
+/* RFC 3339, in UTC. */
+static json_t *date_of(int64_t unix_ms, bool fraction)
+{
+    struct tm parts;
+    char date[32], text[48];
+    time_t unix_s = (time_t)(unix_ms / 1000);
+    gmtime_r(&unix_s, &parts);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (fraction)
+        snprintf(text, sizeof text, "%s.%03dZ", date, (int)(unix_ms % 1000));
+    else
+        snprintf(text, sizeof text, "%sZ", date);
+    return json_string(text);
+}
+
 static json_t *render_target(const struct engine_target *target, int64_t now_ms)
 {
     const struct verdict *verdict = &target->verdict;
@@ -136,7 +162,16 @@ static json_t *render_target(const struct engine_target *target, int64_t now_ms)
     json_object_set_new(json, "last_good_s",
                         verdict->last_good_ms < 0 ? json_null()
                                                   : seconds(now_ms - verdict->last_good_ms));
-    json_object_set_new(json, "held", text_or_null(verdict_held_word(verdict->held)));
+    render_return(verdict, now_ms, json);
+    json_object_set_new(json, "undelivered_s",
+                        verdict->undelivered_since_ms
+                            ? seconds(now_ms - verdict->undelivered_since_ms)
+                            : json_null());
+    json_object_set_new(json, "undelivered", json_boolean(verdict->undelivered));
+    json_object_set_new(json, "certificate_ends",
+                        verdict->certificate_ends_s
+                            ? date_of(verdict->certificate_ends_s * 1000, false)
+                            : json_null());
     json_object_set_new(json, "warning", render_remark(verdict->warning, verdict->warning_detail));
     json_object_set_new(json, "unheard", render_remark(verdict->unheard, verdict->unheard_detail));
     json_object_set_new(json, "outlook", text_or_null(target->outlook));
@@ -220,6 +255,18 @@ static json_t *render_queries(const struct server_numbers *numbers)
     return json;
 }
 
+/* For how long verdicts have been frozen; null: they are not. */
+static json_t *render_frozen(const struct engine_status *status)
+{
+    json_t *json = json_object();
+    for (size_t i = 0; i < ENGINE_UPLINKS; i++) {
+        int64_t since_ms = status->frozen_since_ms[i];
+        json_object_set_new(json, i ? "ipv6" : "ipv4",
+                            since_ms ? seconds(status->now_ms - since_ms) : json_null());
+    }
+    return json;
+}
+
 json_t *render_status(const struct engine_status *status, const struct server_numbers *numbers)
 {
     json_t *json = json_object(), *pools = json_array(), *zones = json_array();
@@ -230,6 +277,7 @@ json_t *render_status(const struct engine_status *status, const struct server_nu
         json_array_append_new(zones, render_zone(&status->zones[i]));
     json_object_set_new(prober, "sessions", integer(status->sessions));
     json_object_set_new(prober, "late_max_ms", integer((uint64_t)status->late_max_ms));
+    json_object_set_new(prober, "frozen_s", render_frozen(status));
     json_object_set_new(json, "version", json_string(EVERMX_VERSION));
     json_object_set_new(json, "uptime_s", seconds(status->now_ms - status->started_ms));
     json_object_set_new(json, "serial", integer(status->serial));
@@ -288,19 +336,12 @@ json_t *render_explanation(const char *name, const char *rrtype,
     return json;
 }
 
-/* RFC 3339, in UTC, as the clock is now: times of events are monotonic. */
+/* As the clock is now: times of events are monotonic. */
 static json_t *time_of(int64_t at_ms, int64_t now_ms)
 {
     struct timespec now;
-    struct tm parts;
-    char date[32], text[48];
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t unix_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000 - (now_ms - at_ms);
-    time_t unix_s = (time_t)(unix_ms / 1000);
-    gmtime_r(&unix_s, &parts);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof text, "%s.%03dZ", date, (int)(unix_ms % 1000));
-    return json_string(text);
+    return date_of(now.tv_sec * 1000LL + now.tv_nsec / 1000000 - (now_ms - at_ms), true);
 }
 
 static json_t *render_event(const struct engine_event *event, int64_t now_ms)

@@ -93,6 +93,8 @@ enum engine_zone_state { ZONE_OK, ZONE_FAILED, ZONE_INCOMPLETE, ZONE_STALE, ZONE
 enum engine_zone_state engine_zone_state(const struct engine_zone *zone);
 const char *engine_zone_word(enum engine_zone_state state); /* "ok", "failed", ... */
 
+enum { ENGINE_UPLINKS = 2 }; /* of IPv4, of IPv6 */
+
 struct engine_status {
     struct arena *arena;
     int64_t now_ms, started_ms;
@@ -105,8 +107,9 @@ struct engine_status {
     size_t npools;
     struct engine_zone *zones;
     size_t nzones;
-    unsigned sessions;   /* under way now */
-    int64_t late_max_ms; /* the worst lateness of the prober's own timers */
+    int64_t frozen_since_ms[ENGINE_UPLINKS]; /* no silence counts; 0: not frozen */
+    unsigned sessions;                       /* under way now */
+    int64_t late_max_ms;                     /* the worst lateness of the prober's own timers */
 };
 bool engine_status(struct engine *engine, struct engine_status *status, struct error *error);
 void engine_status_free(struct engine_status *status);

@@ -237,6 +237,23 @@ static uint32_t find_asked(const struct core *core, const char *asked, char name
     return core_find_host(core, name_to_text(lower, name));
 }
 
+/* back: how many of the targets come back by it. */
+static void tell_force(struct core *core, const char *name, enum verdict_forced forced,
+                       size_t count, size_t back, int64_t now_ms)
+{
+    static const char *const words[] = {[FORCED_NOT] = "no longer forced",
+                                        [FORCED_UP] = "forced up",
+                                        [FORCED_DOWN] = "forced down",
+                                        [FORCED_DRAIN] = "drained"};
+    const char *plural = count == 1 ? "" : "s";
+    if (back)
+        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms,
+                  "no longer forced or held, %zu target%s: %zu back", count, plural, back);
+    else
+        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms, "%s, %zu target%s",
+                  words[forced], count, plural);
+}
+
 bool core_force(struct core *core, const char *asked, enum verdict_forced forced, int64_t now_ms,
                 size_t *count, struct error *error)
 {
@@ -255,11 +272,6 @@ bool core_force(struct core *core, const char *asked, enum verdict_forced forced
     set_force(core, name, forced);
     core_apply_forces(core);
     size_t back = forced == FORCED_NOT ? release(core, host, now_ms) : 0;
-    if (back)
-        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms,
-                  "no longer forced or held, %zu targets, of which %zu come back", *count, back);
-    else
-        events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms, "%s, %zu targets",
-                  forced == FORCED_NOT ? "no longer forced" : verdict_forced_word(forced), *count);
+    tell_force(core, name, forced, *count, back, now_ms);
     return true;
 }

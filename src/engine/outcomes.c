@@ -58,16 +58,22 @@ static void tell_status(struct core *core, const struct slot *slot, const struct
 {
     const struct verdict *after = &slot->verdict;
     char history[64];
-    bool detailed = after->detail[0];
+    enum reason reason = after->reason;
+    const char *detail = after->detail;
     if (before->status == after->status && before->known == after->known &&
         before->probed == after->probed)
         return;
+    /* Suspect no more, though it has not answered: what spoke against it does not count. */
+    if (after->status == VERDICT_UP && after->known && after->unheard != REASON_NONE &&
+        after->last_good_ms == before->last_good_ms) {
+        reason = after->unheard;
+        detail = after->unheard_detail;
+    }
     format_history(before, after, now_ms, history, sizeof history);
-    events_of_target(core->events,
-                     after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-                     word_of(after), slot, now_ms, "%s -> %s: %s%s%s%s%s", word_of(before),
-                     word_of(after), reason_sentence(after->reason), detailed ? " (" : "",
-                     after->detail, detailed ? ")" : "", history);
+    events_of_target(
+        core->events, after->status == VERDICT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
+        word_of(after), slot, now_ms, "%s -> %s: %s%s%s%s%s", word_of(before), word_of(after),
+        reason_sentence(reason), *detail ? " (" : "", detail, *detail ? ")" : "", history);
 }
 
 /* Something that does not count against the target began to be so, or ended. */

@@ -51,7 +51,7 @@ struct force {
     enum verdict_forced forced;
 };
 
-enum { GUARDS = 2 }; /* IPv4 and IPv6 have an uplink each */
+enum { GUARDS = ENGINE_UPLINKS }; /* IPv4 and IPv6 have an uplink each */
 
 struct core {
     struct publisher *publisher;

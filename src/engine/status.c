@@ -106,6 +106,8 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     status->published_ms = core->published_ms;
     status->model_bytes = model_bytes(model);
     status->catalog_bytes = catalog_bytes(publisher_current(core->publisher)->catalog);
+    for (size_t i = 0; i < ENGINE_UPLINKS; i++)
+        status->frozen_since_ms[core->guards[i].family == 6] = core->guards[i].frozen_since_ms;
     fill_targets(core, status);
     status->npools = model->npools;
     status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);

@@ -2,6 +2,7 @@
 #include "probe/canary.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "probe/gateway.h"
 
@@ -32,6 +33,7 @@ struct canaries {
     struct event_base *base;
     uint8_t family;
     bool gateways; /* else the list */
+    bool settled;  /* it has been seen, and told, whether they are of use */
     struct canary list[CANARIES_MAX];
     size_t count;
     canaries_report *report;
@@ -52,9 +54,22 @@ static void canaries_close(struct canaries *canaries)
     event_del(&canaries->timer);
 }
 
+/* Those that never answer are none, and whoever named them will not notice otherwise. */
+static void canaries_settle(struct canaries *canaries, bool answers)
+{
+    if (canaries->settled || (!answers && !canaries->count))
+        return;
+    canaries->settled = true;
+    if (!answers)
+        log_warning("canaries: none of IPv%u answers, so that they cannot show whether our own "
+                    "network works: name others, or let them answer this machine",
+                    canaries->family);
+}
+
 static void canaries_end(struct canaries *canaries, bool answers)
 {
     canaries_close(canaries);
+    canaries_settle(canaries, answers);
     canaries->report(canaries->context, canaries->family, answers, clock_now_ms());
 }
 

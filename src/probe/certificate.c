@@ -162,13 +162,21 @@ static bool find_chain(const SSL *ssl, struct certificate_finding *finding)
                        X509_verify_cert_error_string(error));
 }
 
+static int64_t ends_s(const X509 *certificate)
+{
+    char date[11];
+    time_t to;
+    bool known = certificate && time_of(X509_get0_notAfter(certificate), &to, date);
+    return known ? to : 0;
+}
+
 void certificate_examine(SSL *ssl, const struct certificate_rules *rules,
                          struct certificate_finding *finding)
 {
     bool timely = rules->now >= EARLIEST_NOW;
     X509 *certificate = SSL_get1_peer_certificate(ssl);
 
-    *finding = (struct certificate_finding){.reason = REASON_NONE};
+    *finding = (struct certificate_finding){.reason = REASON_NONE, .ends_s = ends_s(certificate)};
     if (SSL_version(ssl) < TLS1_2_VERSION)
         finding_set(finding, REASON_TLS_WEAK, "%s", SSL_get_version(ssl));
     else if (!certificate)

@@ -21,6 +21,8 @@ struct certificate_rules {
 struct certificate_finding {
     enum reason reason; /* TLS_WEAK, CERT_*; CERT_EXPIRES is no fault; NONE: all is well */
     char detail[OUTCOME_DETAIL_SIZE]; /* as the peer wrote it: may hold any octets */
+    int64_t ends_s; /* when the certificate expires, calendar's time; 0: there is none, or it cannot
+                       be read */
 };
 
 /* After a handshake. */

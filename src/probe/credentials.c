@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/credentials.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <strings.h>
 
-/* As many octets of a secret in a row are not told. A shorter secret is not told as a whole. */
+/* As many octets of a secret in a row are not told. A shorter secret is not told where it stands as
+ * a word: who has "lab" for a password still wants to read "unavailable". */
 enum { TELLING_SIZE = 5, PLAIN_MAX = 1024, ENCODED_MAX = (PLAIN_MAX + 2) / 3 * 4 + 1 };
 
 bool credentials_encode(const void *octets, size_t size, char *text, size_t room)
@@ -74,14 +77,23 @@ bool credentials_quote(const struct shared *text, char *quoted, size_t room)
 
 enum { HIDE_MAX = 1024 }; /* of a text; no detail is longer */
 
-/* Marks what of the secret stands in the text, be it a part. */
+static bool is_within_word(const char *text, size_t length, size_t at)
+{
+    return at > 0 && at < length && isalnum((unsigned char)text[at - 1]) &&
+           isalnum((unsigned char)text[at]);
+}
+
+/* Marks what of the secret stands in the text, be it a part, in any case: some servers quote in
+ * capitals. */
 static void mark_secret(const char *text, size_t length, const char *secret, size_t size,
                         bool *marks)
 {
     size_t telling = size < TELLING_SIZE ? size : TELLING_SIZE;
     for (size_t at = 0; telling && at + telling <= length; at++)
         for (size_t from = 0; from + telling <= size; from++)
-            if (memcmp(text + at, secret + from, telling) == 0)
+            if (strncasecmp(text + at, secret + from, telling) == 0 &&
+                (telling == TELLING_SIZE || (!is_within_word(text, length, at) &&
+                                             !is_within_word(text, length, at + telling))))
                 memset(marks + at, true, telling);
 }
 

@@ -108,6 +108,7 @@ void session_result_tell(const struct session_result *result, struct outcome *ou
     memcpy(outcome->step_us, result->step_us, sizeof outcome->step_us);
     outcome->warning = result->warning;
     memcpy(outcome->warning_detail, result->warning_detail, sizeof outcome->warning_detail);
+    outcome->certificate_ends_s = result->certificate_ends_s;
 }
 
 /* Another step's time begins. Two in a row of one step count together. */
@@ -378,6 +379,7 @@ static void session_examine(struct session *session)
 
     if (tls)
         certificate_examine(tls, &rules, &finding);
+    session->result.certificate_ends_s = finding.ends_s;
     size_t size = strlen(finding.detail);
     if (finding.reason == REASON_NONE)
         return;

@@ -45,7 +45,8 @@ struct session_result {
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */
     char warning_detail[OUTCOME_DETAIL_SIZE];
-    int64_t accepted_us; /* when the message of an errand was taken; -1: it was not */
+    int64_t certificate_ends_s; /* calendar's time; 0: none was seen */
+    int64_t accepted_us;        /* when the message of an errand was taken; -1: it was not */
 };
 
 /* Copies what an outcome tells of a session beside its reason: detail, warning, the steps' times.

@@ -129,6 +129,8 @@ static void note_outcome(struct verdict *verdict, const struct outcome *outcome,
     if (outcome->depth == DEPTH_ROUND_TRIP) /* tells of deliveries, and of nothing else */
         return;
     note_warning(verdict, outcome);
+    if (outcome->certificate_ends_s)
+        verdict->certificate_ends_s = outcome->certificate_ends_s;
     if (reason_status(outcome->reason) != OUTCOME_UNKNOWN &&
         outcome_level(outcome) >= verdict->unheard_depth)
         verdict->unheard = REASON_NONE;

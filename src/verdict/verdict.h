@@ -128,6 +128,7 @@ struct outcome {
      * expires soon. REASON_NONE: nothing. */
     enum reason warning;
     char warning_detail[OUTCOME_DETAIL_SIZE];
+    int64_t certificate_ends_s; /* when the server's expires, calendar's time; 0: none was seen */
 };
 
 /* ---- verdicts ---- */
@@ -191,6 +192,7 @@ struct verdict {
     enum probe_depth warning_depth;
     char warning_detail[OUTCOME_DETAIL_SIZE];
     struct verdict_trace last[PROBE_DEPTHS];
+    int64_t certificate_ends_s; /* of the last one that was seen, calendar's time; 0: none yet */
 
     /* coming back */
     enum verdict_held held; /* down, passing its probes, and held back */

@@ -298,6 +298,42 @@ static void shared_files(void **state)
     assert_string_equal(file->diagnostics.list[1].file, secret_path(file));
 }
 
+/* Programs that serve nothing need no secret, and may not be allowed to read any. */
+static void not_for_all_programs(void **state)
+{
+    struct config_file *file = *state;
+    static const char text[] =
+        "server: {control: /run/other.sock, ca-file: gone, cookie-secrets: gone}\n"
+        "checks: {imap: {credentials: gone}, smtp: {probe-recipient: a@b.test, round-trip: 60s}}\n"
+        "hosts: {a.test: {mailbox: b.test}}\n";
+    file_write(file->path, text, strlen(text));
+    struct config *config = config_load_bare(file->path, &file->diagnostics);
+    assert_non_null(config);
+    assert_string_equal(config->control, "/run/other.sock");
+    assert_false(config->has_credentials);
+    assert_int_equal(config->nsources, 0);
+    config_free(config);
+    assert_null(config_file_load(file, text, strlen(text)));
+    assert_null(config_load_bare("/gone/evermx.yaml", &file->diagnostics));
+}
+
+/* Those that are forgotten are let go of everywhere, and nothing else is. */
+static void forgotten(void **state)
+{
+    static const char text[] = "user: a\npassword: b\n";
+    struct config_file *file = *state;
+    secret_write(file, text, strlen(text), 0600);
+    struct config *config = config_file_load_good(
+        file, "checks: {imap: {credentials: secret}, smtp: {probe-recipient: a@b.test}}\n"
+              "hosts: {a.test: {credentials: secret}}\n");
+    config_forget_credentials(config);
+    assert_null(settings_of(config, CHECK_IMAP)->user);
+    assert_null(settings_of(config, CHECK_IMAP)->password);
+    assert_null(config->hosts[0].overrides.password);
+    assert_string_equal(shared_text(settings_of(config, CHECK_SMTP)->recipient), "a@b.test");
+    config_free(config);
+}
+
 static void in_clear_text(void **state)
 {
     static const char *const texts[] = {
@@ -394,9 +430,17 @@ static void no_trace_in_core_dumps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(good_files),     TEST(bad_files),     TEST(damaged_files),
-        TEST(unusable_files), TEST(modes),         TEST(groups),
-        TEST(shared_files),   TEST(in_clear_text), TEST(no_trace_in_core_dumps),
+        TEST(good_files),
+        TEST(bad_files),
+        TEST(damaged_files),
+        TEST(unusable_files),
+        TEST(modes),
+        TEST(groups),
+        TEST(shared_files),
+        TEST(not_for_all_programs),
+        TEST(forgotten),
+        TEST(in_clear_text),
+        TEST(no_trace_in_core_dumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -363,6 +363,52 @@ static void test_limits(void **state)
     config_free(after);
 }
 
+static struct config *config_of(const char *file, const char *text)
+{
+    char path[128];
+    struct diagnostics diagnostics;
+    FILE *out = fopen(path_of(file, path), "w");
+    assert_non_null(out);
+    fputs(text, out);
+    assert_int_equal(fclose(out), 0);
+    diagnostics_init(&diagnostics);
+    struct config *config = config_load(path, &diagnostics);
+    diagnostics_free(&diagnostics);
+    assert_non_null(config);
+    return config;
+}
+
+/* What checks and hosts have got other settings; not which, as there are secrets among them. */
+static void test_settings(void **state)
+{
+    (void)state;
+    struct changes changes;
+    struct config *before = config_of(
+        "old.yaml", "checks: {smtp: {rise: 2}, imap: {sentinel: on}, own: {type: tcp, port: 7}}\n"
+                    "hosts: {a.test: {weight: 2}, b.test: {hold: 1m}, c.test: {checks: [own]},\n"
+                    "  d.test: {rise: 2}, e.test: {rise: 2}}\n");
+    struct config *after = config_of(
+        "new.yaml",
+        "checks: {own: {type: tcp, port: 7}, smtp: {rise: 2, probe-recipient: a@b.test}}\n"
+        "hosts: {a.test: {weight: 3}, b.test: {hold: 1m}, c.test: {checks: [imap]}, f.test: {}}\n");
+    changes_init(&changes);
+    changes_of_configuration(before, after, &changes);
+    assert_told(&changes, "check smtp: other settings");
+    assert_told(&changes, "check imap: other settings");
+    assert_told(&changes, "host a.test: other settings");
+    assert_told(&changes, "host c.test: other settings");
+    assert_told(&changes, "host f.test: has settings now");
+    assert_told(&changes, "hosts: 2 of those before have no settings now");
+    assert_int_equal(changes.nlines, 7);
+    changes_free(&changes);
+    changes_init(&changes);
+    changes_of_configuration(after, after, &changes);
+    assert_int_equal(changes.nlines, 1);
+    changes_free(&changes);
+    config_free(before);
+    config_free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_the_lines_are_bounded),
         cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_settings),
         cmocka_unit_test(test_bad_zones),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -133,6 +133,59 @@ static void test_slow_start_and_floor(void **state)
     json_decref(answer);
 }
 
+static json_t *target_told(const struct verdict *verdict, json_t **answer)
+{
+    struct engine_target target = {"mx1.example.test", "smtp",          {4, {127, 0, 0, 11}}, 25,
+                                   *verdict,           "held 20 s more"};
+    const struct engine_status status = {
+        .now_ms = 100000, .targets = &target, .ntargets = 1, .frozen_since_ms = {0, 88000}};
+    const struct server_numbers numbers = {0};
+    *answer = render_status(&status, &numbers);
+    return json_array_get(json_object_get(*answer, "targets"), 0);
+}
+
+/* All that explains why a target is answered, or not, other than its probes say. */
+static void test_returns_and_round_trips(void **state)
+{
+    (void)state;
+    json_t *answer;
+    json_t *json = target_told(&(struct verdict){.status = VERDICT_DOWN,
+                                                 .held = HELD_TIME,
+                                                 .held_until_ms = 120000,
+                                                 .falls = 3,
+                                                 .percent = 100,
+                                                 .unheard = REASON_LOGIN_REFUSED,
+                                                 .unheard_detail = "535 no",
+                                                 .certificate_ends_s = 1800000000},
+                               &answer);
+    assert_string_equal(text_at(json, "held"), "hold");
+    assert_true(json_number_value(json_object_get(json, "held_s")) == 20);
+    assert_int_equal(integer_at(json, "falls"), 3);
+    assert_string_equal(text_at(json, "certificate_ends"), "2027-01-15T08:00:00Z");
+    assert_true(json_is_null(json_object_get(json, "undelivered_s")));
+    assert_string_equal(text_at(json_object_get(json, "unheard"), "reason"), "login-refused");
+    assert_string_equal(text_at(json_object_get(json, "unheard"), "detail"), "535 no");
+    assert_string_equal(text_at(json, "outlook"), "held 20 s more");
+    json = json_object_get(json_object_get(answer, "prober"), "frozen_s");
+    assert_true(json_is_null(json_object_get(json, "ipv4")));
+    assert_true(json_number_value(json_object_get(json, "ipv6")) == 12);
+    json_decref(answer);
+
+    json = target_told(&(struct verdict){.held = HELD_MANUAL,
+                                         .held_until_ms = 120000,
+                                         .percent = 40,
+                                         .undelivered_since_ms = 40000,
+                                         .undelivered = true},
+                       &answer);
+    assert_string_equal(text_at(json, "held"), "manual");
+    assert_true(json_is_null(json_object_get(json, "held_s")));
+    assert_int_equal(integer_at(json, "percent"), 40);
+    assert_true(json_number_value(json_object_get(json, "undelivered_s")) == 60);
+    assert_true(json_is_true(json_object_get(json, "undelivered")));
+    assert_true(json_is_null(json_object_get(json, "certificate_ends")));
+    json_decref(answer);
+}
+
 static void test_explain_refuses(void **state)
 {
     (void)state;
@@ -245,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_status_pools_and_zones),
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_slow_start_and_floor),
+        cmocka_unit_test(test_returns_and_round_trips),
         cmocka_unit_test(test_explain_refuses),
         cmocka_unit_test(test_force),
         cmocka_unit_test(test_reload),

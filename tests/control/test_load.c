@@ -204,6 +204,7 @@ static void test_warnings_of_the_place(void **state)
                  "zones: [a.zone]\nchecks: {smtp: {credentials: secret}}\n");
     assert_true(load_again(place, &loaded));
     assert_int_equal(place->diagnostics.count, 2);
+    assert_int_equal(place->diagnostics.list[0].line, 1);
     assert_string_equal(place->diagnostics.list[0].text,
                         "probe-source: this machine has not got the address 192.0.2.77 now: no "
                         "probe by IPv4 can start without it");

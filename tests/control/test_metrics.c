@@ -231,10 +231,37 @@ static struct parsed *parse_sources(const struct metrics_sources *sources)
 static void test_numbers_of_everything(void **state)
 {
     static const struct verdict verdicts[] = {
-        {.known = true, .rtt_us = 1500, .probes = 10, .failures = 3, .unknowns = 2},
-        {.known = true, .status = VERDICT_DOWN, .rtt_us = -1, .probes = 4, .failures = 4},
-        {.known = true, .status = VERDICT_SUSPECT, .rtt_us = -1, .forced = FORCED_UP},
-        {.rtt_us = -1, .forced = FORCED_DRAIN},
+        {.known = true,
+         .rtt_us = 1500,
+         .probes = 10,
+         .failures = 3,
+         .unknowns = 2,
+         .percent = 40,
+         .unheard = REASON_LOGIN_REFUSED,
+         .certificate_ends_s = 1800000000,
+         .undelivered_since_ms = 30500,
+         .last = {[DEPTH_ROUND_TRIP] = {.at_ms = 60000,
+                                        .reason = REASON_OK,
+                                        .step_us = {[TIMED_DELIVERY] = 2500000}}}},
+        {.known = true,
+         .status = VERDICT_DOWN,
+         .rtt_us = -1,
+         .probes = 4,
+         .failures = 4,
+         .held = HELD_DAMPED,
+         .percent = 100,
+         .last = {[DEPTH_ROUND_TRIP] = {.at_ms = -1}}},
+        {.known = true,
+         .status = VERDICT_SUSPECT,
+         .rtt_us = -1,
+         .forced = FORCED_UP,
+         .percent = 100,
+         .unheard = REASON_LOGIN_REFUSED,
+         .last = {[DEPTH_ROUND_TRIP] = {.at_ms = -1}}},
+        {.rtt_us = -1,
+         .forced = FORCED_DRAIN,
+         .percent = 100,
+         .last = {[DEPTH_ROUND_TRIP] = {.at_ms = 100, .reason = REASON_UNDELIVERED}}},
     };
     struct engine_target targets[4];
     for (size_t i = 0; i < 4; i++)
@@ -262,6 +289,7 @@ static void test_numbers_of_everything(void **state)
                                          .npools = 3,
                                          .zones = zones,
                                          .nzones = 7,
+                                         .frozen_since_ms = {0, 60000},
                                          .sessions = 2,
                                          .late_max_ms = 1250};
     const struct server_numbers numbers = {
@@ -331,12 +359,23 @@ static void test_numbers_of_everything(void **state)
         {"evermx_targets_forced{how=\"drain\"}", 1},
         {"evermx_targets_forced{how=\"up\"}", 1},
         {"evermx_targets_forced{how=\"down\"}", 0},
+        {"evermx_targets_returning{how=\"hold\"}", 0},
+        {"evermx_targets_returning{how=\"damped\"}", 1},
+        {"evermx_targets_returning{how=\"manual\"}", 0},
+        {"evermx_targets_returning{how=\"slow-start\"}", 1},
+        {"evermx_targets_unheard{reason=\"prober-refused\"}", 0},
+        {"evermx_targets_unheard{reason=\"login-refused\"}", 2},
+        {"evermx_uplink_frozen{family=\"ipv4\"}", 0},
+        {"evermx_uplink_frozen{family=\"ipv6\"}", 1},
 #define FIRST "host=\"mx1.test\",address=\"127.0.0.1\",port=\"25\",check=\"smtp\""
         {"evermx_target_up{" FIRST "}", 1},
         {"evermx_target_rtt_seconds{" FIRST "}", 0.0015},
         {"evermx_target_probes_total{" FIRST ",outcome=\"ok\"}", 5},
         {"evermx_target_probes_total{" FIRST ",outcome=\"fail\"}", 3},
         {"evermx_target_probes_total{" FIRST ",outcome=\"unknown\"}", 2},
+        {"evermx_target_certificate_expiry_timestamp_seconds{" FIRST "}", 1800000000},
+        {"evermx_target_undelivered_seconds{" FIRST "}", 30},
+        {"evermx_target_delivery_seconds{" FIRST "}", 2.5},
     };
     (void)state;
     struct parsed *parsed = parse_sources(&sources);
@@ -347,9 +386,10 @@ static void test_numbers_of_everything(void **state)
                  "evermx_target_up{host=\"mx1.test\",address=\"127.0.0.2\",port=\"25\","
                  "check=\"smtp\"}",
                  0);
-    /* no others than these and: of the other 3 targets up and probes, but no rtt; 8 more rcodes
-     * that are always told, and of TCP edns, truncated, malformed and the cookies */
-    assert_int_equal(parsed->nsamples, count + 3 * 4 + 8 + 6);
+    /* no others than these and: of the other 3 targets up and probes, but no rtt, and of one how
+     * long nothing has arrived; 5 more reasons; 8 more rcodes that are always told, and of TCP
+     * edns, truncated, malformed and the cookies */
+    assert_int_equal(parsed->nsamples, count + 3 * 4 + 1 + 5 + 8 + 6);
     parsed_free(parsed);
 }
 
@@ -357,7 +397,14 @@ static void test_numbers_of_everything(void **state)
 static void test_manual_has_every_family(void **state)
 {
     const struct server_numbers numbers = {.udp = {.types = {[15] = 1}}};
-    struct engine_target target = {"mx1.test", "smtp", {4, {127, 0, 0, 1}}, 25, {.rtt_us = 1}, ""};
+    struct engine_target target = {"mx1.test",
+                                   "smtp",
+                                   {4, {127, 0, 0, 1}},
+                                   25,
+                                   {.rtt_us = 1,
+                                    .certificate_ends_s = 1,
+                                    .last = {[DEPTH_ROUND_TRIP] = {.reason = REASON_OK}}},
+                                   ""};
     const struct engine_status status = {.targets = &target, .ntargets = 1};
     const struct metrics_sources sources = {&status, &numbers, 1, 0};
     size_t size;

@@ -262,6 +262,7 @@ test_answers() {
     test_control_program "$port"
     test_reload "$port"
     test_drain "$port"
+    test_events
     local end=$((SECONDS + DEADLINE_S))
     while kill -TERM "$pid" 2>/dev/null && [ "$SECONDS" -lt "$end" ]; do
         : # one is enough; more of them while it ends change nothing
@@ -269,6 +270,7 @@ test_answers() {
     await_end "$pid"
     is "SIGTERM" 0 "$status"
     if [ -e answers.sock ]; then fail "the control socket stays behind"; else pass; fi
+    test_followed_to_the_end
 }
 
 test_second_instance() {
@@ -387,6 +389,52 @@ test_drain() {
     has "explain a drain" "10 mx1.example.test." "$out"
     has "explain a drain" "held back" "$out"
     has "explain a drain" "drained (down for " "$out"
+}
+
+followed() { # TEXT: whether who follows has been shown it
+    grep -q -- "$1" "$work/followed"
+}
+
+# What has happened: all, the last ones, and on and on; by then test_drain has made some.
+test_events() {
+    run "$evermxctl" -s answers.sock events
+    is "events" 0 "$status"
+    has "events" "mx1.example.test: drained, 2 targets" "$out"
+    has "events" "mx2.example.test: forced up, 1 target" "$out"
+    run "$evermxctl" -s answers.sock events 1
+    is "the last event" 1 "$(wc -l <<<"$out")"
+    has "the last event" "mx1.example.test: drained, 2 targets" "$out"
+    run "$evermxctl" -s answers.sock --json events 2
+    is "the last two events" 2 "$(grep -c '"number"' <<<"$out")"
+    run "$evermxctl" -s answers.sock events 0
+    is "no event" "" "$out"
+    run "$evermxctl" -s answers.sock events x
+    is "no number" 2 "$status"
+    run "$evermxctl" -s answers.sock --follow status
+    is "--follow is for events" 2 "$status"
+    "$evermxctl" -s answers.sock --follow events 1 >"$work/followed" 2>&1 &
+    follower=$!
+    started+=("$follower")
+    soon "followed from the last one" followed "drained, 2 targets"
+    run "$evermxctl" -s answers.sock undrain mx1.example.test
+    soon "followed on" followed "mx1.example.test: no longer forced, 2 targets"
+    is "each once" 2 "$(wc -l <"$work/followed")"
+    kill -TERM "$follower"
+    await_end "$follower"
+    is "interrupted" 143 "$status"
+    # Nobody reads on, and nothing happens that could be written: it ends all the same.
+    timeout 20 "$evermxctl" -s answers.sock --follow events 0 | true
+    is "nobody reads on" 0 "${PIPESTATUS[0]}"
+    "$evermxctl" -s answers.sock --follow events 0 >"$work/followed" 2>&1 &
+    follower=$!
+    started+=("$follower")
+}
+
+# Who follows is told, and let go.
+test_followed_to_the_end() {
+    await_end "$follower"
+    is "followed to the end" 3 "$status"
+    soon "followed to the end" followed "^evermxctl: answers.sock: "
 }
 
 test_configuration_file() {

@@ -89,7 +89,14 @@ static void test_hiding(void **state)
         {"sesame-open", "535 open sesame", "535 open ******"},
         {"sesame-open", "", ""},
         {"a\"b\"c\"d", "BAD \"a\\\"b\\\"c\\\"d\"", "BAD \"**********\""},
+        {"sesame-open", "500 SESAME-OPEN?", "500 ***********?"},
         {"lab", "e1 BAD LOGIN probe lab", "e1 BAD LOGIN probe ***"},
+        {"lab", "lab", "***"},
+        {"lab", "e1 BAD LOGIN \"probe\" \"Lab\"", "e1 BAD LOGIN \"probe\" \"***\""},
+        {"lab", "500 bGFi?", "500 ****?"},
+        {"lab", "454 4.7.0 unavailable; lab-mail is labelled slab",
+         "454 4.7.0 unavailable; ***-mail is labelled slab"},
+        {"#1", "PASS #1", "PASS **"},
         {"gr\xc3\xbcn", "PASS gr\xc3\xbcn", "PASS *****"},
     };
     (void)state;

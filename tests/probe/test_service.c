@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -52,7 +53,8 @@ struct service_case {
     const char *detail; /* stands in it; NULL: there is none */
     enum reason warning;
     const char *warning_detail;
-    unsigned timed; /* TIMED(): steps that took time; 0: not looked at */
+    int ends_in_days; /* the certificate that was seen; 0: not looked at */
+    unsigned timed;   /* TIMED(): steps that took time; 0: not looked at */
 };
 
 static const struct service_case services[] = {
@@ -274,7 +276,8 @@ static const struct service_case services[] = {
      .steps = STEPS(GO_TLS(TLS_WITH(SOON)), AUTHS("PLAIN"), SMTP_BYE),
      .reason = REASON_OK,
      .warning = REASON_CERT_EXPIRES,
-     .warning_detail = "(in 9 days)"},
+     .warning_detail = "(in 9 days)",
+     .ends_in_days = 9},
     {.name = "certificate: expires, but not so soon",
      .tls = CHECK_TLS_REQUIRED,
      .cert_warn_ms = INT64_C(7) * 86400 * 1000,
@@ -283,7 +286,8 @@ static const struct service_case services[] = {
     {.name = "certificate: expires soon, and nobody wants to know",
      .tls = CHECK_TLS_REQUIRED,
      .steps = STEPS(GO_TLS(TLS_WITH(SOON)), AUTHS("PLAIN"), SMTP_BYE),
-     .reason = REASON_OK},
+     .reason = REASON_OK,
+     .ends_in_days = 9},
 
     /* AUTH */
     {.name = "submission: AUTH PLAIN, and a recipient",
@@ -659,6 +663,8 @@ static void test_service(void **state)
     assert_string_equal(reason_word(outcome.reason), reason_word(service->reason));
     check_text("detail", outcome.detail, service->detail);
     assert_string_equal(reason_word(outcome.warning), reason_word(service->warning));
+    if (service->ends_in_days)
+        assert_int_equal((outcome.certificate_ends_s - time(NULL)) / 86400, service->ends_in_days);
     if (service->warning != REASON_TLS_TIMEOUT)
         check_text("warning", outcome.warning_detail, service->warning_detail);
     for (unsigned i = 0; i < TIMED_STEPS; i++)

@@ -784,7 +784,8 @@ static void warnings(void **state)
     struct outcome outcome = {.depth = DEPTH_SERVICE,
                               .reason = REASON_OK,
                               .warning = REASON_CERT_EXPIRES,
-                              .warning_detail = "in 9 days"};
+                              .warning_detail = "in 9 days",
+                              .certificate_ends_s = 1800000000};
     verdict_step(&verdict, &usual, &outcome, 31000);
     assert_int_equal(verdict.warning, REASON_CERT_EXPIRES);
     step_depth(&verdict, DEPTH_LIVENESS, REASON_OK, 33000);
@@ -794,6 +795,7 @@ static void warnings(void **state)
     assert_string_equal(verdict.warning_detail, "in 9 days");
     step_depth(&verdict, DEPTH_SERVICE, REASON_OK, 37050);
     assert_int_equal(verdict.warning, REASON_NONE);
+    assert_int_equal(verdict.certificate_ends_s, 1800000000); /* of the last that was seen */
 }
 
 static void last_of_each_depth(void **state)

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,61 @@ const char *text_plural(long long count)
     return count == 1 ? "" : "s";
 }
 
+/* ---- lines ---- */
+
+struct flow flow_begin(bool coloured, size_t first, size_t indent)
+{
+    printf("%*s", (int)first, "");
+    return (struct flow){coloured, indent, first};
+}
+
+static bool flow_has_room(const struct flow *flow, size_t size)
+{
+    size_t least = flow->indent + LINE_LEAST;
+    return flow->column + size <= (least > LINE_WIDTH ? least : LINE_WIDTH) ||
+           flow->column <= flow->indent;
+}
+
+void flow_put(struct flow *flow, enum colour colour, const char *text)
+{
+    while (*text) {
+        char word[CELL_SIZE];
+        size_t blanks = strspn(text, " "), size = strcspn(text + blanks, " ");
+        if (blanks > 0 && !flow_has_room(flow, blanks + size)) {
+            printf("\n%*s", (int)flow->indent, "");
+            flow->column = flow->indent;
+        } else {
+            printf("%*s", (int)blanks, "");
+            flow->column += blanks;
+        }
+        text += blanks;
+        for (size_t part; size > 0; size -= part, text += part, flow->column += part) {
+            part = size < sizeof word ? size : sizeof word - 1;
+            memcpy(word, text, part);
+            word[part] = '\0';
+            text_print(flow->coloured, colour, word);
+        }
+    }
+}
+
+void flow_say(struct flow *flow, enum colour colour, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    flow_put(flow, colour, text);
+}
+
+void flow_end(const struct flow *flow)
+{
+    (void)flow;
+    putchar('\n');
+}
+
+/* ---- tables ---- */
+
 void row_fill(struct row *row, size_t column, enum colour colour, const char *text)
 {
     snprintf(row->cells[column].text, CELL_SIZE, "%s", text);
@@ -109,13 +165,17 @@ void table_print(bool coloured, const struct row *rows, size_t count)
         for (size_t j = 0; j < TABLE_COLUMNS; j++)
             if (strlen(rows[i].cells[j].text) > widths[j])
                 widths[j] = strlen(rows[i].cells[j].text);
+    size_t last = 0; /* where the last column begins */
+    for (size_t j = 0; j + 1 < TABLE_COLUMNS; j++)
+        last += widths[j] + 2;
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < TABLE_COLUMNS; j++) {
-            const struct cell *cell = &rows[i].cells[j];
+        const struct cell *cell = rows[i].cells;
+        for (size_t j = 0; j + 1 < TABLE_COLUMNS; j++, cell++) {
             text_print(coloured, cell->colour, cell->text);
-            if (j + 1 < TABLE_COLUMNS)
-                printf("%*s", (int)(widths[j] - strlen(cell->text)) + 2, "");
+            printf("%*s", (int)(widths[j] - strlen(cell->text)) + 2, "");
         }
-        putchar('\n');
+        struct flow flow = {coloured, last, last};
+        flow_put(&flow, cell->colour, cell->text);
+        flow_end(&flow);
     }
 }

@@ -25,7 +25,23 @@ enum { LOCAL_TIME_SIZE = 48 };
 const char *text_local_time(double age_s, char text[LOCAL_TIME_SIZE]);
 const char *text_plural(long long count); /* "s" */
 
-enum { TABLE_COLUMNS = 8, CELL_SIZE = 300 };
+/* Lines of at most LINE_WIDTH columns: what is longer goes on in the next one, indented, behind a
+ * blank that it has; but never in less than LINE_LEAST. */
+enum { LINE_WIDTH = 100, LINE_LEAST = 40 };
+
+struct flow {
+    bool coloured;
+    size_t indent; /* of the lines but the first */
+    size_t column;
+};
+
+struct flow flow_begin(bool coloured, size_t first, size_t indent); /* prints the first indent */
+void flow_put(struct flow *flow, enum colour colour, const char *text);
+void flow_say(struct flow *flow, enum colour colour, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void flow_end(const struct flow *flow);
+
+enum { TABLE_COLUMNS = 8, CELL_SIZE = 400 };
 
 struct row {
     struct cell {
@@ -36,7 +52,7 @@ struct row {
 
 void row_fill(struct row *row, size_t column, enum colour colour, const char *text);
 
-/* A column is as wide as its widest cell; the last one is as long as it likes. */
+/* A column is as wide as its widest cell; the last one goes on in further lines. */
 void table_print(bool coloured, const struct row *rows, size_t count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_catalogue [long]: each way in which mail hosts fail that is known to us, done to real
+/* test_catalogue [long | NUMBER ...]: each way in which mail hosts fail that is known to us, done to real
  * servers (where none can be brought to it: tools/mailhost), and what becomes of the answers. The
  * table that it prints is case, expected, observed, time from the break to the changed answer.
  * Numbers are those of the catalogue that the prober was made from; letters tell variants apart.
@@ -274,7 +274,7 @@ static const struct row rows[] = {
 enum { COUNT = sizeof rows / sizeof *rows };
 
 static struct rows *run;
-static bool is_long;
+static struct rows_choice choice;
 
 static int run_all(void **state)
 {
@@ -283,7 +283,7 @@ static int run_all(void **state)
         puts("needs root: real mail servers listen on port 25");
         exit(77);
     }
-    run = rows_run(rows, COUNT, is_long, server_yaml, check_yaml);
+    run = rows_run(rows, COUNT, &choice, server_yaml, check_yaml);
     return 0;
 }
 
@@ -308,7 +308,9 @@ int main(int argc, char **argv)
 {
     static size_t indexes[COUNT];
     struct CMUnitTest tests[COUNT];
-    is_long = argc > 1 && strcmp(argv[1], "long") == 0;
+    choice.is_long = argc > 1 && strcmp(argv[1], "long") == 0;
+    if (argc > 1 && !choice.is_long)
+        choice = (struct rows_choice){.numbers = argv + 1, .count = (size_t)argc - 1};
     for (size_t i = 0; i < COUNT; i++) {
         indexes[i] = i;
         tests[i] = (struct CMUnitTest){

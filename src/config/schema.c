@@ -77,7 +77,7 @@ enum {
 /* Ports: RFC 5321, RFC 6409, RFC 8314, RFC 9051, RFC 1939. */
 const struct check_kind_traits check_kinds[CHECK_KINDS] = {
     [CHECK_SMTP] = {25, CHECK_TLS_OPTIONAL, false, OF_IMAP},
-    [CHECK_SUBMISSION] = {587, CHECK_TLS_OPTIONAL, false, OF_IMAP},
+    [CHECK_SUBMISSION] = {587, CHECK_TLS_REQUIRED, false, OF_IMAP},
     [CHECK_SMTPS] = {465, CHECK_TLS_REQUIRED, true, OF_IMAP},
     [CHECK_IMAP] = {143, CHECK_TLS_OPTIONAL, false, OF_SMTP},
     [CHECK_IMAPS] = {993, CHECK_TLS_REQUIRED, true, OF_SMTP},

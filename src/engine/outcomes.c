@@ -12,6 +12,7 @@
 enum {
     ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
     PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
+    NEIGHBOUR_MS = 1000,  /* for other ports to answer in: handshake and greeting of a far host */
     CANARY_FROZEN_MS = 1000,
     CANARY_CLEAR_MS = 30 * 1000,
 };
@@ -238,6 +239,18 @@ static void ask_neighbours(struct core *core, const struct slot *late, int64_t n
             ask(core, at, now_ms);
 }
 
+/* The same where nothing but an answer from now on will do. */
+static void ask_for_neighbours(struct core *core, const struct slot *slot, int64_t now_ms)
+{
+    for (struct slot *at = slots_at(&core->slots, &slot->address); at;
+         at = slots_next_at(&core->slots, at)) {
+        if (at == slot || at->verdict.status != VERDICT_UP)
+            continue;
+        at->asked_ms = now_ms;
+        core->probes.hurry(core->probes.context, at->id);
+    }
+}
+
 /* Other hosts and the canaries tell whether it is us. */
 static void ask_witnesses(struct core *core, const struct slot *late, int64_t now_ms)
 {
@@ -254,7 +267,7 @@ static void ask_witnesses(struct core *core, const struct slot *late, int64_t no
     core->probes.ask_canaries(core->probes.context, late->address.family);
 }
 
-/* ---- silences ---- */
+/* ---- silences, and what firewalls say ---- */
 
 void core_forget_silence(struct core *core, struct slot *slot)
 {
@@ -389,15 +402,53 @@ static bool judge_silence(struct core *core, struct slot *slot, struct outcome *
     return true;
 }
 
+/* One that is well as far as is known, and has not been as unreachable meanwhile. */
+static bool neighbour_may_answer(const struct core *core, const struct slot *slot, int64_t since_ms)
+{
+    for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
+         at = slots_next_at(&core->slots, at))
+        if (at != slot && at->verdict.status == VERDICT_UP &&
+            !(at->silence.reason && at->silence_ms >= since_ms))
+            return true;
+    return false;
+}
+
+/* "Unreachable" is a router's word on the host, or a firewall's on one port, which may be meant for
+ * the prober alone: other ports of the host tell. False: they are still to answer. */
+static bool judge_unreachable(const struct core *core, const struct slot *slot,
+                              struct outcome *outcome, int64_t ended_ms, int64_t now_ms)
+{
+    int64_t since_ms = silent_since_ms(outcome, ended_ms);
+    if (neighbour_answered(core, slot, since_ms)) {
+        outcome->reason = REASON_PROBER_BLOCKED;
+        return true;
+    }
+    return slot->verdict.status != VERDICT_UP || now_ms - ended_ms >= NEIGHBOUR_MS ||
+           !neighbour_may_answer(core, slot, since_ms);
+}
+
+/* What an outcome comes to that others have a say in. False: they are still to answer. */
+static bool judge(struct core *core, struct slot *slot, struct outcome *outcome, int64_t ended_ms,
+                  int64_t now_ms)
+{
+    if (is_silence(outcome))
+        return judge_silence(core, slot, outcome, ended_ms, now_ms);
+    if (outcome->reason == REASON_UNREACHABLE)
+        return judge_unreachable(core, slot, outcome, ended_ms, now_ms);
+    return true;
+}
+
 static void judge_pending(struct core *core, int64_t now_ms)
 {
     for (size_t i = core->npending; i-- > 0;) {
         struct slot *slot = core_slot(core, core->pending[i]);
         struct outcome outcome = slot->silence;
-        if (!judge_silence(core, slot, &outcome, slot->silence_ms, now_ms))
+        if (!judge(core, slot, &outcome, slot->silence_ms, now_ms))
             continue;
         core_forget_silence(core, slot);
         step(core, slot, &outcome, now_ms);
+        if (outcome.reason == REASON_UNREACHABLE) /* confirmed at once, as each refusal */
+            core->probes.hurry(core->probes.context, slot->id);
     }
 }
 
@@ -424,9 +475,12 @@ struct probe_next core_outcome(struct core *core, uint32_t target, const struct 
         return verdict_next(&slot->verdict, &policy, now_ms);
     }
     note_heard(core, slot, outcome, now_ms);
-    if (is_silence(outcome) && !judge_silence(core, slot, &judged, now_ms, now_ms)) {
+    if (!judge(core, slot, &judged, now_ms, now_ms)) {
         keep_pending(core, slot, outcome, now_ms);
-        ask_witnesses(core, slot, now_ms);
+        if (is_silence(outcome))
+            ask_witnesses(core, slot, now_ms);
+        else
+            ask_for_neighbours(core, slot, now_ms);
     } else {
         core_forget_silence(core, slot);
         step(core, slot, &judged, now_ms);

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a host that was found hung speaks for its other targets. */
-enum { HUNG_MS = 5000 };
+enum {
+    HUNG_MS = 5000,  /* how long a host that was found hung speaks for its other targets */
+    CLAIM_MS = 5000, /* who is asked more seldom than that keeps nobody waiting for its turn */
+};
 
 TAILQ_HEAD(seat_queue, peer_seat);
+TAILQ_HEAD(turn_queue, peer_turn);
 
 struct peer {
     struct address address;
@@ -21,6 +24,7 @@ struct peer {
     unsigned held; /* places that are taken, or as good as taken: SEAT_READY */
     struct peer_seat *holders[PEER_PLACES]; /* of those; NULL: free */
     struct seat_queue waiting;              /* by rank and turn */
+    struct turn_queue line;                 /* for the whole dialogue */
     unsigned silent;
     int64_t hung_since_ms, hung_at_ms; /* -1: never */
 };
@@ -55,6 +59,7 @@ struct peer *peers_join(struct peers *peers, const struct address *address)
         peer->address = *address;
         peer->hung_since_ms = peer->hung_at_ms = -1;
         TAILQ_INIT(&peer->waiting);
+        TAILQ_INIT(&peer->line);
         if (!tsearch(peer, &peers->hosts, peer_compare))
             memory_exhausted(sizeof *peer);
     }
@@ -66,7 +71,7 @@ void peers_leave(struct peers *peers, struct peer *peer)
 {
     if (--peer->users)
         return;
-    assert(peer->held == 0 && TAILQ_EMPTY(&peer->waiting));
+    assert(peer->held == 0 && TAILQ_EMPTY(&peer->waiting) && TAILQ_EMPTY(&peer->line));
     tdelete(peer, &peers->hosts, peer_compare);
     free(peer);
 }
@@ -298,6 +303,37 @@ void peers_free(struct peers *peers)
 unsigned peers_taken(const struct peers *peers)
 {
     return peers->taken;
+}
+
+/* ---- turns at the whole dialogue ---- */
+
+void peer_leave_line(struct peer *peer, struct peer_turn *turn)
+{
+    if (turn->until_ms)
+        TAILQ_REMOVE(&peer->line, turn, place);
+    turn->until_ms = 0;
+}
+
+static bool peer_is_promised(const struct peer *peer, const struct peer_turn *turn, int64_t now_ms)
+{
+    const struct peer_turn *first;
+    TAILQ_FOREACH(first, &peer->line, place)
+    if (first == turn || first->until_ms > now_ms)
+        return first != turn;
+    return false;
+}
+
+bool peer_may_go_deep(struct peer *peer, struct peer_turn *turn, bool pressing, int64_t now_ms)
+{
+    bool may = !peer_is_deep(peer) && (pressing || !peer_is_promised(peer, turn, now_ms));
+    if (may) {
+        peer_leave_line(peer, turn);
+        return true;
+    }
+    if (!turn->until_ms)
+        TAILQ_INSERT_TAIL(&peer->line, turn, place);
+    turn->until_ms = now_ms + CLAIM_MS;
+    return false;
 }
 
 /* ---- hosts that hang ---- */

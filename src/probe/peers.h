@@ -79,6 +79,24 @@ static inline bool peer_waits(const struct peer_seat *seat)
 /* Whether another whole dialogue is under way: a new one would have to wait for its end. */
 bool peer_is_deep(const struct peer *peer);
 
+/* ---- turns at the whole dialogue ----
+ *
+ * Who finds another one's under way asks again at its next probe. By chance alone a service that
+ * hangs, and is asked again and again, could be under way each time: so those who were turned away
+ * form a line, and its first is the next one. */
+
+/* All 0 at first. */
+struct peer_turn {
+    int64_t until_ms; /* claims its turn until then; 0: stands in no line */
+    TAILQ_ENTRY(peer_turn) place;
+};
+
+/* Whether it may begin; if not, it stands in the line. pressing: a verdict waits for it, it passes
+ * the line. */
+bool peer_may_go_deep(struct peer *peer, struct peer_turn *turn, bool pressing, int64_t now_ms);
+/* Wants it no longer; nothing to do for one that stands in no line. */
+void peer_leave_line(struct peer *peer, struct peer_turn *turn);
+
 /* ---- hosts that hang ----
  *
  * With two places, five services that hang at once cannot all have two long sessions in time. But

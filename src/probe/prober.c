@@ -36,6 +36,7 @@ struct job {
     uint32_t id;
     struct probe_target target;
     struct peer *peer;
+    struct peer_turn turn;
     struct learned learned;
     struct event timer;
     int64_t due_ms;
@@ -199,15 +200,21 @@ static void job_on_begun(void *context, int64_t now_ms)
         numbers->behind_max_ms = now_ms - job->due_ms;
 }
 
+/* One whole dialogue of a host at a time; meanwhile it is enough to know that this one lives. */
+static void job_choose_depth(struct job *job)
+{
+    if (job->depth != DEPTH_SERVICE)
+        peer_leave_line(job->peer, &job->turn);
+    else if (!peer_may_go_deep(job->peer, &job->turn, job->exact, clock_now_ms()))
+        job->depth = DEPTH_LIVENESS;
+}
+
 static void job_start(struct job *job)
 {
     static const struct attempt_reports reports = {
         .begun = job_on_begun, .late = job_on_late, .done = job_on_done, .rested = job_on_rested};
     struct prober *prober = job->prober;
-    /* One whole dialogue of a host at a time; meanwhile it is enough to know that this one lives.
-     */
-    if (job->depth == DEPTH_SERVICE && peer_is_deep(job->peer))
-        job->depth = DEPTH_LIVENESS;
+    job_choose_depth(job);
     const struct attempt_setting setting = {.session = &prober->setting,
                                             .target = &job->target,
                                             .learned = &job->learned,
@@ -263,6 +270,7 @@ static void job_free(void *pointer)
         attempt_cancel(job->rest);
     if (prober->reporting == job)
         prober->reporting = NULL;
+    peer_leave_line(job->peer, &job->turn);
     peers_leave(prober->setting.peers, job->peer);
     prober->numbers.targets--;
     free((char *)job->target.host);

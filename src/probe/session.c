@@ -338,15 +338,6 @@ static void session_begin_tls(struct session *session)
     stream_start_tls(session->stream, session->setting->tls, session->target->host);
 }
 
-/* RFC 3207 section 4.2: nothing that was said in plain text may count after the handshake. */
-void session_start_tls(struct session *session)
-{
-    if (stream_has_input(session->stream))
-        session_end(session, REASON_INJECTION, "");
-    else
-        session_begin_tls(session);
-}
-
 /* Whether a fault concerns only an upgrade that senders can do without. */
 static bool session_fault_is_optional(const struct session *session, enum reason reason)
 {
@@ -364,6 +355,18 @@ static void session_end_with_warning(struct session *session, enum reason reason
     session_warn(session, reason, about, size);
     session->result.reason = REASON_OK;
     session_left(session);
+}
+
+/* RFC 3207 section 4.2: nothing that was said in plain text may count after the handshake. Senders
+ * that do without TLS throw it away and go on, as Postfix does. */
+void session_start_tls(struct session *session)
+{
+    if (!stream_has_input(session->stream))
+        session_begin_tls(session);
+    else if (session_tls_is_optional(session))
+        session_end_with_warning(session, REASON_INJECTION, "", 0);
+    else
+        session_end(session, REASON_INJECTION, "");
 }
 
 static void session_examine(struct session *session)

@@ -54,7 +54,7 @@ static const struct reason_row reasons[REASON_COUNT] = {
 
     [REASON_PROBER_REFUSED] = {UNKNOWN, "prober-refused", "the host refuses this prober, which says nothing about its health",
         "except the prober's address from the host's limits and lists: evermx-probing(7)"},
-    [REASON_PROBER_BLOCKED] = {UNKNOWN, "prober-blocked", "silent to this prober, while another port of the host answers",
+    [REASON_PROBER_BLOCKED] = {UNKNOWN, "prober-blocked", "silent or unreachable to this prober, while another port of the host answers",
         "let the prober's address through the host's firewall and bans (fail2ban): evermx-probing(7)"},
     [REASON_LOGIN_REFUSED] = {UNKNOWN, "login-refused", "the credentials of the probe are refused",
         "see that user and password of the `credentials` file are right"},

@@ -68,7 +68,7 @@ enum reason {
     REASON_UNDELIVERED, /* a round trip's message was taken and did not arrive */
     /* refused for being us, or asked wrongly: the target may be well */
     REASON_PROBER_REFUSED,    /* 421 too many connections from you, 554 blocked, a 5xx greeting */
-    REASON_PROBER_BLOCKED,    /* silent to us, while another port of the same host answers */
+    REASON_PROBER_BLOCKED,    /* silent or unreachable to us, while another port of the host answers */
     REASON_LOGIN_REFUSED,     /* wrong credentials, as far as the server says */
     REASON_RECIPIENT_REFUSED, /* the probe recipient does not exist, or may not get mail from us */
     /* ours */

@@ -34,7 +34,7 @@ static void check_defaults(const struct config *config)
         enum check_tls tls;
     } expected[CHECK_KINDS] = {
         [CHECK_SMTP] = {"smtp", 25, CHECK_TLS_OPTIONAL},
-        [CHECK_SUBMISSION] = {"submission", 587, CHECK_TLS_OPTIONAL},
+        [CHECK_SUBMISSION] = {"submission", 587, CHECK_TLS_REQUIRED},
         [CHECK_SMTPS] = {"smtps", 465, CHECK_TLS_REQUIRED},
         [CHECK_IMAP] = {"imap", 143, CHECK_TLS_OPTIONAL},
         [CHECK_IMAPS] = {"imaps", 993, CHECK_TLS_REQUIRED},

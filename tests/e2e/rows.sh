@@ -67,13 +67,33 @@ exim_conf() { # LINE: before the rest
     lab reload "$name"
 }
 
+# One that is put off, as a probe has the place just then, tries again.
+occupy_one() { # PORT FILE
+    local line
+    while exec 3<>"/dev/tcp/$address/$1" && read -r -t 20 line <&3; do
+        if [[ $line != 4* ]]; then
+            : >"$2"
+            exec sleep 600
+        fi
+        exec 3>&-
+        sleep 0.05
+    done
+}
+
 occupy() { # PORT COUNT: clients that say nothing, for as long as the test lasts
-    local i
+    local i try
     for ((i = 0; i < $2; i++)); do
-        (exec 3<>"/dev/tcp/$address/$1" && timeout 10 head -n 1 <&3 >/dev/null && exec sleep 600) >/dev/null 2>&1 </dev/null &
+        occupy_one "$1" "$work/$name.place$i" >/dev/null 2>&1 </dev/null &
         echo $! >>"$work/pids"
     done
-    sleep 0.3
+    for ((i = 0; i < $2; i++)); do
+        for ((try = 0; try < 200; try++)); do
+            [ ! -e "$work/$name.place$i" ] || continue 2
+            sleep 0.05
+        done
+        echo "no place for client $i of $2"
+        return 1
+    done
 }
 
 certificate() { # KIND: the server has that certificate from now on; its key is in the same file

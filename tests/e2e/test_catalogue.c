@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_catalogue [long]: each way in which mail hosts fail that is known to us, done to real
+/* test_catalogue [long | NUMBER ...]: each way in which mail hosts fail that is known to us, done to real
  * servers (where none can be brought to it: tools/mailhost), and what becomes of the answers. The
  * table that it prints is case, expected, observed, time from the break to the changed answer.
  * Numbers are those of the catalogue that the prober was made from; letters tell variants apart.
@@ -201,6 +201,9 @@ static const struct row rows[] = {
         "tls: required", NULL, ROW_LEAVES, SERVICE, "tls-refused|tls-not-offered|tls-failed", false, false, 0},
     {"28d", "key unreadable", ROW_MX, "postfix", "conf smtpd_tls_chain_files= smtpd_tls_cert_file=/etc/ssl/lab.pem smtpd_tls_key_file=/nonexistent",
         NULL, NULL, ROW_STAYS, WATCH, "tls-refused|tls-not-offered|tls-failed", false, false, 0},
+    {"28e", "STARTTLS gone: submission", ROW_SUBMISSION, SUBMISSION,
+        "sed -i s/security_level=encrypt/security_level=none/ $(lab root $name)/etc/postfix/master.cf; lab reload $name",
+        NULL, NULL, ROW_LEAVES, SERVICE, "tls-not-offered", false, false, 0},
     {"29", "firewall rejects by RST", ROW_MX, "postfix", "filter 'TO tcp dport 25 reject with tcp reset'",
         NULL, NULL, ROW_LEAVES, REFUSED, "refused", true, false, 0},
     {"29b", "firewall rejects by ICMP, the whole host", ROW_MX, "postfix", "filter 'TO reject with icmpx admin-prohibited'",
@@ -274,7 +277,7 @@ static const struct row rows[] = {
 enum { COUNT = sizeof rows / sizeof *rows };
 
 static struct rows *run;
-static bool is_long;
+static struct rows_choice choice;
 
 static int run_all(void **state)
 {
@@ -283,7 +286,7 @@ static int run_all(void **state)
         puts("needs root: real mail servers listen on port 25");
         exit(77);
     }
-    run = rows_run(rows, COUNT, is_long, server_yaml, check_yaml);
+    run = rows_run(rows, COUNT, &choice, server_yaml, check_yaml);
     return 0;
 }
 
@@ -308,7 +311,9 @@ int main(int argc, char **argv)
 {
     static size_t indexes[COUNT];
     struct CMUnitTest tests[COUNT];
-    is_long = argc > 1 && strcmp(argv[1], "long") == 0;
+    choice.is_long = argc > 1 && strcmp(argv[1], "long") == 0;
+    if (argc > 1 && !choice.is_long)
+        choice = (struct rows_choice){.numbers = argv + 1, .count = (size_t)argc - 1};
     for (size_t i = 0; i < COUNT; i++) {
         indexes[i] = i;
         tests[i] = (struct CMUnitTest){

@@ -370,7 +370,7 @@ check "dovecot refuses a wrong password" imap_login $dc wrong '^a NO'
 
 echo "# options"
 check "a taken port is told" says_error "port 25 of $pf1 is taken" start exim taken $pf1
-check "other than loopback addresses are refused" says_error "no loopback address" start exim ex2 0.0.0.0
+check "other than local addresses are refused" says_error "neither of loopback nor" start exim ex2 0.0.0.0
 check "listening elsewhere is refused" says_error "is set by the lab" start dovecot dc2 $net.54 'listen=*'
 check "an unknown instance is told" says_error "no instance nobody" kill nobody
 check "a changed main.cf takes effect by exec and reload" change_banner

@@ -738,6 +738,91 @@ static void targets_at_one_address(void **state)
     stage_free(&stage);
 }
 
+/* ---- unreachable ---- */
+
+#define TWO_SERVICES TWO_HOSTS "_imap._tcp SRV 0 1 143 mx1\n"
+
+static uint32_t probe_at(const struct stage *stage, uint16_t port)
+{
+    for (uint32_t id = 0; id < stage->nprobes; id++)
+        if (stage->probes[id].on && stage->probes[id].port == port &&
+            stage->probes[id].address.bytes[3] == 11)
+            return id;
+    fail_msg("port %u is not probed", port);
+    return 0;
+}
+
+static void begin_well(struct stage *stage)
+{
+    begin(stage, ZONE_HEAD TWO_SERVICES);
+    stage_outcome(stage, "*", "*", REASON_OK);
+    stage_at(stage, 2000);
+}
+
+/* A firewall's word on one port may be meant for the prober alone. */
+static void unreachable_while_a_neighbour_answers(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin_well(&stage);
+    uint32_t smtp = probe_at(&stage, 25), imap = probe_at(&stage, 143);
+    const struct verdict *verdict = core_verdict(stage.core, smtp);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    assert_int_equal(stage.probes[imap].hurried, 1);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    stage_at(&stage, 2600);
+    assert_int_equal(verdict->unheard, REASON_NONE);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_OK);
+    assert_int_equal(verdict->unheard, REASON_PROBER_BLOCKED);
+    stage_at(&stage, 10000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_OK);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    assert_int_equal(stage.probes[smtp].hurried, 0);
+    stage_free(&stage);
+}
+
+static void unreachable_as_a_whole(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin_well(&stage);
+    uint32_t smtp = probe_at(&stage, 25), imap = probe_at(&stage, 143);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_UNREACHABLE);
+    assert_int_equal(core_verdict(stage.core, smtp)->status, VERDICT_SUSPECT);
+    assert_int_equal(core_verdict(stage.core, imap)->status, VERDICT_SUSPECT);
+    assert_int_equal(stage.probes[smtp].hurried, 1);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_UNREACHABLE);
+    assert_int_equal(core_verdict(stage.core, smtp)->status, VERDICT_DOWN);
+    assert_int_equal(core_verdict(stage.core, imap)->status, VERDICT_DOWN);
+    stage_free(&stage);
+}
+
+static void unreachable_while_neighbours_are_silent(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin_well(&stage);
+    uint32_t smtp = probe_at(&stage, 25);
+    const struct verdict *verdict = core_verdict(stage.core, smtp);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    stage_at(&stage, 2900);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    stage_at(&stage, 3100);
+    assert_int_equal(verdict->status, VERDICT_SUSPECT);
+    assert_int_equal(stage.probes[smtp].hurried, 1);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    assert_int_equal(verdict->status, VERDICT_DOWN);
+    /* Where there are none, nothing is waited for. */
+    stage_outcome(&stage, "mx2.example.test", "smtp", REASON_UNREACHABLE);
+    stage_outcome(&stage, "mx2.example.test", "smtp", REASON_UNREACHABLE);
+    assert_int_equal(core_verdict(stage.core, probe_of(&stage, "mx2.example.test"))->status,
+                     VERDICT_DOWN);
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -760,6 +845,9 @@ int main(void)
         cmocka_unit_test(drain_ends_with_round_trips),
         cmocka_unit_test(round_trips_keep_to_themselves),
         cmocka_unit_test(targets_at_one_address),
+        cmocka_unit_test(unreachable_while_a_neighbour_answers),
+        cmocka_unit_test(unreachable_as_a_whole),
+        cmocka_unit_test(unreachable_while_neighbours_are_silent),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
 }

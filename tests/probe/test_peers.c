@@ -136,6 +136,33 @@ static void test_ranks_go_first(void **state)
     room_close(&room);
 }
 
+/* One that is asked again and again, and hangs, leaves the others their turn. */
+static void test_turns_at_the_whole_dialogue(void **state)
+{
+    struct room room;
+    struct peer_turn hangs = {0}, one = {0}, two = {0};
+    (void)state;
+    room_open(&room, 10);
+    assert_true(peer_may_go_deep(room.host, &hangs, false, 1000));
+    take(&room, 0, RANK_SERVICE);
+    assert_false(peer_may_go_deep(room.host, &one, false, 2000));
+    assert_false(peer_may_go_deep(room.host, &two, true, 2500));
+    leave(&room, 0);
+    assert_false(peer_may_go_deep(room.host, &two, false, 3000)); /* is the second */
+    assert_true(peer_may_go_deep(room.host, &hangs, true, 3000)); /* a verdict waits for it */
+    assert_false(peer_may_go_deep(room.host, &hangs, false, 3000));
+    assert_true(peer_may_go_deep(room.other, &(struct peer_turn){0}, false, 3000));
+    assert_true(peer_may_go_deep(room.host, &one, false, 4000));
+    assert_true(peer_may_go_deep(room.host, &two, false, 4500));
+    /* Who leaves the line, or does not come back soon, keeps nobody. */
+    assert_false(peer_may_go_deep(room.host, &one, false, 5000));
+    peer_leave_line(room.host, &hangs);
+    assert_true(peer_may_go_deep(room.host, &two, false, 5000 + 5000));
+    assert_true(peer_may_go_deep(room.host, &one, false, 20000));
+    peer_leave_line(room.host, &one);
+    room_close(&room);
+}
+
 static void test_one_whole_dialogue(void **state)
 {
     struct room room;
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_two_at_a_host),
         cmocka_unit_test(test_ranks_go_first),
         cmocka_unit_test(test_one_whole_dialogue),
+        cmocka_unit_test(test_turns_at_the_whole_dialogue),
         cmocka_unit_test(test_the_silent_give_up),
         cmocka_unit_test(test_hedges_send_only_the_slow_away),
         cmocka_unit_test(test_one_may_say_no),

@@ -18,6 +18,8 @@
 
 #define SPARE "127.9.0.1"
 
+static const char not_now[] = "not asked for";
+
 enum {
     BEGIN_AT_ONCE = 8,
     LEAVE_AT_ONCE = 10, /* more breaking at once would measure this machine */
@@ -407,7 +409,16 @@ static void watch_all(struct rows *rows)
 
 /* ---- all of it ---- */
 
-static void set_row(struct rows *rows, size_t index, const struct row *list, bool is_long)
+static bool is_wanted(const struct row *starter, const struct rows_choice *choice)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        if (strcmp(choice->numbers[i], starter->number) == 0)
+            return true;
+    return !choice->count && starter->is_long == choice->is_long;
+}
+
+static void set_row(struct rows *rows, size_t index, const struct row *list,
+                    const struct rows_choice *choice)
 {
     struct row_result *result = &rows->results[index];
     size_t starter = index;
@@ -424,10 +435,9 @@ static void set_row(struct rows *rows, size_t index, const struct row *list, boo
     else
         snprintf(result->address, sizeof result->address, "127.9.%zu.%zu", 1 + starter % 5,
                  10 + starter);
-    if (list[starter].is_long != is_long) {
+    if (!is_wanted(&list[starter], choice)) {
         result->state = ROW_SKIPPED;
-        snprintf(result->observed, sizeof result->observed, "%s",
-                 is_long ? "in make check" : "in make check-long");
+        snprintf(result->observed, sizeof result->observed, "%s", not_now);
     } else if (list[starter].apart && !getenv("EVERMX_APART")) {
         result->state = ROW_SKIPPED;
         snprintf(result->observed, sizeof result->observed, "needs namespaces");
@@ -454,8 +464,8 @@ static void make_work(struct rows *rows)
     }
 }
 
-struct rows *rows_run(const struct row *list, size_t count, bool is_long, const char *server_yaml,
-                      const char *check_yaml)
+struct rows *rows_run(const struct row *list, size_t count, const struct rows_choice *choice,
+                      const char *server_yaml, const char *check_yaml)
 {
     struct rows *rows = memory_array(1, sizeof *rows);
     rows->count = count;
@@ -463,7 +473,7 @@ struct rows *rows_run(const struct row *list, size_t count, bool is_long, const 
     rows->jobs = memory_array(count, sizeof *rows->jobs);
     make_work(rows);
     for (size_t i = 0; i < count; i++)
-        set_row(rows, i, list, is_long);
+        set_row(rows, i, list, choice);
     begin_all(rows);
     start_evermxd(rows, server_yaml, check_yaml);
     wait_until_ready(rows);
@@ -496,7 +506,7 @@ void rows_print(const struct rows *rows)
     for (size_t i = 0; i < rows->count; i++) {
         const struct row_result *result = &rows->results[i];
         char expected[160], time[32] = "-";
-        if (result->state == ROW_SKIPPED && strncmp(result->observed, "in make", 7) == 0)
+        if (result->state == ROW_SKIPPED && strcmp(result->observed, not_now) == 0)
             continue;
         if (result->changed_ms >= 0)
             snprintf(time, sizeof time, "%.2f s", (double)result->changed_ms / 1000);

@@ -53,12 +53,20 @@ struct row_result {
     int64_t broken_ms, left_ms, back_ms;
 };
 
+/* Which rows: those of some numbers, and what shares their servers; or, where there are none, the
+ * long ones or all others. */
+struct rows_choice {
+    char **numbers;
+    size_t count;
+    bool is_long;
+};
+
 struct rows;
 
-/* Begins all servers of the rows that are long (or not), starts evermxd with a line of YAML in
- * each of the two sections, and runs until each row has its result. */
-struct rows *rows_run(const struct row *list, size_t count, bool is_long, const char *server_yaml,
-                      const char *check_yaml);
+/* Begins all servers of the rows that are chosen, starts evermxd with lines of YAML in each of the
+ * two sections, and runs until each row has its result. */
+struct rows *rows_run(const struct row *list, size_t count, const struct rows_choice *choice,
+                      const char *server_yaml, const char *check_yaml);
 struct row_result *rows_result(struct rows *rows, size_t index);
 /* The table: case, expected, observed, time. */
 void rows_print(const struct rows *rows);

@@ -45,9 +45,17 @@ static void on_remove(void *context, uint32_t id)
     stage->removed++;
 }
 
+static void on_hurry(void *context, uint32_t id)
+{
+    struct stage *stage = context;
+    assert_true(id < stage->nprobes && stage->probes[id].on);
+    stage->probes[id].hurried++;
+}
+
 void stage_init(struct stage *stage, bool probing)
 {
-    const struct core_probes probes = {.context = stage, .add = on_add, .remove = on_remove};
+    const struct core_probes probes = {
+        .context = stage, .add = on_add, .remove = on_remove, .hurry = on_hurry};
     memset(stage, 0, sizeof *stage);
     folder_make(stage->folder);
     stage->start_ms = stage->now_ms = START_MS;

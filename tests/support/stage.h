@@ -35,6 +35,7 @@ struct stage_probe {
     uint16_t port;
     const struct check_settings *settings;
     enum probe_depth depth; /* that the next outcome is of: as deep as was asked for */
+    unsigned hurried;       /* how often it was to be probed out of turn */
 };
 
 struct stage {

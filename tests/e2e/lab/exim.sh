@@ -9,6 +9,7 @@ exim_prepare() {
 }
 
 exim_configure() {
+    chmod 4755 "$root/usr/sbin/exim4" # SIGHUP starts it anew as its own user; copies of a cache lose the bit
     mkdir -p "$root/etc/exim4"
     install -d -o "${lab_ids[Debian-exim]}" -g "${lab_ids[Debian-exim]}" \
         "$root"/{run/exim4,var/spool/exim4,var/log/exim4}

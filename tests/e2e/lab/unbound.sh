@@ -5,7 +5,7 @@ unbound_prepare() {
     [ ${#words[@]} -ge 3 ] || wrong_usage "unbound needs PORT DNS_ADDRESS@DNS_PORT DOMAIN ..."
     forbid_options interface outgoing-interface port chroot logfile pidfile
     dns_server=${words[1]}
-    is_loopback "${dns_server%@*}" || wrong_usage "$dns_server is no loopback address"
+    is_local "${dns_server%@*}" || wrong_usage "$dns_server is neither of loopback nor for documentation"
     ports=("${words[0]}/dns")
     start_command=(/usr/sbin/unbound -c /etc/unbound/unbound.conf)
     pid_file=/run/unbound.pid

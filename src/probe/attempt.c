@@ -107,6 +107,14 @@ static struct outcome attempt_outcome(const struct attempt *attempt, enum reason
 
 static const struct lesson no_lesson = {.connect_us = -1, .greeting_us = -1};
 
+/* Where packets of its own got lost, two witnesses are not enough: their handshakes' ends, or
+ * greetings, may be lost as well. */
+static bool attempt_confirms(const struct attempt *attempt, bool twice)
+{
+    bool mended = attempt->trials[0].mended || attempt->trials[1].mended;
+    return learn_confirms(attempt->setting.learned, twice && !mended);
+}
+
 /* Silent for as long as it may be. twice: two witnesses say so. */
 static void attempt_fail_silent(struct attempt *attempt, enum reason reason, bool twice)
 {
@@ -116,7 +124,7 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
     const char *plural =
         (reason == REASON_CONNECT_TIMEOUT ? attempt->sockets : attempt->sessions) == 1 ? "" : "s";
 
-    outcome.confirmed = learn_confirms(attempt->setting.learned, twice);
+    outcome.confirmed = attempt_confirms(attempt, twice);
     if (reason == REASON_CONNECT_TIMEOUT)
         snprintf(outcome.detail, sizeof outcome.detail, "no answer to %u connection%s in %.1f s",
                  attempt->sockets, plural, took_s);
@@ -147,7 +155,7 @@ void attempt_on_session(struct attempt *attempt, const struct trial *trial,
     struct outcome outcome = attempt_outcome(attempt, trial_reason(result), result->greeted_us);
     session_result_tell(result, &outcome);
     if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
-        outcome.confirmed = learn_confirms(attempt->setting.learned, true);
+        outcome.confirmed = attempt_confirms(attempt, true);
     attempt_finish(attempt, &outcome, &lesson);
 }
 
@@ -332,8 +340,7 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
         return;
     attempt_rearm(attempt, now_ms);
     late |= attempt->sockets >= SOCKETS_WITNESS;
-    if (!late || !attempt->patience.early || attempt->told_late ||
-        !learn_confirms(attempt->setting.learned, true))
+    if (!late || !attempt->patience.early || attempt->told_late || !attempt_confirms(attempt, true))
         return;
     attempt->told_late = true;
     attempt->reports->late(attempt->context, attempt_begun_ms(attempt),

@@ -19,6 +19,9 @@ enum {
      * of a living host is silent, and the first hedge must be enough of a warning. */
     LOSSY_ENOUGH = LOSSY_RISE - LOSSY_RISE * 10 / 64,
     LOSSY_MUCH = LOSSY_ALL * 6 / 10,
+    /* A living host that is silent to two sessions: one probe in 40000 at 5 %, in 120 at 20 %. */
+    LOSSY_DOUBTED = LOSSY_ALL / 4,
+    LOSSY_MORE_MS = 2000, /* the second probe waits so much longer: for the third SYN-ACK, at 3 s */
 };
 
 void learn_init(struct learned *learned)
@@ -85,6 +88,8 @@ void learn_patience(const struct learned *learned, const struct check_settings *
     if (patience->early) {
         patience->connect_ms = window;
         patience->greeting_ms = early_ms;
+        if (learned->silences && learn_is_lossy(learned))
+            patience->greeting_ms = least(early_ms + LOSSY_MORE_MS, check->greeting_timeout_ms);
     }
 }
 
@@ -145,21 +150,21 @@ static void learn_times(struct learned *learned, const struct lesson *lesson)
         learn_greeting(learned, lesson->greeting_us, lesson->late);
 }
 
-/* A silence that was not believed, and was none, is lost packets as well. */
-static bool learn_is_loss(const struct learned *learned, const struct lesson *lesson)
+static void learn_loss(struct learned *learned, uint32_t more)
 {
-    bool doubted = learned->silences && !learned->believed;
-    return (lesson->hedged || doubted) && !lesson->late;
+    learned->lossy += more;
+    if (learned->lossy > LOSSY_ALL)
+        learned->lossy = LOSSY_ALL;
 }
 
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms)
 {
     learn_times(learned, lesson);
     learned->lossy -= learned->lossy / LOSSY_FALL;
-    if (learn_is_loss(learned, lesson))
-        learned->lossy += LOSSY_RISE;
-    if (learned->lossy > LOSSY_ALL)
-        learned->lossy = LOSSY_ALL;
+    if (learned->silences && !learned->believed && learn_is_lossy(learned))
+        learn_loss(learned, LOSSY_DOUBTED);
+    else if (lesson->hedged && !lesson->late)
+        learn_loss(learned, LOSSY_RISE);
     if (learned->good < LEARN_ENOUGH)
         learned->good++;
     learned->last_good_ms = now_ms;
@@ -172,8 +177,10 @@ void learn_answer(struct learned *learned)
     learned->believed = false;
 }
 
-void learn_silence(struct learned *learned, bool confirmed)
+void learn_silence(struct learned *learned, bool confirmed, bool hedged)
 {
+    if (hedged)
+        learn_loss(learned, LOSSY_RISE);
     learned->silences++;
     learned->believed = confirmed;
 }

@@ -69,8 +69,8 @@ struct lesson {
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms);
 /* It failed, but it was heard from. */
 void learn_answer(struct learned *learned);
-/* It was silent. */
-void learn_silence(struct learned *learned, bool confirmed);
+/* It was silent. hedged: a connection took more than the first socket. */
+void learn_silence(struct learned *learned, bool confirmed, bool hedged);
 
 /* Packets get lost on the way, as far as hedges tell: some of them lately, or a tenth and more.
  * Silence there is believed when a second probe sees it, too; or after the whole timeouts. */

@@ -105,7 +105,7 @@ static void teach_late(struct learned *learned, int32_t greeting_ms)
 {
     const struct lesson late = {
         .connect_us = 1000, .greeting_us = greeting_ms * 1000, .late = true};
-    learn_silence(learned, true);
+    learn_silence(learned, true, false);
     learn_good(learned, &late, 2);
 }
 
@@ -174,9 +174,9 @@ static void test_down_by_silence_is_probed_by_one_session(void **state)
     (void)state;
     learn_init(&learned);
     teach(&learned, 1, 10, 3);
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(patience_of(&learned, &each_2_s).early);
-    learn_silence(&learned, true);
+    learn_silence(&learned, true, false);
     assert_false(patience_of(&learned, &each_2_s).early);
     assert_true(patience_of(&learned, &each_2_s).slow);
     learn_answer(&learned);
@@ -189,7 +189,7 @@ static void test_what_confirms(void **state)
     (void)state;
     learn_init(&learned);
     assert_false(learn_confirms(&learned, true)); /* never seen good: by a second probe */
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(learn_confirms(&learned, true));
     learn_init(&learned);
     teach(&learned, 1, 10, 3);
@@ -215,7 +215,7 @@ static void test_loss_is_learned(void **state)
         learn_good(&learned, i % 10 ? &smooth : &hedged, 1);
     assert_true(learn_is_lossy(&learned));
     assert_false(learn_confirms(&learned, true));
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(learn_confirms(&learned, true)); /* the second one */
     for (unsigned i = 0; i < 170; i++)
         learn_good(&learned, &smooth, 1);
@@ -227,18 +227,41 @@ static void test_loss_is_learned(void **state)
     assert_true(patience_of(&learned, &each_2_s).hedged);
 }
 
+/* A silent probe that met with loss itself is not believed; the next one waits for longer, and when
+ * that one is good, the loss is great. */
 static void test_a_silence_that_was_none_is_loss(void **state)
 {
     struct learned learned;
     (void)state;
     learn_init(&learned);
     teach(&learned, 1, 1, 3);
-    learn_silence(&learned, false);
-    teach(&learned, 1, 1, 1);
+    learn_silence(&learned, false, true);
     assert_true(learn_is_lossy(&learned));
-    teach(&learned, 1, 1, 12);
-    assert_false(learn_is_lossy(&learned));
-    learn_silence(&learned, true); /* it was dead, as far as is known */
+    assert_true(patience_of(&learned, &each_2_s).early);
+    assert_int_equal(patience_of(&learned, &each_2_s).connect_ms, 1500);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 4500);
+    teach(&learned, 1, 1, 1);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 2500);
+    teach(&learned, 1, 1, 64);
+    assert_true(learn_is_lossy(&learned));
+    for (unsigned i = 0; i < 3; i++) {
+        learn_silence(&learned, false, false);
+        teach(&learned, 1, 1, 1);
+    }
+    assert_true(learn_is_very_lossy(&learned));
+}
+
+/* For want of a place it had one session only: that is no loss. */
+static void test_other_silences_are_none(void **state)
+{
+    struct learned learned;
+    (void)state;
+    learn_init(&learned);
+    teach(&learned, 1, 1, 3);
+    learn_silence(&learned, false, false);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 2500);
+    teach(&learned, 1, 1, 1);
+    learn_silence(&learned, true, false); /* it was dead, as far as is known */
     teach(&learned, 1, 1, 1);
     assert_false(learn_is_lossy(&learned));
 }
@@ -257,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_what_confirms),
         cmocka_unit_test(test_loss_is_learned),
         cmocka_unit_test(test_a_silence_that_was_none_is_loss),
+        cmocka_unit_test(test_other_silences_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

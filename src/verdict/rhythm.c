@@ -6,7 +6,7 @@
 
 /* A refusal costs both ends next to nothing, and a server that is being restarted refuses for a
  * moment only. */
-enum { REFUSAL_RECHECK_MS = 50 };
+enum { REFUSAL_RECHECK_MS = 20 };
 
 bool rhythm_is_about_us(enum reason reason)
 {

@@ -4,7 +4,7 @@
  * real servers a while; `make measure` does one row with a real Postfix) break one by one, each at
  * a phase of its own between two of its probes: random, but spread evenly, a time in each of as
  * many slices of the interval as there are repetitions (default 90). So a median is hardly a matter
- * of luck; what is left is the jitter of probes, 25 ms of it at 2 s.
+ * of luck: what is left of that, by the jitter of probes and a busy machine, was 50 ms at 2 s.
  * All rows run side by side: they mostly wait.
  *
  * The status is 1 where a median or the longest is above its goal by more than this can tell

@@ -161,7 +161,7 @@ fuzz:
 measure: all $(BUILD)/tests/e2e/measure
 	@LAB_DIR=$(BUILD)/lab/measure tests/e2e/lab.sh run $(BUILD)/tests/e2e/measure $(HOW)
 
-# From the break of a host to the changed answer, by kind and rhythm, beside the goals; HOW="30" repetitions.
+# From the break of a host to the changed answer, by kind and rhythm, beside the goals; HOW="90" repetitions.
 .PHONY: latency
 latency: all $(BUILD)/mailhost $(BUILD)/tests/e2e/latency
 	@EVERMX_BUILD=$(BUILD) tests/e2e/apart.sh $(BUILD)/tests/e2e/latency $(HOW)

@@ -107,16 +107,30 @@ static struct outcome attempt_outcome(const struct attempt *attempt, enum reason
 
 static const struct lesson no_lesson = {.connect_us = -1, .greeting_us = -1};
 
+/* Where packets of its own got lost, two witnesses are not enough: their handshakes' ends, or
+ * greetings, may be lost as well. */
+static bool attempt_is_mended(const struct attempt *attempt)
+{
+    return attempt->trials[0].mended || attempt->trials[1].mended;
+}
+
+static bool attempt_confirms(const struct attempt *attempt, bool twice)
+{
+    return learn_confirms(attempt->setting.learned, twice && !attempt_is_mended(attempt));
+}
+
 /* Silent for as long as it may be. twice: two witnesses say so. */
 static void attempt_fail_silent(struct attempt *attempt, enum reason reason, bool twice)
 {
     struct outcome outcome = attempt_outcome(attempt, reason, -1);
+    struct lesson lesson = no_lesson;
     int64_t now_ms = clock_now_ms();
     double took_s = (double)(now_ms - attempt_begun_ms(attempt)) / 1000;
     const char *plural =
         (reason == REASON_CONNECT_TIMEOUT ? attempt->sockets : attempt->sessions) == 1 ? "" : "s";
 
-    outcome.confirmed = learn_confirms(attempt->setting.learned, twice);
+    lesson.hedged = attempt_is_mended(attempt);
+    outcome.confirmed = attempt_confirms(attempt, twice);
     if (reason == REASON_CONNECT_TIMEOUT)
         snprintf(outcome.detail, sizeof outcome.detail, "no answer to %u connection%s in %.1f s",
                  attempt->sockets, plural, took_s);
@@ -125,7 +139,7 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
                  took_s, attempt->sessions, plural);
     if (reason == REASON_GREETING_TIMEOUT && outcome.confirmed)
         peer_note_hung(attempt->setting.peer, attempt_begun_ms(attempt), now_ms);
-    attempt_finish(attempt, &outcome, &no_lesson);
+    attempt_finish(attempt, &outcome, &lesson);
 }
 
 /* ---- a session's end ---- */
@@ -147,7 +161,7 @@ void attempt_on_session(struct attempt *attempt, const struct trial *trial,
     struct outcome outcome = attempt_outcome(attempt, trial_reason(result), result->greeted_us);
     session_result_tell(result, &outcome);
     if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
-        outcome.confirmed = learn_confirms(attempt->setting.learned, true);
+        outcome.confirmed = attempt_confirms(attempt, true);
     attempt_finish(attempt, &outcome, &lesson);
 }
 
@@ -332,8 +346,7 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
         return;
     attempt_rearm(attempt, now_ms);
     late |= attempt->sockets >= SOCKETS_WITNESS;
-    if (!late || !attempt->patience.early || attempt->told_late ||
-        !learn_confirms(attempt->setting.learned, true))
+    if (!late || !attempt->patience.early || attempt->told_late || !attempt_confirms(attempt, true))
         return;
     attempt->told_late = true;
     attempt->reports->late(attempt->context, attempt_begun_ms(attempt),

@@ -13,14 +13,20 @@ enum {
     /* How much a probe with a hedge adds, and how much each takes away: at 1 % of loss each way,
      * one probe in 35 is hedged, at 5 % one in 7, at 20 % every other one. */
     LOSSY_RISE = LOSSY_ALL / 24,
-    LOSSY_FALL = 64,                    /* one of so many */
-    LOSSY_ENOUGH = LOSSY_ALL * 6 / 100, /* two hedges in a short time: one is chance */
+    LOSSY_FALL = 64, /* one of so many */
+    /* One hedge in the last ten probes, or several in more. One may be chance, and costs a second
+     * probe at worst; but where a fifth of the packets begins to get lost, one early probe in 120
+     * of a living host is silent, and the first hedge must be enough of a warning. */
+    LOSSY_ENOUGH = LOSSY_RISE - LOSSY_RISE * 10 / 64,
     LOSSY_MUCH = LOSSY_ALL * 6 / 10,
+    /* A living host that is silent to two sessions: one probe in 40000 at 5 %, in 120 at 20 %. */
+    LOSSY_DOUBTED = LOSSY_ALL / 4,
+    LOSSY_MORE_MS = 2000, /* the second probe waits so much longer: for the third SYN-ACK, at 3 s */
 };
 
 void learn_init(struct learned *learned)
 {
-    *learned = (struct learned){.last_good_ms = -1};
+    *learned = (struct learned){.since_late = LEARN_STEADY, .last_good_ms = -1};
 }
 
 static int64_t most(int64_t one, int64_t other)
@@ -41,13 +47,25 @@ static int64_t window_ms(const struct check_settings *check)
     return least(window, check->connect_timeout_ms);
 }
 
+static bool is_prompt(int32_t greeting_us)
+{
+    return greeting_us <= LEARN_PROMPT_MS * 1000;
+}
+
+/* To be reckoned with: where one came late, and none was prompt since, the last one. */
+static int32_t learn_expected_us(const struct learned *learned)
+{
+    bool last = learned->since_late == 0 && learned->last_us > learned->greeting_us;
+    return last ? learned->last_us : learned->greeting_us;
+}
+
 void learn_patience(const struct learned *learned, const struct check_settings *check,
                     struct patience *patience)
 {
     bool known = learned->good >= LEARN_ENOUGH;
     int64_t window = window_ms(check);
     int64_t connect_ms = known ? learned->connect_us / 1000 : 0;
-    int64_t greeting_ms = known ? learned->greeting_us / 1000 : 0;
+    int64_t greeting_ms = known ? learn_expected_us(learned) / 1000 : 0;
     int64_t early_ms = least(window + WINDOW_GREETING_MS, check->greeting_timeout_ms);
 
     *patience = (struct patience){
@@ -70,6 +88,8 @@ void learn_patience(const struct learned *learned, const struct check_settings *
     if (patience->early) {
         patience->connect_ms = window;
         patience->greeting_ms = early_ms;
+        if (learned->silences && learn_is_lossy(learned))
+            patience->greeting_ms = least(early_ms + LOSSY_MORE_MS, check->greeting_timeout_ms);
     }
 }
 
@@ -77,18 +97,47 @@ void learn_patience(const struct learned *learned, const struct check_settings *
 static int32_t learn_mean(int32_t mean, int32_t sample)
 {
     int32_t distance = sample - mean;
-    return mean + (distance > 0 && sample > LEARN_PROMPT_MS * 1000 ? distance / 4 : distance / 8);
+    return mean + (distance > 0 && !is_prompt(sample) ? distance / 4 : distance / 8);
 }
 
-/* One that was slow, and is prompt again and again, is as fast as it ever was: it had been stopped,
- * or its resolver was dead for a while. */
-static bool learn_is_mended(struct learned *learned, int32_t greeting_us)
+/* One that was slow, and is prompt again and again, is as fast as it ever was. */
+static bool learn_is_mended(const struct learned *learned)
 {
-    bool prompt = greeting_us <= LEARN_PROMPT_MS * 1000;
-    learned->prompt = !prompt                          ? 0
-                      : learned->prompt < LEARN_ENOUGH ? learned->prompt + 1
-                                                       : LEARN_ENOUGH;
-    return learned->prompt == LEARN_ENOUGH && learned->greeting_us > LEARN_PROMPT_MS * 1000;
+    return is_prompt(learned->last_us) && !is_prompt(learned->greeting_us) &&
+           learned->row >= LEARN_ENOUGH;
+}
+
+/* Stopped for a while, and continued: the greeting that was given up comes, and that of the probe
+ * under way as well. Neither says what is usual, unless it goes on like that. And where it did, a
+ * prompt one does not say that it is over. */
+static bool learn_is_vague(const struct learned *learned)
+{
+    if (is_prompt(learned->last_us))
+        return !is_prompt(learned->greeting_us) && learned->since_late < LEARN_STEADY;
+    return learned->since_late == 0 && learned->row < LEARN_ENOUGH;
+}
+
+/* From one greeting to the next: rows. */
+static void learn_row(struct learned *learned, int32_t greeting_us)
+{
+    bool same = is_prompt(greeting_us) == is_prompt(learned->last_us);
+    learned->row = !same ? 1 : learned->row < LEARN_ENOUGH ? learned->row + 1 : LEARN_ENOUGH;
+    if (learned->since_late < LEARN_STEADY)
+        learned->since_late = is_prompt(greeting_us) ? learned->since_late + 1 : 0;
+    learned->last_us = greeting_us;
+}
+
+static void learn_greeting(struct learned *learned, int32_t greeting_us, bool late)
+{
+    bool first = learned->row == 0;
+    bool again = late && learned->since_late > 0 && learned->since_late < LEARN_STEADY;
+    learn_row(learned, greeting_us);
+    if (late)
+        learned->since_late = 0;
+    if (first || again || (!learn_is_vague(learned) && learn_is_mended(learned)))
+        learned->greeting_us = greeting_us;
+    else if (!learn_is_vague(learned))
+        learned->greeting_us = learn_mean(learned->greeting_us, greeting_us);
 }
 
 static void learn_times(struct learned *learned, const struct lesson *lesson)
@@ -97,22 +146,25 @@ static void learn_times(struct learned *learned, const struct lesson *lesson)
     if (lesson->connect_us >= 0)
         learned->connect_us =
             first ? lesson->connect_us : learn_mean(learned->connect_us, lesson->connect_us);
-    if (lesson->greeting_us >= 0) {
-        bool mended = learn_is_mended(learned, lesson->greeting_us);
-        learned->greeting_us = first || lesson->late || mended
-                                   ? lesson->greeting_us
-                                   : learn_mean(learned->greeting_us, lesson->greeting_us);
-    }
+    if (lesson->greeting_us >= 0)
+        learn_greeting(learned, lesson->greeting_us, lesson->late);
+}
+
+static void learn_loss(struct learned *learned, uint32_t more)
+{
+    learned->lossy += more;
+    if (learned->lossy > LOSSY_ALL)
+        learned->lossy = LOSSY_ALL;
 }
 
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms)
 {
     learn_times(learned, lesson);
     learned->lossy -= learned->lossy / LOSSY_FALL;
-    if (lesson->hedged && !lesson->late)
-        learned->lossy += LOSSY_RISE;
-    if (learned->lossy > LOSSY_ALL)
-        learned->lossy = LOSSY_ALL;
+    if (learned->silences && !learned->believed && learn_is_lossy(learned))
+        learn_loss(learned, LOSSY_DOUBTED);
+    else if (lesson->hedged && !lesson->late)
+        learn_loss(learned, LOSSY_RISE);
     if (learned->good < LEARN_ENOUGH)
         learned->good++;
     learned->last_good_ms = now_ms;
@@ -125,8 +177,10 @@ void learn_answer(struct learned *learned)
     learned->believed = false;
 }
 
-void learn_silence(struct learned *learned, bool confirmed)
+void learn_silence(struct learned *learned, bool confirmed, bool hedged)
 {
+    if (hedged)
+        learn_loss(learned, LOSSY_RISE);
     learned->silences++;
     learned->believed = confirmed;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the prober has learned of one target, and how patient it therefore is with it. Fast where a
  * target is known to be, careful where it is not or where packets are lost. Pure: no clock, no I/O,
- * no log; any thread. */
+ * no log; any thread.
+ *
+ * A greeting that came late (after its probe had given it up) may be an accident, or how the host
+ * is from now on. So the next probe waits for as long, and one prompt greeting ends that; where one
+ * comes late again before LEARN_STEADY prompt ones, they all wait until there have been so many. */
 #ifndef EVERMX_PROBE_LEARN_H
 #define EVERMX_PROBE_LEARN_H
 
@@ -12,19 +16,24 @@
 
 enum {
     LEARN_ENOUGH = 3,      /* good probes, until its usual times are taken for usual */
+    LEARN_STEADY = 30,     /* prompt greetings, until one that came late is forgotten */
     LEARN_PROMPT_MS = 250, /* a usual greeting within this is prompt */
     LEARN_SLOW_MS = 1000,  /* one above this is slow: such probes last, and must not stand in the
                               way of others of the same host */
 };
 
 struct learned {
-    unsigned good;       /* probes that learned from; up to LEARN_ENOUGH */
-    int32_t connect_us;  /* usual: until the connection stands */
-    int32_t greeting_us; /* usual: from there until the first octet */
-    unsigned prompt;     /* prompt greetings in a row, up to LEARN_ENOUGH */
-    uint32_t lossy;    /* how often hedges were needed lately, of 65536: rises fast, falls slowly */
-    unsigned silences; /* silent probes in a row */
-    bool believed;     /* the last one was silent and confirmed: it is probed as one that is down */
+    unsigned good;        /* probes that learned from; up to LEARN_ENOUGH */
+    int32_t connect_us;   /* usual: until the connection stands */
+    int32_t greeting_us;  /* usual: from there until the first octet */
+    int32_t last_us;      /* the last greeting */
+    unsigned row;         /* greetings in a row that were prompt (or not) as the last one */
+    unsigned since_late;  /* prompt greetings in a row since one came late; up to LEARN_STEADY */
+    uint32_t lossy;       /* how often hedges were needed lately, of 65536: rises fast, falls
+                             slowly */
+    unsigned silences;    /* silent probes in a row */
+    bool believed;        /* the last one was silent and confirmed: it is probed as one that is
+                             down */
     int64_t last_good_ms; /* when it was last heard from; -1: never */
 };
 
@@ -54,21 +63,22 @@ struct lesson {
     int32_t connect_us;  /* -1: unknown */
     int32_t greeting_us; /* -1: unknown */
     bool hedged;         /* it took more than the first socket, or than the first session */
-    bool late; /* greeted after it had been given up: that is how slow it is from now on */
+    bool late;           /* greeted after it had been given up */
 };
 
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms);
 /* It failed, but it was heard from. */
 void learn_answer(struct learned *learned);
-/* It was silent. */
-void learn_silence(struct learned *learned, bool confirmed);
+/* It was silent. hedged: a connection took more than the first socket. */
+void learn_silence(struct learned *learned, bool confirmed, bool hedged);
 
-/* Packets get lost on the way, as far as hedges tell: some percent of them each way, or a tenth and
- * more. Silence there is believed when a second probe sees it, too; or after the whole timeouts. */
+/* Packets get lost on the way, as far as hedges tell: some of them lately, or a tenth and more.
+ * Silence there is believed when a second probe sees it, too; or after the whole timeouts. */
 bool learn_is_lossy(const struct learned *learned);
 bool learn_is_very_lossy(const struct learned *learned);
 
-/* Whether a silence counts. twice: a second, independent session has seen it as well. */
+/* Whether a silence counts. twice: a second, independent session has seen it as well, and none of
+ * them has met with loss. */
 bool learn_confirms(const struct learned *learned, bool twice);
 
 #endif

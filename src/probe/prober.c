@@ -112,7 +112,7 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
         learned.late |= outcome->revoked;
         learn_good(&job->learned, &learned, now_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
-        learn_silence(&job->learned, outcome->confirmed);
+        learn_silence(&job->learned, outcome->confirmed, lesson->hedged);
         return;
     } else if (reason_status(outcome->reason) != OUTCOME_FAIL) {
         return;

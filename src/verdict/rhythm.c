@@ -6,7 +6,7 @@
 
 /* A refusal costs both ends next to nothing, and a server that is being restarted refuses for a
  * moment only. */
-enum { REFUSAL_RECHECK_MS = 50 };
+enum { REFUSAL_RECHECK_MS = 20 };
 
 /* What a router says may be said of our own uplink: others need time to show that it is not. */
 enum { UNREACHABLE_RECHECK_MS = 350 };

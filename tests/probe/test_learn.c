@@ -101,24 +101,71 @@ static void test_one_late_greeting_is_forgotten_soon(void **state)
     assert_false(patience_of(&learned, &each_2_s).early);
 }
 
+static void teach_late(struct learned *learned, int32_t greeting_ms)
+{
+    const struct lesson late = {
+        .connect_us = 1000, .greeting_us = greeting_ms * 1000, .late = true};
+    learn_silence(learned, true, false);
+    learn_good(learned, &late, 2);
+}
+
+/* Its resolver died: each greeting takes 5 s from now on. */
 static void test_late_not_dead(void **state)
 {
-    const struct lesson late = {.connect_us = 1000, .greeting_us = 5000000, .late = true};
     struct learned learned;
     (void)state;
     learn_init(&learned);
     teach(&learned, 1, 10, 20);
-    learn_silence(&learned, true);
-    learn_good(&learned, &late, 2);
-    assert_int_equal(learned.greeting_us, 5000000);
+    teach_late(&learned, 5000);
     assert_false(patience_of(&learned, &each_2_s).early);
+    assert_true(patience_of(&learned, &each_2_s).slow);
     assert_false(learn_is_lossy(&learned));
-    teach(&learned, 1, 10, LEARN_ENOUGH - 1);
-    teach(&learned, 1, 5000, 1); /* still so now and then: */
-    teach(&learned, 1, 10, LEARN_ENOUGH - 1);
+    for (unsigned i = 0; i < 50; i++) {
+        teach(&learned, 1, 5000, 1);
+        assert_false(patience_of(&learned, &each_2_s).early);
+    }
+    teach(&learned, 1, 10, LEARN_ENOUGH); /* that is no accident any more */
     assert_false(patience_of(&learned, &each_2_s).early);
-    teach(&learned, 1, 10, 1); /* well again */
-    assert_true(patience_of(&learned, &each_2_s).early);
+    teach(&learned, 1, 10, LEARN_STEADY - LEARN_ENOUGH);
+    assert_true(patience_of(&learned, &each_2_s).early); /* mended */
+}
+
+/* One of its two resolvers died: now and then. That takes it out twice, not again and again. */
+static void test_late_now_and_then(void **state)
+{
+    struct learned learned;
+    unsigned removals = 0;
+    (void)state;
+    learn_init(&learned);
+    teach(&learned, 1, 10, 20);
+    for (unsigned i = 0; i < 1000; i++) {
+        teach(&learned, 1, 10, i % 11);
+        if (patience_of(&learned, &each_2_s).early) {
+            removals++;
+            teach_late(&learned, 5000);
+        } else {
+            teach(&learned, 1, 5000, 1);
+        }
+    }
+    assert_int_equal(removals, 2);
+}
+
+/* Stopped for some seconds, and continued: both sessions are greeted then. */
+static void test_stopped_is_an_accident(void **state)
+{
+    struct learned learned;
+    (void)state;
+    learn_init(&learned);
+    teach(&learned, 1, 10, 20);
+    for (unsigned i = 0; i < 3; i++) {
+        teach_late(&learned, 8000);
+        teach(&learned, 1, 5500, 1);
+        assert_false(patience_of(&learned, &each_2_s).early);
+        teach(&learned, 1, 10, 1);
+        assert_true(patience_of(&learned, &each_2_s).early);
+        assert_in_range(patience_of(&learned, &each_2_s).greeting_hedge_ms, 1000, 1000);
+        teach(&learned, 1, 10, LEARN_STEADY);
+    }
 }
 
 static void test_down_by_silence_is_probed_by_one_session(void **state)
@@ -127,9 +174,9 @@ static void test_down_by_silence_is_probed_by_one_session(void **state)
     (void)state;
     learn_init(&learned);
     teach(&learned, 1, 10, 3);
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(patience_of(&learned, &each_2_s).early);
-    learn_silence(&learned, true);
+    learn_silence(&learned, true, false);
     assert_false(patience_of(&learned, &each_2_s).early);
     assert_true(patience_of(&learned, &each_2_s).slow);
     learn_answer(&learned);
@@ -142,7 +189,7 @@ static void test_what_confirms(void **state)
     (void)state;
     learn_init(&learned);
     assert_false(learn_confirms(&learned, true)); /* never seen good: by a second probe */
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(learn_confirms(&learned, true));
     learn_init(&learned);
     teach(&learned, 1, 10, 3);
@@ -160,14 +207,17 @@ static void test_loss_is_learned(void **state)
     learn_init(&learned);
     teach(&learned, 1, 1, 3);
     learn_good(&learned, &hedged, 1);
-    assert_false(learn_is_lossy(&learned)); /* once is chance */
+    assert_true(learn_is_lossy(&learned));
+    assert_true(patience_of(&learned, &each_2_s).early);
+    teach(&learned, 1, 1, 12);
+    assert_false(learn_is_lossy(&learned)); /* once was chance */
     for (unsigned i = 0; i < 100; i++)
         learn_good(&learned, i % 10 ? &smooth : &hedged, 1);
     assert_true(learn_is_lossy(&learned));
     assert_false(learn_confirms(&learned, true));
-    learn_silence(&learned, false);
+    learn_silence(&learned, false, false);
     assert_true(learn_confirms(&learned, true)); /* the second one */
-    for (unsigned i = 0; i < 150; i++)
+    for (unsigned i = 0; i < 170; i++)
         learn_good(&learned, &smooth, 1);
     assert_false(learn_is_lossy(&learned));
     for (unsigned i = 0; i < 100; i++) /* as at 20 % */
@@ -175,6 +225,45 @@ static void test_loss_is_learned(void **state)
     assert_true(learn_is_very_lossy(&learned));
     assert_false(patience_of(&learned, &each_2_s).early);
     assert_true(patience_of(&learned, &each_2_s).hedged);
+}
+
+/* A silent probe that met with loss itself is not believed; the next one waits for longer, and when
+ * that one is good, the loss is great. */
+static void test_a_silence_that_was_none_is_loss(void **state)
+{
+    struct learned learned;
+    (void)state;
+    learn_init(&learned);
+    teach(&learned, 1, 1, 3);
+    learn_silence(&learned, false, true);
+    assert_true(learn_is_lossy(&learned));
+    assert_true(patience_of(&learned, &each_2_s).early);
+    assert_int_equal(patience_of(&learned, &each_2_s).connect_ms, 1500);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 4500);
+    teach(&learned, 1, 1, 1);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 2500);
+    teach(&learned, 1, 1, 64);
+    assert_true(learn_is_lossy(&learned));
+    for (unsigned i = 0; i < 3; i++) {
+        learn_silence(&learned, false, false);
+        teach(&learned, 1, 1, 1);
+    }
+    assert_true(learn_is_very_lossy(&learned));
+}
+
+/* For want of a place it had one session only: that is no loss. */
+static void test_other_silences_are_none(void **state)
+{
+    struct learned learned;
+    (void)state;
+    learn_init(&learned);
+    teach(&learned, 1, 1, 3);
+    learn_silence(&learned, false, false);
+    assert_int_equal(patience_of(&learned, &each_2_s).greeting_ms, 2500);
+    teach(&learned, 1, 1, 1);
+    learn_silence(&learned, true, false); /* it was dead, as far as is known */
+    teach(&learned, 1, 1, 1);
+    assert_false(learn_is_lossy(&learned));
 }
 
 int main(void)
@@ -185,9 +274,13 @@ int main(void)
         cmocka_unit_test(test_usual_times_count),
         cmocka_unit_test(test_one_late_greeting_is_forgotten_soon),
         cmocka_unit_test(test_late_not_dead),
+        cmocka_unit_test(test_late_now_and_then),
+        cmocka_unit_test(test_stopped_is_an_accident),
         cmocka_unit_test(test_down_by_silence_is_probed_by_one_session),
         cmocka_unit_test(test_what_confirms),
         cmocka_unit_test(test_loss_is_learned),
+        cmocka_unit_test(test_a_silence_that_was_none_is_loss),
+        cmocka_unit_test(test_other_silences_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static struct verdict up(int64_t now_ms)
 /* Down at now_ms. */
 static void fall(struct verdict *verdict, const struct verdict_policy *policy, int64_t now_ms)
 {
-    step(verdict, policy, REASON_REFUSED, now_ms - 50);
+    step(verdict, policy, REASON_REFUSED, now_ms - 20);
     step(verdict, policy, REASON_REFUSED, now_ms);
     assert_int_equal(verdict->status, VERDICT_DOWN);
 }

@@ -240,7 +240,7 @@ static void suspect_decides_as_the_last_probe_did(void **state)
     /* Refused at once: two more probes, one right behind the other. */
     struct verdict verdict = up();
     step_after(&verdict, &policy, REASON_REFUSED, 0, 3000);
-    assert_int_equal(verdict.decides_ms, 3000 + 2 * 50);
+    assert_int_equal(verdict.decides_ms, 3000 + 2 * 20);
     /* Refused by the router, which takes its time. */
     verdict = up();
     step_after(&verdict, &policy, REASON_UNREACHABLE, 3100, 6100);
@@ -284,13 +284,13 @@ static void suspect_never_decides_later_than_promised(void **state)
     struct verdict verdict = up();
     step_after(&verdict, &policy, REASON_REFUSED, 0, 3000);
     step_after(&verdict, &policy, REASON_CONNECT_TIMEOUT, 3500, 7000);
-    assert_int_equal(verdict.decides_ms, 3100);
+    assert_int_equal(verdict.decides_ms, 3040);
     /* Earlier is no breach. */
     verdict = up();
     step_after(&verdict, &policy, REASON_CONNECT_TIMEOUT, 3500, 3000);
     assert_int_equal(verdict.decides_ms, 10000);
     step_after(&verdict, &policy, REASON_REFUSED, 0, 3000);
-    assert_int_equal(verdict.decides_ms, 3050);
+    assert_int_equal(verdict.decides_ms, 3020);
 }
 
 static void assert_next(const struct verdict *verdict, int64_t now_ms, int64_t wait_ms,
@@ -314,7 +314,7 @@ static void waits(void **state)
     step(&verdict, &usual, REASON_OK, 3500);
     assert_next(&verdict, 3500, 2000, DEPTH_LIVENESS);
     step(&verdict, &usual, REASON_REFUSED, 5500);
-    assert_next(&verdict, 5500, 50, DEPTH_LIVENESS);
+    assert_next(&verdict, 5500, 20, DEPTH_LIVENESS);
     step(&verdict, &usual, REASON_LOCAL, 5550); /* no haste where the fault is our own */
     assert_next(&verdict, 5550, 500, DEPTH_LIVENESS);
     step(&verdict, &usual, REASON_REFUSED, 6000);
@@ -509,7 +509,7 @@ static void a_service_probe_that_is_refused_is_a_liveness_failure(void **state)
     (void)state;
     struct verdict verdict = up();
     step_depth(&verdict, DEPTH_SERVICE, REASON_REFUSED, 31000);
-    assert_next(&verdict, 31000, 50, DEPTH_LIVENESS);
+    assert_next(&verdict, 31000, 20, DEPTH_LIVENESS);
     assert_true(step_depth(&verdict, DEPTH_LIVENESS, REASON_OK, 31050));
     assert_int_equal(verdict.status, VERDICT_UP);
 }
@@ -677,7 +677,7 @@ static void who_refuses_us_is_asked_half_as_often(void **state)
     assert_int_equal(verdict.unheard, REASON_LOGIN_REFUSED); /* still not heard */
     assert_next(&verdict, 17000, 2000, DEPTH_LIVENESS);
     step_depth(&verdict, DEPTH_LIVENESS, REASON_REFUSED, 19000); /* and slows no verdict down */
-    assert_next(&verdict, 19000, 50, DEPTH_LIVENESS);
+    assert_next(&verdict, 19000, 20, DEPTH_LIVENESS);
     step_depth(&verdict, DEPTH_LIVENESS, REASON_OK, 19050);
     step_depth(&verdict, DEPTH_SERVICE, REASON_OK, 75000);
     assert_int_equal(verdict.unheard, REASON_NONE);

@@ -67,6 +67,20 @@ exim_conf() { # LINE: before the rest
     lab reload "$name"
 }
 
+count_left() { lab log "$name" | grep -c 'disconnect from'; }
+
+# Returns when a client of Postfix has just left: the next probe is most of an interval away.
+see_one_leave() {
+    local before i
+    before=$(count_left) || true
+    for ((i = 0; i < 200; i++)); do
+        [ "$(count_left)" = "$before" ] || return 0
+        sleep 0.02
+    done
+    echo "nobody has come and gone"
+    return 1
+}
+
 # One that is put off, as a probe has the place just then, tries again.
 occupy_one() { # PORT FILE
     local line

@@ -49,7 +49,7 @@ enum {
 
 /* clang-format off */
 static const struct row rows[] = {
-    {"1", "Postfix's master killed, idle", ROW_MX, "postfix", "lab kill-master $name",
+    {"1", "Postfix's master killed, idle", ROW_MX, "postfix", "see_one_leave; lab kill-master $name",
         NULL, NULL, ROW_LEAVES, REFUSED, "refused|greeting-closed", false, false, 0},
     {"1b", "Postfix: all processes killed", ROW_MX, "postfix", "lab kill $name",
         NULL, NULL, ROW_LEAVES, REFUSED, "refused", false, false, 0},

@@ -12,6 +12,9 @@
 
 /* How long a host that was found hung speaks for its other targets. */
 enum { HUNG_MS = 5000 };
+/* A session that was about to be greeted when the host hung began a little before the last good one
+ * of another port: no longer than a prompt greeting takes. */
+enum { HUNG_SLACK_MS = 250 };
 
 TAILQ_HEAD(seat_queue, peer_seat);
 
@@ -323,5 +326,5 @@ void peer_note_hung(struct peer *peer, int64_t since_ms, int64_t now_ms)
 bool peer_is_hung(const struct peer *peer, int64_t heard_ms, int64_t now_ms)
 {
     return peer->hung_at_ms >= 0 && now_ms - peer->hung_at_ms <= HUNG_MS &&
-           heard_ms < peer->hung_since_ms;
+           heard_ms <= peer->hung_since_ms + HUNG_SLACK_MS;
 }

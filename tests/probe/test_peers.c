@@ -253,7 +253,8 @@ static void test_hung_hosts(void **state)
     assert_true(peer_is_silent_elsewhere(room.host));
     peer_note_hung(room.host, 1000, 3500);
     assert_true(peer_is_hung(room.host, 900, 3600));
-    assert_false(peer_is_hung(room.host, 1100, 3600)); /* heard from since */
+    assert_true(peer_is_hung(room.host, 1200, 3600));
+    assert_false(peer_is_hung(room.host, 1300, 3600)); /* heard from since */
     assert_false(peer_is_hung(room.host, 900, 10000)); /* long ago */
     assert_false(peer_is_hung(room.other, 900, 3600));
     room_close(&room);

@@ -88,19 +88,23 @@ static void watch_on_timer(evutil_socket_t fd, short what, void *context)
     watch_hurry(context);
 }
 
-static void watch_on_broken(void *context, bool watched)
+static void watch_on_ended(void *context, enum sentinel_end how)
 {
     struct watch *watch = context;
     int64_t now_ms = clock_now_ms();
     bool soon = now_ms - watch->started_ms < SOON_MS;
 
     watch->sentinel = NULL;
+    if (how == SENTINEL_YIELDED) { /* to another of ours: nothing the server did */
+        watch->next_ms = now_ms + AGAIN_MS;
+        return;
+    }
     watch->again_ms = !soon                                 ? 0
                       : !watch->again_ms                    ? AGAIN_MS
                       : watch->again_ms < AGAIN_MOST_MS / 2 ? 2 * watch->again_ms
                                                             : AGAIN_MOST_MS;
     watch->next_ms = now_ms + (watch->again_ms > AGAIN_MS ? watch->again_ms : AGAIN_MS);
-    if (!watched)
+    if (how != SENTINEL_BROKEN)
         return;
     watch->broken_ms = now_ms;
     watch->hurries = 0;
@@ -115,8 +119,7 @@ static void watch_start(struct watch *watch, int64_t now_ms)
     if (now_ms < watch->next_ms || find_standing(watches, watch->id))
         return;
     watch->started_ms = now_ms;
-    watch->sentinel =
-        sentinel_start(watches->ways.sessions, &watch->target, watch_on_broken, watch);
+    watch->sentinel = sentinel_start(watches->ways.sessions, &watch->target, watch_on_ended, watch);
 }
 
 void watches_late(struct watches *watches, uint32_t id)

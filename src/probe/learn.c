@@ -80,16 +80,29 @@ static int32_t learn_mean(int32_t mean, int32_t sample)
     return mean + (distance > 0 && sample > LEARN_PROMPT_MS * 1000 ? distance / 4 : distance / 8);
 }
 
+/* One that was slow, and is prompt again and again, is as fast as it ever was: it had been stopped,
+ * or its resolver was dead for a while. */
+static bool learn_is_mended(struct learned *learned, int32_t greeting_us)
+{
+    bool prompt = greeting_us <= LEARN_PROMPT_MS * 1000;
+    learned->prompt = !prompt                          ? 0
+                      : learned->prompt < LEARN_ENOUGH ? learned->prompt + 1
+                                                       : LEARN_ENOUGH;
+    return learned->prompt == LEARN_ENOUGH && learned->greeting_us > LEARN_PROMPT_MS * 1000;
+}
+
 static void learn_times(struct learned *learned, const struct lesson *lesson)
 {
     bool first = learned->good == 0;
     if (lesson->connect_us >= 0)
         learned->connect_us =
             first ? lesson->connect_us : learn_mean(learned->connect_us, lesson->connect_us);
-    if (lesson->greeting_us >= 0)
-        learned->greeting_us = first || lesson->late
+    if (lesson->greeting_us >= 0) {
+        bool mended = learn_is_mended(learned, lesson->greeting_us);
+        learned->greeting_us = first || lesson->late || mended
                                    ? lesson->greeting_us
                                    : learn_mean(learned->greeting_us, lesson->greeting_us);
+    }
 }
 
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms)

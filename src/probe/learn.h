@@ -21,6 +21,7 @@ struct learned {
     unsigned good;       /* probes that learned from; up to LEARN_ENOUGH */
     int32_t connect_us;  /* usual: until the connection stands */
     int32_t greeting_us; /* usual: from there until the first octet */
+    unsigned prompt;     /* prompt greetings in a row, up to LEARN_ENOUGH */
     uint32_t lossy;    /* how often hedges were needed lately, of 65536: rises fast, falls slowly */
     unsigned silences; /* silent probes in a row */
     bool believed;     /* the last one was silent and confirmed: it is probed as one that is down */

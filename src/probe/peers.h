@@ -24,11 +24,11 @@ enum peer_rank {
     RANK_LIVENESS,
     RANK_SERVICE, /* the whole dialogue: one of a host at a time, so that two that hang there do not
                      hold up the others */
-    RANK_TRIP,    /* a round trip; counts as such a one, too */
+    RANK_TRIP,    /* a round trip that sends or looks; counts as such a one, too */
     RANK_HEDGE,   /* a second session of a probe */
     RANK_SILENT,  /* a session without an octet yet, for longer than usual */
     RANK_SLOW, /* of a target that is down by silence, or always slow, or given up and left open */
-    RANK_SENTINEL,
+    RANK_SENTINEL, /* and a round trip between two looks: sessions that idle */
 };
 
 struct peer;

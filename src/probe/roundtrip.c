@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/shared.h"
 #include "probe/mailbox.h"
+#include "probe/peers.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -16,18 +17,34 @@
 /* Between two looks: short at first, for what is delivered at once; then patient. */
 enum { PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 10000, PAUSE_LEAST_MS = 100 };
 
+/* A session without an octet for so long gives its place up to whoever waits for it. */
+enum { SILENT_MS = 1000 };
+
 enum { MESSAGE_SIZE = 1024 }; /* what a session can send */
+
+/* Of a phase: sending, or looking. */
+enum trip_state {
+    TRIP_WAITS, /* for a place */
+    TRIP_TALKS,
+    TRIP_IDLES,  /* between two looks, with the session open */
+    TRIP_PAUSES, /* the same without one: its place was asked for */
+};
 
 struct round_trip {
     const struct session_setting *setting;
     struct round_trip_plan plan;
     struct round_trip_reports reports;
     void *context;
+    const struct probe_target *target; /* of the phase */
+    int64_t latest_ms;                 /* when it may wait for its place no longer */
+    enum trip_state state;
+    struct peer *peer; /* NULL: the last moment of a phase; so is the session */
+    struct peer_seat seat;
     struct session_errand errand;
-    struct session *session; /* NULL: the last moment of a phase */
+    struct session *session;
     struct mailbox mailbox;
-    struct event timer;  /* the next look */
-    int64_t pause_ms;    /* before it */
+    struct event timer;  /* the end of the state, as trip_on_timer has it */
+    int64_t pause_ms;    /* before the next look */
     int64_t accepted_us; /* -1: the message was not taken */
     struct outcome outcome;
     char message[MESSAGE_SIZE];
@@ -58,17 +75,31 @@ static void write_message(char message[MESSAGE_SIZE], const struct round_trip_pl
 
 /* ---- the end ---- */
 
-static void trip_free(struct round_trip *trip)
+static void trip_arm(struct round_trip *trip, int64_t wait_ms)
 {
+    const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    evtimer_add(&trip->timer, &wait);
+}
+
+/* The end of a phase: nothing stays of it. */
+static void trip_leave(struct round_trip *trip)
+{
+    struct peers *peers = trip->setting->peers;
     event_del(&trip->timer);
-    free(trip);
+    if (trip->session)
+        session_part(trip->session);
+    trip->session = NULL;
+    if (!trip->peer)
+        return;
+    peer_release(peers, &trip->seat);
+    peers_leave(peers, trip->peer);
+    trip->peer = NULL;
 }
 
 void round_trip_cancel(struct round_trip *trip)
 {
-    if (trip->session)
-        session_part(trip->session);
-    trip_free(trip);
+    trip_leave(trip);
+    free(trip);
 }
 
 static void trip_end(struct round_trip *trip, enum reason reason)
@@ -79,7 +110,7 @@ static void trip_end(struct round_trip *trip, enum reason reason)
     uint64_t found = trip->mailbox.found;
 
     outcome.reason = reason;
-    trip_free(trip);
+    round_trip_cancel(trip);
     done(context, &outcome, found);
 }
 
@@ -106,14 +137,125 @@ static void trip_not_found(struct round_trip *trip)
     trip_end(trip, trip->accepted_us < 0 ? trip->outcome.reason : REASON_UNDELIVERED);
 }
 
-/* ---- looking for it ---- */
+/* No place has come in time. Why the message was not taken says more, where it was not. */
+static void trip_too_late(struct round_trip *trip)
+{
+    bool told = trip->accepted_us < 0 && trip->outcome.reason != REASON_NONE;
+    trip_end(trip, told ? trip->outcome.reason : REASON_LATE);
+}
+
+/* ---- its place ---- */
+
+static void trip_send(struct round_trip *trip);
+static void trip_look(struct round_trip *trip);
+
+static int64_t trip_until_ms(const struct round_trip *trip, int64_t now_ms)
+{
+    return trip->plan.until_ms > now_ms ? trip->plan.until_ms : now_ms;
+}
+
+static bool trip_sends(const struct round_trip *trip)
+{
+    return trip->target == trip->plan.smtp;
+}
+
+static void trip_open(struct round_trip *trip)
+{
+    trip->state = TRIP_TALKS;
+    trip_arm(trip, SILENT_MS);
+    if (trip_sends(trip))
+        trip_send(trip);
+    else
+        trip_look(trip);
+}
+
+static void trip_wait(struct round_trip *trip)
+{
+    int64_t wait_ms = trip->latest_ms - clock_now_ms();
+    trip->state = TRIP_WAITS;
+    trip_arm(trip, wait_ms > 0 ? wait_ms : 0);
+    if (peer_take(trip->setting->peers, trip->peer, &trip->seat, RANK_TRIP))
+        trip_open(trip);
+}
+
+/* A message is sent within its own time only; but there is one look at least. */
+static void trip_begin(struct round_trip *trip, const struct probe_target *target)
+{
+    trip->target = target;
+    trip->latest_ms = trip_until_ms(trip, clock_now_ms());
+    if (!trip_sends(trip))
+        trip->latest_ms += target->check->timeout_ms;
+    trip->peer = peers_join(trip->setting->peers, &target->address);
+    trip_wait(trip);
+}
+
+static void trip_on_granted(void *context)
+{
+    trip_open(context);
+}
+
+static void trip_part(struct round_trip *trip)
+{
+    session_part(trip->session);
+    trip->session = NULL;
+    peer_release(trip->setting->peers, &trip->seat);
+}
+
+/* Between two looks its place is left until the next one; a silent session begins anew. */
+static void trip_on_give_up(void *context)
+{
+    struct round_trip *trip = context;
+
+    if (trip->state == TRIP_IDLES) {
+        trip->state = TRIP_PAUSES;
+        trip_part(trip);
+    } else if (session_heard_us(trip->session)) {
+        peer_rank(trip->setting->peers, &trip->seat, RANK_TRIP, false);
+    } else {
+        trip_part(trip);
+        if (clock_now_ms() < trip->latest_ms)
+            trip_wait(trip);
+        else
+            trip_too_late(trip);
+    }
+}
+
+/* Another whole dialogue may be under way there now: then it has to wait for its turn again. */
+static void trip_look_again(struct round_trip *trip)
+{
+    if (peer_is_deep(trip->peer)) {
+        trip_part(trip);
+        trip_wait(trip);
+        return;
+    }
+    trip->state = TRIP_TALKS;
+    peer_rank(trip->setting->peers, &trip->seat, RANK_TRIP, false);
+    mailbox_look(trip->session);
+}
 
 static void trip_on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct round_trip *trip = context;
     (void)fd, (void)what;
-    mailbox_look(trip->session);
+
+    switch (trip->state) {
+    case TRIP_WAITS:
+        trip_too_late(trip);
+        break;
+    case TRIP_TALKS:
+        if (!session_heard_us(trip->session))
+            peer_rank(trip->setting->peers, &trip->seat, RANK_SLOW, true);
+        break;
+    case TRIP_IDLES:
+        trip_look_again(trip);
+        break;
+    case TRIP_PAUSES:
+        trip_wait(trip);
+        break;
+    }
 }
+
+/* ---- looking for it ---- */
 
 static void trip_on_missing(void *context)
 {
@@ -123,8 +265,6 @@ static void trip_on_missing(void *context)
     int64_t latest_ms = trip->reports.missing(trip->context, now_ms);
 
     if (now_ms >= trip->plan.until_ms) {
-        session_part(trip->session);
-        trip->session = NULL;
         trip_not_found(trip);
         return;
     }
@@ -135,9 +275,9 @@ static void trip_on_missing(void *context)
         next_ms = trip->plan.until_ms;
     if (next_ms < now_ms + PAUSE_LEAST_MS)
         next_ms = now_ms + PAUSE_LEAST_MS;
-    const int64_t wait_ms = next_ms - now_ms;
-    const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-    evtimer_add(&trip->timer, &wait);
+    trip->state = TRIP_IDLES;
+    trip_arm(trip, next_ms - now_ms);
+    peer_rank(trip->setting->peers, &trip->seat, RANK_SENTINEL, true);
 }
 
 static void trip_on_mailbox(void *context, const struct session_result *result)
@@ -147,7 +287,7 @@ static void trip_on_mailbox(void *context, const struct session_result *result)
     const char *detail = result->detail;
 
     trip->session = NULL;
-    event_del(&trip->timer);
+    trip_leave(trip);
     if (trip->mailbox.found) { /* how the session ended then does not matter */
         trip_found(trip);
         return;
@@ -167,8 +307,7 @@ static void trip_on_mailbox(void *context, const struct session_result *result)
 static void trip_look(struct round_trip *trip)
 {
     const struct probe_target *imap = trip->plan.imap;
-    int64_t now_ms = clock_now_ms();
-    int64_t until_ms = trip->plan.until_ms > now_ms ? trip->plan.until_ms : now_ms;
+    int64_t until_ms = trip_until_ms(trip, clock_now_ms());
 
     trip->mailbox = (struct mailbox){.family = trip->plan.family,
                                      .arrived = trip->plan.arrived,
@@ -188,6 +327,7 @@ static void trip_on_sent(void *context, const struct session_result *result)
     bool waits_for_others = trip->plan.number > trip->plan.arrived + 1;
 
     trip->session = NULL;
+    trip_leave(trip);
     trip->accepted_us = result->accepted_us;
     trip->outcome.reason = result->reason;
     session_result_tell(result, &trip->outcome);
@@ -197,10 +337,23 @@ static void trip_on_sent(void *context, const struct session_result *result)
     else if (result->reason == REASON_OK) /* greylisted */
         trip->outcome.reason = REASON_DEFERRED;
     if (trip->accepted_us >= 0 || waits_for_others)
-        trip_look(trip);
+        trip_begin(trip, trip->plan.imap);
     else
         trip_end(trip, trip->outcome.reason);
 }
+
+static void trip_send(struct round_trip *trip)
+{
+    const struct probe_target *smtp = trip->plan.smtp;
+
+    write_message(trip->message, &trip->plan);
+    trip->errand = (struct session_errand){.message = trip->message};
+    trip->session =
+        session_open_errand(trip->setting, smtp, &trip->errand,
+                            clock_now_ms() + smtp->check->timeout_ms, trip_on_sent, trip);
+}
+
+/* ---- the beginning ---- */
 
 struct round_trip *round_trip_start(const struct session_setting *setting,
                                     const struct round_trip_plan *plan,
@@ -216,10 +369,9 @@ struct round_trip *round_trip_start(const struct session_setting *setting,
     trip->accepted_us = -1;
     trip->outcome = (struct outcome){.depth = DEPTH_ROUND_TRIP, .sessions = 2, .rtt_us = -1};
     evtimer_assign(&trip->timer, setting->base, trip_on_timer, trip);
-    write_message(trip->message, plan);
-    trip->errand.message = trip->message;
-    trip->session =
-        session_open_errand(setting, plan->smtp, &trip->errand,
-                            clock_now_ms() + plan->smtp->check->timeout_ms, trip_on_sent, trip);
+    trip->seat.granted = trip_on_granted;
+    trip->seat.give_up = trip_on_give_up;
+    trip->seat.context = trip;
+    trip_begin(trip, plan->smtp);
     return trip;
 }

@@ -36,7 +36,10 @@ struct round_trip_reports {
     void (*done)(void *context, const struct outcome *outcome, uint64_t arrived);
 };
 
-/* Both targets, and what they point to, must stay as long as the round trip. */
+/* Both targets, and what they point to, must stay as long as the round trip. It waits for a place
+ * at the host (peers.h) before it sends and before it looks. A session that idles between two looks
+ * logs out when its place is asked for, and another one makes the next look. No place until
+ * until_ms, or for that one look: REASON_LATE. */
 struct round_trip *round_trip_start(const struct session_setting *setting,
                                     const struct round_trip_plan *plan,
                                     const struct round_trip_reports *reports, void *context);

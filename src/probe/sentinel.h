@@ -10,16 +10,23 @@
 
 struct sentinel;
 
-/* The session has ended, by itself; the sentinel is gone. watched: it had been greeted. */
-typedef void sentinel_broken(void *context, bool watched);
+enum sentinel_end {
+    SENTINEL_UNGREETED, /* the session never came to be greeted */
+    SENTINEL_BROKEN,    /* it had been, and has ended by itself: something happens there */
+    SENTINEL_YIELDED,   /* its place at the host was asked for, and it has left: says nothing */
+};
 
-/* Connects (TLS first where the check has it), reads the greeting, and then only listens; a server
- * that ends idle sessions after a while is asked again (quietly) by the owner. The target must stay
- * as long as the sentinel. Nothing is reported before it returns. */
+/* The sentinel is gone. */
+typedef void sentinel_ended(void *context, enum sentinel_end how);
+
+/* Waits for a place at the host (peers.h), behind everybody else; connects (TLS first where the
+ * check has it), reads the greeting, and then only listens; a server that ends idle sessions after
+ * a while is asked again (quietly) by the owner. Whoever waits for its place gets it. The target
+ * must stay as long as the sentinel. Nothing is reported before it returns. */
 struct sentinel *sentinel_start(const struct session_setting *setting,
-                                const struct probe_target *target, sentinel_broken *broken,
+                                const struct probe_target *target, sentinel_ended *ended,
                                 void *context);
-/* Ends it with LOGOUT, without waiting for the answer. */
+/* Ends it with LOGOUT, without waiting for the answer; or waits no longer. */
 void sentinel_stop(struct sentinel *sentinel);
 
 #endif

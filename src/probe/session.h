@@ -30,7 +30,7 @@ struct session_setting {
     struct pulse *pulse;
     const char *ehlo_name;           /* NULL: the literal of the connection's own address */
     struct address source4, source6; /* to connect from; family 0: any */
-    struct peers *peers;             /* the places at hosts */
+    struct peers *peers; /* the places at hosts: whoever opens a session has taken one before */
 };
 
 /* What to connect to that address from; NULL: any. */
@@ -69,8 +69,8 @@ void session_begin(struct session *session);
 void session_cancel(struct session *session);
 /* It need not go further than the greeting, where it has not done so yet. */
 void session_shorten(struct session *session);
-int64_t
-session_heard_us(const struct session *session);      /* when its first octet came; 0: none yet */
+/* When its first octet came; 0: none yet. */
+int64_t session_heard_us(const struct session *session);
 bool session_has_news(const struct session *session); /* that the loop has not told yet */
 /* The same with a goodbye where the session idles, whose answer is not waited for. */
 void session_part(struct session *session);

@@ -113,7 +113,11 @@ static void test_late_not_dead(void **state)
     assert_int_equal(learned.greeting_us, 5000000);
     assert_false(patience_of(&learned, &each_2_s).early);
     assert_false(learn_is_lossy(&learned));
-    teach(&learned, 1, 10, 30); /* and well again */
+    teach(&learned, 1, 10, LEARN_ENOUGH - 1);
+    teach(&learned, 1, 5000, 1); /* still so now and then: */
+    teach(&learned, 1, 10, LEARN_ENOUGH - 1);
+    assert_false(patience_of(&learned, &each_2_s).early);
+    teach(&learned, 1, 10, 1); /* well again */
     assert_true(patience_of(&learned, &each_2_s).early);
 }
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/shared.h"
 #include "probe/channel.h"
+#include "probe/peers.h"
 #include "probe/roundtrip.h"
 #include "support/probe_once.h"
 
@@ -318,7 +319,11 @@ static void stand_start(struct stand *stand, const struct script_step *smtp,
     *stand = (struct stand){.base = event_base_new()};
     assert_true(tls_client_init(&stand->tls, NULL, &error));
     stand->setting = (struct session_setting){
-        .base = stand->base, .tls = &stand->tls, .ehlo_name = "probe.example.test"};
+        .base = stand->base,
+        .tls = &stand->tls,
+        .ehlo_name = "probe.example.test",
+        .peers = peers_new(stand->base, 16),
+    };
     stand->smtp_server = script_start("127.0.0.1", smtp);
     stand->imap_server = script_start("127.0.0.1", imap ? imap : STEPS(GONE));
     stand->smtp_check = settings_of(CHECK_SMTP);
@@ -368,6 +373,7 @@ static char *stand_stop(struct stand *stand)
     free(imap);
     check_settings_release(&stand->smtp_check);
     check_settings_release(&stand->imap_check);
+    peers_free(stand->setting.peers); /* dies where a place is left taken, or a host joined */
     tls_client_clear(&stand->tls);
     event_base_free(stand->base);
     return wrong;
@@ -460,6 +466,273 @@ static void leaves_politely_when_cancelled(void **state)
     assert_null(wrong);
 }
 
+/* ---- places at the host: both targets are of one address ---- */
+
+/* Another session at the same host. */
+struct guest {
+    struct peer_seat seat;
+    int64_t granted_ms; /* 0: not yet */
+};
+
+struct guests {
+    struct stand *stand;
+    struct peer *host;
+    struct guest list[2];
+};
+
+static void guest_granted(void *context)
+{
+    struct guest *guest = context;
+    guest->granted_ms = clock_now_ms();
+}
+
+static void guest_comes(struct guests *guests, unsigned which, enum peer_rank rank)
+{
+    struct guest *guest = &guests->list[which];
+    *guest = (struct guest){.seat = {.granted = guest_granted, .context = guest}};
+    if (peer_take(guests->stand->setting.peers, guests->host, &guest->seat, rank))
+        guest_granted(guest);
+}
+
+static void guest_goes(struct guests *guests, unsigned which)
+{
+    peer_release(guests->stand->setting.peers, &guests->list[which].seat);
+}
+
+static void guests_start(struct guests *guests, struct stand *stand)
+{
+    *guests = (struct guests){.stand = stand};
+    guests->host = peers_join(stand->setting.peers, &stand->smtp.address);
+}
+
+static void guests_stop(struct guests *guests)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (guests->list[i].seat.state != SEAT_NONE)
+            guest_goes(guests, i);
+    peers_leave(guests->stand->setting.peers, guests->host);
+}
+
+static void run_to_missing(struct stand *stand, unsigned looks)
+{
+    for (int i = 0; i < 2000 && stand->seen.missing < looks; i++)
+        stand_run(stand, 1);
+    assert_int_equal(stand->seen.missing, looks);
+}
+
+static void assert_well(char *wrong)
+{
+    if (wrong)
+        print_error("%s\n", wrong);
+    assert_null(wrong);
+}
+
+/* One session, that finds nothing; then it idles until it is told to go. */
+#define LOOKS_ONCE(logout) STEPS(SELECTED, NOTHING("e5", "e6"), HEAR(logout " LOGOUT\r\n"))
+
+/* Two sessions are under way: no third, neither to send nor to look. */
+static void waits_for_its_place(void **state)
+{
+    (void)state;
+    static const enum peer_rank others[][2] = {{RANK_LIVENESS, RANK_LIVENESS},
+                                               {RANK_SERVICE, RANK_LIVENESS},
+                                               {RANK_LIVENESS, RANK_HEDGE},
+                                               {RANK_SENTINEL, RANK_SLOW}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct stand stand;
+        struct guests guests;
+        stand_start(&stand, TAKES, STEPS(DELETED, CLEAN("e9"), LOGOUT("e10")));
+        guests_start(&guests, &stand);
+        guest_comes(&guests, 0, others[i][0]);
+        guest_comes(&guests, 1, others[i][1]);
+        stand_trip(&stand, 0);
+        stand_run(&stand, 100);
+        assert_int_equal(script_connections(stand.smtp_server), 0);
+        assert_int_equal(peers_taken(stand.setting.peers), 2);
+        guest_goes(&guests, 0);
+        stand_run(&stand, PATIENCE_MS);
+        assert_int_equal(stand.seen.reports, 1);
+        assert_int_equal(stand.seen.outcome.reason, REASON_OK);
+        assert_int_equal(peers_taken(stand.setting.peers), 1);
+        guests_stop(&guests);
+        assert_well(stand_stop(&stand));
+    }
+}
+
+/* Another whole dialogue alone keeps it waiting, too. */
+static void waits_for_a_whole_dialogue(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, TAKES, STEPS(DELETED, CLEAN("e9"), LOGOUT("e10")));
+    guests_start(&guests, &stand);
+    guest_comes(&guests, 0, RANK_SERVICE);
+    stand_trip(&stand, 0);
+    stand_run(&stand, 100);
+    assert_int_equal(script_connections(stand.smtp_server), 0);
+    guest_goes(&guests, 0);
+    stand_run(&stand, PATIENCE_MS);
+    assert_int_equal(stand.seen.outcome.reason, REASON_OK);
+    guests_stop(&guests);
+    assert_well(stand_stop(&stand));
+}
+
+/* It idles between two looks: a probe gets its place at once, and it comes back for the next. */
+static void an_idling_look_yields(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, TAKES, LOOKS_ONCE("e7"));
+    guests_start(&guests, &stand);
+    struct round_trip *trip = stand_trip(&stand, 0);
+    run_to_missing(&stand, 1);
+    assert_int_equal(peers_taken(stand.setting.peers), 1);
+
+    int64_t start_ms = clock_now_ms();
+    guest_comes(&guests, 0, RANK_SERVICE); /* an idling session is no whole dialogue */
+    assert_true(guests.list[0].granted_ms);
+    guest_comes(&guests, 1, RANK_LIVENESS);
+    assert_false(guests.list[1].granted_ms); /* not while there are two */
+    stand_run(&stand, 50);
+    assert_true(guests.list[1].granted_ms);
+    assert_in_range(guests.list[1].granted_ms - start_ms, 0, 45);
+    assert_int_equal(peers_taken(stand.setting.peers), 2);
+
+    stand_run(&stand, 400); /* the time of the next look has come, and no place is free */
+    assert_int_equal(script_connections(stand.imap_server), 1);
+    assert_int_equal(stand.seen.missing, 1);
+    guest_goes(&guests, 1);
+    stand_run(&stand, 50); /* one is; but there is a whole dialogue */
+    assert_int_equal(stand.seen.missing, 1);
+    guest_goes(&guests, 0);
+    run_to_missing(&stand, 2);
+    assert_int_equal(script_connections(stand.imap_server), 2);
+    round_trip_cancel(trip);
+    guests_stop(&guests);
+    assert_well(stand_stop(&stand));
+}
+
+/* Nobody asks for its place; but when the next look is due, it is not its turn. */
+static void a_look_waits_for_its_turn(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, TAKES, LOOKS_ONCE("e7"));
+    guests_start(&guests, &stand);
+    struct round_trip *trip = stand_trip(&stand, 0);
+    run_to_missing(&stand, 1);
+    guest_comes(&guests, 0, RANK_SERVICE);
+    stand_run(&stand, 400);
+    assert_int_equal(stand.seen.missing, 1);
+    assert_int_equal(peers_taken(stand.setting.peers), 1); /* it has left meanwhile */
+    guest_goes(&guests, 0);
+    run_to_missing(&stand, 2);
+    round_trip_cancel(trip);
+    guests_stop(&guests);
+    assert_well(stand_stop(&stand));
+}
+
+/* A session that hangs keeps two probes from nothing for long. */
+static void a_silent_session_yields(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, STEPS(GONE), NULL);
+    stand.smtp_check.greeting_timeout_ms = stand.smtp_check.timeout_ms = PATIENCE_MS;
+    guests_start(&guests, &stand);
+    stand_trip(&stand, 0);
+    int64_t start_ms = clock_now_ms();
+    guest_comes(&guests, 0, RANK_SERVICE); /* the trip itself is one: not beside it */
+    guest_comes(&guests, 1, RANK_LIVENESS);
+    assert_true(guests.list[1].granted_ms);
+    guest_goes(&guests, 1);
+    guest_comes(&guests, 1, RANK_SLOW);
+    stand_run(&stand, 500);
+    assert_false(guests.list[0].granted_ms);
+    stand_run(&stand, 800);
+    assert_true(guests.list[0].granted_ms);
+    assert_in_range(guests.list[0].granted_ms - start_ms, 900, 1300);
+    stand_run(&stand, PATIENCE_MS); /* and it gets no other in time */
+    assert_int_equal(stand.seen.reports, 1);
+    assert_int_equal(stand.seen.outcome.reason, REASON_LATE);
+    assert_int_equal(script_connections(stand.smtp_server), 1);
+    guests_stop(&guests);
+    assert_well(stand_stop(&stand));
+}
+
+/* No place in all the time: nothing can be said. */
+static void no_place_in_time(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, TAKES, NULL);
+    guests_start(&guests, &stand);
+    guest_comes(&guests, 0, RANK_LIVENESS);
+    guest_comes(&guests, 1, RANK_LIVENESS);
+    stand_trip(&stand, 0);
+    int64_t start_ms = clock_now_ms();
+    stand_run(&stand, PATIENCE_MS);
+    assert_in_range(clock_now_ms() - start_ms, LOOKING_MS - 10, LOOKING_MS + 500);
+    assert_int_equal(stand.seen.reports, 1);
+    assert_int_equal(stand.seen.outcome.reason, REASON_LATE);
+    assert_int_equal(script_connections(stand.smtp_server), 0);
+    guests_stop(&guests);
+    free(stand_stop(&stand));
+}
+
+/* A message that was taken, and never looked for again, is not said to be missing. */
+static void no_place_to_look_again(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct guests guests;
+    stand_start(&stand, TAKES, LOOKS_ONCE("e7"));
+    guests_start(&guests, &stand);
+    stand_trip(&stand, 0);
+    run_to_missing(&stand, 1);
+    guest_comes(&guests, 0, RANK_SERVICE);
+    guest_comes(&guests, 1, RANK_LIVENESS);
+    stand_run(&stand, PATIENCE_MS);
+    assert_int_equal(stand.seen.reports, 1);
+    assert_int_equal(stand.seen.taken, 1);
+    assert_int_equal(stand.seen.outcome.reason, REASON_LATE);
+    guests_stop(&guests);
+    assert_well(stand_stop(&stand));
+}
+
+/* Before it sends, and between two looks without and with its time come: nothing is left. */
+static void cancelled_while_it_waits(void **state)
+{
+    (void)state;
+    static const int64_t after_ms[] = {0, 20, 400};
+    for (size_t i = 0; i < 2 * sizeof after_ms / sizeof *after_ms; i++) {
+        struct stand stand;
+        struct guests guests;
+        bool looks = i % 2;
+        stand_start(&stand, TAKES, LOOKS_ONCE("e7"));
+        guests_start(&guests, &stand);
+        struct round_trip *trip = looks ? stand_trip(&stand, 0) : NULL;
+        if (looks)
+            run_to_missing(&stand, 1);
+        guest_comes(&guests, 0, RANK_SERVICE);
+        guest_comes(&guests, 1, RANK_LIVENESS);
+        if (!looks)
+            trip = stand_trip(&stand, 0);
+        stand_run(&stand, after_ms[i / 2]);
+        round_trip_cancel(trip);
+        guests_stop(&guests);
+        stand_run(&stand, 10);
+        assert_int_equal(stand.seen.reports, 0);
+        assert_int_equal(peers_taken(stand.setting.peers), 0);
+        free(stand_stop(&stand));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +740,14 @@ int main(void)
         cmocka_unit_test(delivery_is_timed),
         cmocka_unit_test(cancelled_at_any_time),
         cmocka_unit_test(leaves_politely_when_cancelled),
+        cmocka_unit_test(waits_for_its_place),
+        cmocka_unit_test(waits_for_a_whole_dialogue),
+        cmocka_unit_test(an_idling_look_yields),
+        cmocka_unit_test(a_look_waits_for_its_turn),
+        cmocka_unit_test(a_silent_session_yields),
+        cmocka_unit_test(no_place_in_time),
+        cmocka_unit_test(no_place_to_look_again),
+        cmocka_unit_test(cancelled_while_it_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

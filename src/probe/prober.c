@@ -109,7 +109,7 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
-        learn_good(&job->learned, &learned, now_ms);
+        learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
         learn_silence(&job->learned, outcome->confirmed);
         return;

@@ -449,6 +449,7 @@ static bool line_is_clean(const char *line, size_t size)
 
 static void session_on_line(struct session *session, const struct stream_news *news)
 {
+    session->result.last_us = clock_now_us();
     session->octets += news->size + 1;
     if (++session->lines == 1)
         snprintf(session->first, sizeof session->first, "%s", news->line);

@@ -41,6 +41,7 @@ struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
     int64_t heard_us;   /* when the first octet came; 0: none did */
+    int64_t last_us;    /* when the last line came; 0: none did */
     int32_t step_us[TIMED_STEPS];
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */

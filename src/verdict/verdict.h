@@ -121,6 +121,9 @@ struct outcome {
     /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
      * none. */
     int64_t rtt_us;
+    /* How long the peer had been quiet when the probe ended, where it was heard from at all: a
+     * goodbye or a reply that did not come. */
+    int32_t quiet_ms;
     int32_t step_us[TIMED_STEPS];     /* how long each took; 0: not reached */
     char detail[OUTCOME_DETAIL_SIZE]; /* the first bad reply, or the error's text; printable ASCII;
                                          may be empty */

@@ -182,51 +182,71 @@ static void test_hung_hosts(void **state)
     sink_stop(sink);
 }
 
-/* How many connections of ours the kernel holds established to 127.2.0.1. */
-static unsigned established(void)
+enum { SERVICES = 5 };
+
+/* Looks each few ms how many connections there are to the services at 127.2.0.1. */
+struct lookout {
+    struct sink *sinks[SERVICES];
+    struct event *look;
+    unsigned most;
+};
+
+static bool lookout_minds(const struct lookout *lookout, unsigned address, unsigned port)
 {
-    char line[512];
-    unsigned count = 0, remote, state;
-    FILE *file = fopen("/proc/self/net/tcp", "r");
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file))
-        count += sscanf(line, " %*u: %*x:%*x %x:%*x %x", &remote, &state) == 2 &&
-                 remote == htonl(0x7f020001) && state == 1;
-    fclose(file);
-    return count;
+    for (unsigned i = 0; i < SERVICES; i++)
+        if (address == htonl(0x7f020001) && port == sink_port(lookout->sinks[i]))
+            return true;
+    return false;
 }
 
-/* Looks each few ms. */
-static void on_look(evutil_socket_t fd, short what, void *context)
+static void lookout_on_time(evutil_socket_t fd, short what, void *context)
 {
-    unsigned *most = context;
-    unsigned now = established();
+    struct lookout *lookout = context;
+    char line[512];
+    unsigned count = 0, remote, port, state;
+    FILE *file = fopen("/proc/self/net/tcp", "r");
     (void)fd, (void)what;
-    if (now > *most)
-        *most = now;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        count += sscanf(line, " %*u: %*x:%*x %x:%x %x", &remote, &port, &state) == 3 &&
+                 state == 1 && lookout_minds(lookout, remote, port);
+    fclose(file);
+    if (count > lookout->most)
+        lookout->most = count;
+}
+
+static void lookout_open(struct lookout *lookout, struct watch *watch)
+{
+    *lookout = (struct lookout){0};
+    for (unsigned i = 0; i < SERVICES; i++) {
+        lookout->sinks[i] = sink_start(&(struct sink_options){0});
+        watch_add(watch, 1, sink_port(lookout->sinks[i]));
+    }
+    lookout->look = event_new(watch->base, -1, EV_PERSIST, lookout_on_time, lookout);
+    event_add(lookout->look, &(struct timeval){.tv_usec = 7000});
+}
+
+static void lookout_close(struct lookout *lookout)
+{
+    event_free(lookout->look);
+    for (unsigned i = 0; i < SERVICES; i++)
+        sink_stop(lookout->sinks[i]);
 }
 
 /* All services of a host hang at once, with two places for five of them. */
 static void test_five_services_of_one_host(void **state)
 {
-    enum { SERVICES = 5 };
-    struct sink *sinks[SERVICES];
     (void)state;
 
     for (unsigned hung = 1; hung <= SERVICES; hung += 2) {
         struct watch watch;
+        struct lookout lookout;
         char what[40];
-        unsigned most = 0;
         watch_open(&watch);
-        struct event *look = event_new(watch.base, -1, EV_PERSIST, on_look, &most);
-        event_add(look, &(struct timeval){.tv_usec = 7000});
-        for (unsigned i = 0; i < SERVICES; i++) {
-            sinks[i] = sink_start(&(struct sink_options){0});
-            watch_add(&watch, 1, sink_port(sinks[i]));
-        }
+        lookout_open(&lookout, &watch);
         watch_learn(&watch);
         for (unsigned i = 0; i < hung; i++)
-            sink_freeze(sinks[i], true);
+            sink_freeze(lookout.sinks[i], true);
         int64_t start_ms = clock_now_ms();
         watch_run(&watch, 6000);
         snprintf(what, sizeof what, "%u of 5 services hung", hung);
@@ -237,11 +257,9 @@ static void test_five_services_of_one_host(void **state)
         }
         watch.targets = hung;
         watch_expect_falls(&watch, what, start_ms, 3600, 3600);
-        assert_in_range(most, 1, 2);
-        event_free(look);
+        assert_in_range(lookout.most, 1, 2);
+        lookout_close(&lookout);
         watch_close(&watch);
-        for (unsigned i = 0; i < SERVICES; i++)
-            sink_stop(sinks[i]);
     }
 }
 

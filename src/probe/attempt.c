@@ -379,3 +379,15 @@ bool attempt_has_begun(const struct attempt *attempt)
 {
     return attempt->begun_us != 0;
 }
+
+int64_t attempt_heard_ms(const struct attempt *attempt)
+{
+    int64_t heard_ms = -1;
+    for (unsigned i = 0; i < TRIALS; i++) {
+        const struct session *session = attempt->trials[i].session;
+        int64_t last_us = session ? session_last_us(session) : 0;
+        if (last_us && last_us / 1000 > heard_ms)
+            heard_ms = last_us / 1000;
+    }
+    return heard_ms;
+}

@@ -563,6 +563,11 @@ int64_t session_heard_us(const struct session *session)
     return stream_heard_us(session->stream);
 }
 
+int64_t session_last_us(const struct session *session)
+{
+    return session->result.last_us ? session->result.last_us : session_heard_us(session);
+}
+
 bool session_has_news(const struct session *session)
 {
     return stream_has_news(session->stream);

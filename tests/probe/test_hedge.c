@@ -263,6 +263,65 @@ static void test_five_services_of_one_host(void **state)
     }
 }
 
+/* It stops in the middle of whatever is under way: behind a greeting there is no hedge. */
+static void test_stopped_between_commands(void **state)
+{
+    static const char *const verbs[] = {"EHLO", "QUIT"};
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+    struct watch watch;
+    struct sink *sinks[VERBS];
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = INTERVAL_MS;
+    for (unsigned i = 0; i < VERBS; i++) {
+        sinks[i] = sink_start(&(struct sink_options){0});
+        watch_add(&watch, i + 1, sink_port(sinks[i]));
+    }
+    watch_learn(&watch);
+    for (unsigned i = 0; i < VERBS; i++)
+        sink_stop_at(sinks[i], verbs[i]);
+    watch_run(&watch, 6000);
+    for (unsigned i = 0; i < VERBS; i++) {
+        int64_t stopped_ms = sink_numbers(sinks[i]).stopped_ms;
+        int64_t took_ms = watch.down_ms[i] - stopped_ms;
+        print_message("stopped at %s: down after %lld ms\n", verbs[i], (long long)took_ms);
+        assert_true(stopped_ms > 0 && watch.down_ms[i] > 0);
+        assert_in_range(took_ms, 1, 3600 + LOAD_MS);
+        assert_int_equal(watch.verdicts[i].reason, REASON_GREETING_TIMEOUT);
+        sink_stop(sinks[i]);
+    }
+    assert_int_equal(watch.unconfirmed, 0);
+    watch_close(&watch);
+}
+
+/* A dialogue that takes long is no fault, and comes to its end: others ask meanwhile whether there
+ * is a greeting. */
+static void test_slow_dialogue(void **state)
+{
+    struct watch watch;
+    struct sink *sink = sink_start(&(struct sink_options){.hello_ms = 3500});
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = 5000;
+    watch_add(&watch, 1, sink_port(sink));
+    watch_run(&watch, 12000);
+    const struct verdict *verdict = &watch.verdicts[0];
+    struct sink_numbers numbers = sink_numbers(sink);
+    assert_int_equal(watch.falls, 0);
+    assert_int_equal(verdict->failures, 0);
+    assert_int_equal(verdict->unknowns, 0);
+    assert_int_equal(verdict->last[DEPTH_SERVICE].reason, REASON_OK);
+    assert_true(verdict->last[DEPTH_SERVICE].step_us[TIMED_HELLO] > 3000000);
+    assert_in_range(numbers.hellos, 2, 3);
+    assert_in_range(numbers.accepted, 11, 14); /* the rhythm goes on beside it */
+    assert_int_equal(numbers.open_max_address, 2);
+    assert_in_range(numbers.quits, numbers.accepted - 2, numbers.accepted);
+    watch_close(&watch);
+    sink_stop(sink);
+}
+
 /* A backlog that is full drops SYNs: what a black hole does. */
 static void test_black_hole(void **state)
 {
@@ -438,6 +497,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hung_hosts),
         cmocka_unit_test(test_five_services_of_one_host),
+        cmocka_unit_test(test_stopped_between_commands),
+        cmocka_unit_test(test_slow_dialogue),
         cmocka_unit_test(test_black_hole),
         cmocka_unit_test(test_late_is_back_at_once),
         cmocka_unit_test(test_unknown_is_waited_for),

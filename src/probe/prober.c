@@ -34,6 +34,10 @@ enum { OVERDUE_MS = 1000 };
  * seen to whether it is past that. */
 enum { ASIDE_LOOK_MS = 500 };
 
+/* One without a line for so long is given up where others of its host are late, too: it may be
+ * stuck, and they need its place. */
+enum { STUCK_MS = 700 };
+
 /* A target and its time. Either its timer runs, or a probe is under way (or waits for its place);
  * both where that is a whole dialogue. */
 struct job {
@@ -382,9 +386,21 @@ void prober_remove(struct prober *prober, uint32_t id)
     job_free(job);
 }
 
+static void job_unstick(struct job *job)
+{
+    struct attempt **deep = job->depth == DEPTH_SERVICE ? &job->attempt : &job->aside;
+    int64_t heard_ms = *deep ? attempt_heard_ms(*deep) : -1;
+    if (heard_ms < 0 || clock_now_ms() - heard_ms < STUCK_MS)
+        return;
+    attempt_cancel(*deep);
+    *deep = NULL;
+}
+
 void prober_hurry(struct prober *prober, uint32_t id)
 {
     struct job *job = prober_job(prober, id);
+    if (job)
+        job_unstick(job);
     if (!job || (job->attempt && !attempt_has_begun(job->attempt)))
         return;
     job->exact = true;

@@ -161,6 +161,10 @@ static void job_report(struct job *job, const struct outcome *outcome)
 
     prober->reporting = job;
     struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
+    /* Where our own uplink may be to blame, it has to be asked again, and before those of the dead.
+     */
+    if (prober->reporting == job && !next.down)
+        job->learned.believed = false;
     if (prober->reporting == job && !job->attempt)
         job_plan(job, next, now_ms);
     prober->reporting = NULL;

@@ -246,6 +246,7 @@ struct probe_next {
     int64_t wait_ms;
     enum probe_depth depth;
     bool exact; /* a recheck: no jitter */
+    bool down;  /* the target is: what it was reported for is believed */
 };
 struct probe_next verdict_next(const struct verdict *verdict, const struct verdict_policy *policy,
                                int64_t now_ms);

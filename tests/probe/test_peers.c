@@ -206,15 +206,14 @@ static void test_no_waiting_beside_idlers(void **state)
         take(&room, 0, RANK_LIVENESS);
         peer_rank(room.peers, &room.guests[0].seat, ranks[i], true);
         take(&room, 1, RANK_LIVENESS);
-        room_wait(&room, 150);
         assert_false(take(&room, 2, RANK_LIVENESS));
-        room_wait(&room, 50);
+        room_turn(&room);
         assert_true(has(&room, 0));
         leave(&room, 2); /* it was answered elsewhere */
-        room_wait(&room, 100);
+        room_wait(&room, 150);
         assert_true(has(&room, 0));
         assert_false(take(&room, 2, RANK_LIVENESS));
-        room_wait(&room, 150);
+        room_wait(&room, 200);
         assert_int_equal(has(&room, 0), ranks[i] == RANK_SLOW);
         assert_int_equal(has(&room, 2), ranks[i] != RANK_SLOW);
         assert_true(has(&room, 1));

@@ -196,7 +196,7 @@ static int64_t heard_ms(const struct outcome *outcome, int64_t now_ms)
     case REASON_GREETING_TIMEOUT:
         return started_ms + outcome->step_us[TIMED_CONNECT] / 1000;
     default:
-        return now_ms;
+        return now_ms - outcome->quiet_ms;
     }
 }
 

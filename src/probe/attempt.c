@@ -62,7 +62,7 @@ static bool attempt_rest(struct attempt *attempt)
         return false;
     attempt->state = ATTEMPT_RESTS;
     session_shorten(left->session);
-    peer_rank(attempt_peers(attempt), &left->seat, RANK_SLOW, true);
+    peer_rank(attempt_peers(attempt), &left->seat, RANK_DOWN, true);
     return true;
 }
 
@@ -160,6 +160,8 @@ void attempt_on_session(struct attempt *attempt, const struct trial *trial,
     struct lesson lesson = trial_lesson(trial, result);
     struct outcome outcome = attempt_outcome(attempt, trial_reason(result), result->greeted_us);
     session_result_tell(result, &outcome);
+    if (result->last_us)
+        outcome.quiet_ms = (int32_t)((clock_now_us() - result->last_us) / 1000);
     if (reason_evidence(outcome.reason) == EVIDENCE_SILENCE)
         outcome.confirmed = attempt_confirms(attempt, true);
     attempt_finish(attempt, &outcome, &lesson);
@@ -321,12 +323,10 @@ static void attempt_rearm(struct attempt *attempt, int64_t now_ms)
     attempt_arm(attempt, now_ms, at_ms > now_ms ? at_ms : now_ms + LOOK_MS);
 }
 
-/* A first session is late: time for the second. */
-static bool attempt_is_late(const struct attempt *attempt, int64_t now_ms)
+/* When a first session without an octet is late. */
+static int64_t attempt_late_ms(const struct attempt *attempt)
 {
-    const struct trial *first = &attempt->trials[0];
-    return attempt->connected && attempt->trials[1].state == TRIAL_NONE &&
-           now_ms >= first->connected_us / 1000 + attempt->patience.greeting_hedge_ms;
+    return attempt->trials[0].connected_us / 1000 + attempt->patience.greeting_hedge_ms;
 }
 
 static void attempt_run(struct attempt *attempt, int64_t now_ms)
@@ -337,8 +337,11 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
         attempt_calm(attempt);
         return;
     }
-    bool late = attempt->patience.hedged && attempt_is_late(attempt, now_ms);
-    if (late)
+    bool late =
+        attempt->patience.hedged && attempt->connected && now_ms >= attempt_late_ms(attempt);
+    /* Other ports of the host, which are asked when it is told, go first: they see as much. */
+    if (late && attempt->trials[1].state == TRIAL_NONE &&
+        now_ms >= attempt_late_ms(attempt) + LOOK_MS)
         attempt_second(attempt);
     attempt_count_silent(attempt, attempt->patience.early &&
                                       (attempt->trials[0].silent || attempt->trials[1].silent));
@@ -388,4 +391,16 @@ struct attempt *attempt_start(const struct attempt_setting *setting,
 bool attempt_has_begun(const struct attempt *attempt)
 {
     return attempt->begun_us != 0;
+}
+
+int64_t attempt_heard_ms(const struct attempt *attempt)
+{
+    int64_t heard_ms = -1;
+    for (unsigned i = 0; i < TRIALS; i++) {
+        const struct session *session = attempt->trials[i].session;
+        int64_t last_us = session ? session_last_us(session) : 0;
+        if (last_us && last_us / 1000 > heard_ms)
+            heard_ms = last_us / 1000;
+    }
+    return heard_ms;
 }

@@ -51,5 +51,7 @@ struct attempt *attempt_start(const struct attempt_setting *setting,
                               const struct attempt_reports *reports, void *context);
 void attempt_cancel(struct attempt *attempt);
 bool attempt_has_begun(const struct attempt *attempt);
+/* When it was last heard from; -1: not yet. */
+int64_t attempt_heard_ms(const struct attempt *attempt);
 
 #endif

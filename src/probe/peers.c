@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/peers.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -10,13 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    HUNG_MS = 5000,  /* how long a host that was found hung speaks for its other targets */
-    CLAIM_MS = 5000, /* who is asked more seldom than that keeps nobody waiting for its turn */
-};
+/* So long a place that comes free by itself is waited for. A dialogue with a host that is well
+ * takes no longer, mostly. */
+enum { PATIENCE_MS = 100 };
+
+/* Who is asked more seldom than that keeps nobody waiting for its turn. */
+enum { CLAIM_MS = 5000 };
+
+/* How long a host that was found hung speaks for its other targets. */
+enum { HUNG_MS = 5000 };
+/* A session that was about to be greeted when the host hung began a little before the last good one
+ * of another port: no longer than a prompt greeting takes. */
+enum { HUNG_SLACK_MS = 250 };
 
 TAILQ_HEAD(seat_queue, peer_seat);
 TAILQ_HEAD(turn_queue, peer_turn);
+TAILQ_HEAD(peer_queue, peer);
 
 struct peer {
     struct address address;
@@ -25,6 +35,8 @@ struct peer {
     struct peer_seat *holders[PEER_PLACES]; /* of those; NULL: free */
     struct seat_queue waiting;              /* by rank and turn */
     struct turn_queue line;                 /* for the whole dialogue */
+    TAILQ_ENTRY(peer) crowd;
+    int64_t crowded_ms; /* somebody waits beside one who could be asked to go; -1: not */
     unsigned silent;
     int64_t hung_since_ms, hung_at_ms; /* -1: never */
 };
@@ -33,9 +45,10 @@ struct peers {
     void *hosts; /* tsearch(3), by address */
     unsigned taken, most;
     uint64_t turns;
-    struct seat_queue ready; /* have a place at their host, and wait for one of all */
-    struct seat_queue asked; /* are to give up; their `place` is free, as they are taken */
-    struct event drain;
+    struct seat_queue ready;   /* have a place at their host, and wait for one of all */
+    struct seat_queue asked;   /* are to give up; their `place` is free, as they are taken */
+    struct peer_queue crowded; /* since when: the longest first */
+    struct event drain, patience;
 };
 
 /* ---- hosts ---- */
@@ -57,7 +70,7 @@ struct peer *peers_join(struct peers *peers, const struct address *address)
     } else {
         peer = memory_alloc(sizeof *peer);
         peer->address = *address;
-        peer->hung_since_ms = peer->hung_at_ms = -1;
+        peer->hung_since_ms = peer->hung_at_ms = peer->crowded_ms = -1;
         TAILQ_INIT(&peer->waiting);
         TAILQ_INIT(&peer->line);
         if (!tsearch(peer, &peers->hosts, peer_compare))
@@ -72,6 +85,7 @@ void peers_leave(struct peers *peers, struct peer *peer)
     if (--peer->users)
         return;
     assert(peer->held == 0 && TAILQ_EMPTY(&peer->waiting) && TAILQ_EMPTY(&peer->line));
+    assert(peer->crowded_ms < 0);
     tdelete(peer, &peers->hosts, peer_compare);
     free(peer);
 }
@@ -83,7 +97,7 @@ static bool rank_is_deep(enum peer_rank rank)
     return rank == RANK_SERVICE || rank == RANK_TRIP;
 }
 
-bool peer_is_deep(const struct peer *peer)
+static bool peer_holds_deep(const struct peer *peer)
 {
     for (unsigned i = 0; i < PEER_PLACES; i++)
         if (peer->holders[i] && rank_is_deep(peer->holders[i]->rank))
@@ -91,9 +105,33 @@ bool peer_is_deep(const struct peer *peer)
     return false;
 }
 
+bool peer_is_deep(const struct peer *peer)
+{
+    const struct peer_seat *seat;
+    TAILQ_FOREACH(seat, &peer->waiting, place)
+    if (rank_is_deep(seat->rank))
+        return true;
+    return peer_holds_deep(peer);
+}
+
+/* It lacks nothing but a place. */
+static bool peer_fits(const struct peer *peer, enum peer_rank rank)
+{
+    return !(rank_is_deep(rank) && peer_holds_deep(peer));
+}
+
 static bool peer_admits(const struct peer *peer, enum peer_rank rank)
 {
-    return peer->held < PEER_PLACES && !(rank_is_deep(rank) && peer_is_deep(peer));
+    return peer->held < PEER_PLACES && peer_fits(peer, rank);
+}
+
+static const struct peer_seat *peer_first(const struct peer *peer)
+{
+    const struct peer_seat *seat;
+    TAILQ_FOREACH(seat, &peer->waiting, place)
+    if (peer_fits(peer, seat->rank))
+        return seat;
+    return NULL;
 }
 
 static void peer_hold(struct peer *peer, struct peer_seat *seat)
@@ -119,7 +157,7 @@ static void peer_drop(struct peer *peer, const struct peer_seat *seat)
 
 static bool seat_is_brief(const struct peer_seat *seat)
 {
-    return seat->asked || seat->rank == RANK_LIVENESS || seat->rank == RANK_HEDGE;
+    return seat->rank == RANK_LIVENESS || seat->rank == RANK_HEDGE;
 }
 
 /* A silent session is not worth less than the hedge of another. */
@@ -136,22 +174,49 @@ static bool seat_goes_first(const struct peer_seat *one, const struct peer_seat 
            (one->rank == other->rank && one->turn > other->turn);
 }
 
-/* Somebody of that rank waits. A place that comes free by itself in a moment is waited for; so of
- * two long sessions one is left alone, and comes to its end at last. */
-static void peer_clear(struct peers *peers, struct peer *peer, enum peer_rank rank)
+static void peer_crowd(struct peers *peers, struct peer *peer, bool crowded)
+{
+    if (crowded == (peer->crowded_ms >= 0))
+        return;
+    peer->crowded_ms = crowded ? clock_now_ms() : -1;
+    if (!crowded) {
+        TAILQ_REMOVE(&peers->crowded, peer, crowd);
+        return;
+    }
+    if (TAILQ_EMPTY(&peers->crowded))
+        event_add(&peers->patience, &(struct timeval){.tv_usec = PATIENCE_MS * 1000});
+    TAILQ_INSERT_TAIL(&peers->crowded, peer, crowd);
+}
+
+/* Who is asked to go, for somebody of that rank; NULL: nobody, or there is one who goes. A place
+ * that comes free by itself in a moment is waited for; but beside one that turns out not to, none
+ * is worth waiting for but those who would have to begin again: of two of these one is left alone,
+ * and comes to its end at last. */
+static struct peer_seat *peer_goer(const struct peer *peer, enum peer_rank rank, bool *brief)
 {
     struct peer_seat *goes = NULL;
+    *brief = false;
     for (unsigned i = 0; i < PEER_PLACES; i++) {
         struct peer_seat *seat = peer->holders[i];
-        if (!seat || seat->state != SEAT_TAKEN)
-            return;
-        if (seat_is_brief(seat))
-            return;
+        if (!seat || seat->state != SEAT_TAKEN || seat->asked)
+            return NULL;
+        *brief |= seat_is_brief(seat);
         if (seat->yields && seat->give_up && rank_outdoes(rank, seat->rank) &&
             seat_goes_first(seat, goes))
             goes = seat;
     }
-    if (!goes)
+    return goes && *brief && goes->rank == RANK_SLOW ? NULL : goes;
+}
+
+/* Places have changed hands, or others wait for them. patient: not for PATIENCE_MS yet. */
+static void peer_clear(struct peers *peers, struct peer *peer, bool patient)
+{
+    bool brief;
+    const struct peer_seat *first = peer_first(peer);
+    struct peer_seat *goes = first ? peer_goer(peer, first->rank, &brief) : NULL;
+    bool waits = goes && brief && patient;
+    peer_crowd(peers, peer, waits);
+    if (!goes || waits)
         return;
     goes->asked = true;
     TAILQ_INSERT_TAIL(&peers->asked, goes, place);
@@ -192,9 +257,7 @@ static void peer_advance(struct peers *peers, struct peer *peer)
         TAILQ_REMOVE(&peer->waiting, seat, place);
         seat_get_ready(peers, peer, seat);
     }
-    seat = TAILQ_FIRST(&peer->waiting);
-    if (seat)
-        peer_clear(peers, peer, seat->rank);
+    peer_clear(peers, peer, true);
 }
 
 static void seat_grant(struct peers *peers, struct peer_seat *seat)
@@ -220,7 +283,7 @@ bool peer_take(struct peers *peers, struct peer *peer, struct peer_seat *seat, e
         seat_get_ready(peers, peer, seat);
     } else {
         peer_enqueue(peer, seat);
-        peer_clear(peers, peer, rank);
+        peer_clear(peers, peer, true);
     }
     return false;
 }
@@ -283,13 +346,30 @@ static void peers_on_drain(evutil_socket_t fd, short what, void *context)
     }
 }
 
+static void peers_on_patience(evutil_socket_t fd, short what, void *context)
+{
+    struct peers *peers = context;
+    struct peer *peer;
+    int64_t now_ms = clock_now_ms();
+    (void)fd, (void)what;
+
+    while ((peer = TAILQ_FIRST(&peers->crowded)) && now_ms - peer->crowded_ms >= PATIENCE_MS)
+        peer_clear(peers, peer, false);
+    if (!peer)
+        return;
+    int64_t wait_ms = peer->crowded_ms + PATIENCE_MS - now_ms;
+    event_add(&peers->patience, &(struct timeval){.tv_usec = wait_ms * 1000});
+}
+
 struct peers *peers_new(struct event_base *base, unsigned seats_max)
 {
     struct peers *peers = memory_alloc(sizeof *peers);
     peers->most = seats_max;
     TAILQ_INIT(&peers->ready);
     TAILQ_INIT(&peers->asked);
+    TAILQ_INIT(&peers->crowded);
     event_assign(&peers->drain, base, -1, 0, peers_on_drain, peers);
+    evtimer_assign(&peers->patience, base, peers_on_patience, peers);
     return peers;
 }
 
@@ -297,6 +377,7 @@ void peers_free(struct peers *peers)
 {
     assert(!peers->hosts && peers->taken == 0);
     event_del(&peers->drain);
+    event_del(&peers->patience);
     free(peers);
 }
 
@@ -359,5 +440,5 @@ void peer_note_hung(struct peer *peer, int64_t since_ms, int64_t now_ms)
 bool peer_is_hung(const struct peer *peer, int64_t heard_ms, int64_t now_ms)
 {
     return peer->hung_at_ms >= 0 && now_ms - peer->hung_at_ms <= HUNG_MS &&
-           heard_ms < peer->hung_since_ms;
+           heard_ms <= peer->hung_since_ms + HUNG_SLACK_MS;
 }

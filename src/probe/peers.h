@@ -3,7 +3,8 @@
  * are never more than PEER_PLACES sessions at once to one host (an address), whoever opens them,
  * and never more in all than descriptors allow. Who finds no place waits, in the order of ranks;
  * waiting is not failing. A session that has been silent for a while, or only idles, gives its
- * place up to who ranks before it. The event base's thread.
+ * place up to who ranks before it: at once where no other place is about to come free, else after
+ * 100 ms. The event base's thread.
  *
  * A place is taken before connecting. A socket that is still without an answer after a moment
  * (SYN_SENT: the host knows nothing of it) may go on without one, and must get one back, or close,
@@ -26,8 +27,11 @@ enum peer_rank {
                      hold up the others */
     RANK_TRIP,    /* a round trip that sends or looks; counts as such a one, too */
     RANK_HEDGE,   /* a second session of a probe */
-    RANK_SILENT,  /* a session without an octet yet, for longer than usual */
-    RANK_SLOW, /* of a target that is down by silence, or always slow, or given up and left open */
+    RANK_SILENT,  /* a session without an octet yet, for longer than usual: what it has seen stands,
+                     also when it is ended */
+    RANK_SLOW,    /* the same of a target that is always slow, or unknown: ended, it would have to
+                     begin all over again */
+    RANK_DOWN,    /* of a target that is down by silence, or given up and left open */
     RANK_SENTINEL, /* and a round trip between two looks: sessions that idle */
 };
 
@@ -76,7 +80,8 @@ static inline bool peer_waits(const struct peer_seat *seat)
 {
     return seat->state == SEAT_WAITS || seat->state == SEAT_READY;
 }
-/* Whether another whole dialogue is under way: a new one would have to wait for its end. */
+/* Whether another whole dialogue is under way, or waits: a new one would have to wait for its end.
+ */
 bool peer_is_deep(const struct peer *peer);
 
 /* ---- turns at the whole dialogue ----

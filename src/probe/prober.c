@@ -29,8 +29,17 @@ enum { EXCUSES_MAX = 3 };
  * over so long. */
 enum { OVERDUE_MS = 1000 };
 
-/* A target and its time. Either its timer runs, or a probe is under way (or waits for its place).
- */
+/* A whole dialogue that has not ended when its target is due again is set aside: whether the target
+ * still greets is asked beside it. Before the greeting the probe looks after itself: so often it is
+ * seen to whether it is past that. */
+enum { ASIDE_LOOK_MS = 500 };
+
+/* One without a line for so long is given up where others of its host are late, too: it may be
+ * stuck, and they need its place. */
+enum { STUCK_MS = 700 };
+
+/* A target and its time. Either its timer runs, or a probe is under way (or waits for its place);
+ * both where that is a whole dialogue. */
 struct job {
     struct prober *prober;
     uint32_t id;
@@ -42,6 +51,7 @@ struct job {
     int64_t due_ms;
     bool exact;              /* its time is not to be moved */
     struct attempt *attempt; /* NULL: none */
+    struct attempt *aside;   /* a whole dialogue that takes its time; NULL: none */
     struct attempt *rest;    /* of a probe before it, left open; NULL: none */
     int64_t started_ms;
     int64_t window_ms; /* it was reported silent when it had not greeted in so long; 0: it was not,
@@ -69,14 +79,17 @@ struct prober {
 
 /* ---- from one probe to the next ---- */
 
+static void job_arm(struct job *job, int64_t wait_ms)
+{
+    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    event_add(&job->timer, &wait);
+}
+
 static void job_sleep(struct job *job, int64_t until_ms)
 {
     int64_t wait_ms = until_ms - clock_now_ms();
-    if (wait_ms < 0)
-        wait_ms = 0;
-    struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
     job->due_ms = until_ms;
-    event_add(&job->timer, &wait);
+    job_arm(job, wait_ms > 0 ? wait_ms : 0);
 }
 
 static uint64_t job_random(struct job *job)
@@ -110,7 +123,7 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
-        learn_good(&job->learned, &learned, now_ms);
+        learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
         learn_silence(&job->learned, outcome->confirmed, lesson->hedged);
         return;
@@ -122,6 +135,25 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
     job->window_ms = 0;
 }
 
+/* Its next time. Where its timer runs already, what was reported was not its turn. */
+static void job_plan(struct job *job, struct probe_next next, int64_t now_ms)
+{
+    bool sleeps = event_pending(&job->timer, EV_TIMEOUT, NULL);
+    if (job->aside && next.depth == DEPTH_SERVICE) /* that is under way */
+        next = (struct probe_next){.wait_ms = job->target.check->interval_ms};
+    job->depth = next.depth;
+    if (sleeps && !next.exact && !job->hurried)
+        return;
+    /* Regular probes keep to their schedule though one has begun late: no drift. */
+    int64_t at_ms =
+        next.exact ? job->started_ms + next.wait_ms : job->due_ms + job_jitter(job, next.wait_ms);
+    if (job->hurried || at_ms < now_ms)
+        at_ms = now_ms;
+    job->exact = next.exact;
+    job_sleep(job, sleeps && job->due_ms < at_ms ? job->due_ms : at_ms);
+    job->hurried = false;
+}
+
 /* A report, and what comes after it, unless the target was removed in it. */
 static void job_report(struct job *job, const struct outcome *outcome)
 {
@@ -130,20 +162,33 @@ static void job_report(struct job *job, const struct outcome *outcome)
 
     prober->reporting = job;
     struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
-    if (prober->reporting == job && !job->attempt) {
-        int64_t from_ms = job->started_ms, wait_ms = next.wait_ms;
-        /* Regular probes keep to their schedule though one has begun late: no drift. */
-        if (!next.exact) {
-            wait_ms = job_jitter(job, wait_ms);
-            from_ms = job->due_ms;
-        }
-        job->depth = next.depth;
-        job->exact = next.exact;
-        bool at_once = job->hurried || from_ms + wait_ms < now_ms;
-        job_sleep(job, at_once ? now_ms : from_ms + wait_ms);
-        job->hurried = false;
-    }
+    /* Where our own uplink may be to blame, it has to be asked again, and before those of the dead.
+     */
+    if (prober->reporting == job && !next.down)
+        job->learned.believed = false;
+    if (prober->reporting == job && !job->attempt)
+        job_plan(job, next, now_ms);
     prober->reporting = NULL;
+}
+
+static void job_drop_aside(struct job *job)
+{
+    if (job->aside)
+        attempt_cancel(job->aside);
+    job->aside = NULL;
+}
+
+/* One of the two that may be under way. A failure before the greeting ends the dialogue, too. */
+static void job_land(struct job *job, const struct outcome *outcome)
+{
+    if (job->aside && outcome->depth == DEPTH_SERVICE) {
+        job->aside = NULL;
+        return;
+    }
+    event_del(&job->timer);
+    job->attempt = NULL;
+    if (reason_status(outcome->reason) == OUTCOME_FAIL)
+        job_drop_aside(job);
 }
 
 static void job_on_done(void *context, const struct outcome *done, const struct lesson *lesson,
@@ -152,7 +197,7 @@ static void job_on_done(void *context, const struct outcome *done, const struct 
     struct job *job = context;
     struct outcome outcome = *done;
 
-    job->attempt = NULL;
+    job_land(job, &outcome);
     if (rest && job->rest)
         attempt_cancel(rest); /* the elder is nearer to its greeting */
     else if (rest)
@@ -186,6 +231,9 @@ static void job_on_late(void *context, int64_t since_ms, int64_t decides_ms, int
 {
     struct job *job = context;
     struct prober *prober = job->prober;
+    /* Silent as well: its place is needed for a second session. */
+    if (job->aside && attempt_heard_ms(job->aside) < since_ms)
+        job_drop_aside(job);
     if (prober->reports.late)
         prober->reports.late(prober->context, job->id, since_ms, decides_ms, now_ms);
 }
@@ -205,6 +253,8 @@ static void job_choose_depth(struct job *job)
 {
     if (job->depth != DEPTH_SERVICE)
         peer_leave_line(job->peer, &job->turn);
+    else if (job->aside) /* its own is still under way */
+        job->depth = DEPTH_LIVENESS;
     else if (!peer_may_go_deep(job->peer, &job->turn, job->exact, clock_now_ms()))
         job->depth = DEPTH_LIVENESS;
 }
@@ -226,6 +276,23 @@ static void job_start(struct job *job)
     job->attempt = attempt_start(&setting, &reports, job);
     if (attempt_has_begun(job->attempt))
         job_on_begun(job, clock_now_ms());
+    if (job->depth == DEPTH_SERVICE)
+        job_arm(job, job_jitter(job, job->target.check->interval_ms));
+}
+
+/* A whole dialogue is under way, and the target is due again. */
+static void job_set_aside(struct job *job, int64_t now_ms)
+{
+    if (attempt_heard_ms(job->attempt) < 0) {
+        job_arm(job, ASIDE_LOOK_MS);
+        return;
+    }
+    job->aside = job->attempt;
+    job->attempt = NULL;
+    job->due_ms = now_ms;
+    job->exact = false;
+    job->depth = DEPTH_LIVENESS;
+    job_start(job);
 }
 
 static void job_on_timer(evutil_socket_t fd, short what, void *context)
@@ -234,7 +301,9 @@ static void job_on_timer(evutil_socket_t fd, short what, void *context)
     int64_t now_ms = clock_now_ms();
     (void)fd, (void)what;
 
-    if (now_ms < job->due_ms) /* the loop counts from when its turn began */
+    if (job->attempt)
+        job_set_aside(job, now_ms);
+    else if (now_ms < job->due_ms) /* the loop counts from when its turn began */
         job_sleep(job, job->due_ms);
     else if (now_ms - job->due_ms >= OVERDUE_MS && !job->exact)
         job_sleep(job, now_ms + (int64_t)(job_random(job) % OVERDUE_MS));
@@ -266,6 +335,7 @@ static void job_free(void *pointer)
     event_del(&job->timer);
     if (job->attempt)
         attempt_cancel(job->attempt);
+    job_drop_aside(job);
     if (job->rest)
         attempt_cancel(job->rest);
     if (prober->reporting == job)
@@ -330,9 +400,21 @@ void prober_remove(struct prober *prober, uint32_t id)
     job_free(job);
 }
 
+static void job_unstick(struct job *job)
+{
+    struct attempt **deep = job->depth == DEPTH_SERVICE ? &job->attempt : &job->aside;
+    int64_t heard_ms = *deep ? attempt_heard_ms(*deep) : -1;
+    if (heard_ms < 0 || clock_now_ms() - heard_ms < STUCK_MS)
+        return;
+    attempt_cancel(*deep);
+    *deep = NULL;
+}
+
 void prober_hurry(struct prober *prober, uint32_t id)
 {
     struct job *job = prober_job(prober, id);
+    if (job)
+        job_unstick(job);
     if (!job || (job->attempt && !attempt_has_begun(job->attempt)))
         return;
     job->exact = true;

@@ -454,6 +454,7 @@ static bool line_is_clean(const char *line, size_t size)
 
 static void session_on_line(struct session *session, const struct stream_news *news)
 {
+    session->result.last_us = clock_now_us();
     session->octets += news->size + 1;
     if (++session->lines == 1)
         snprintf(session->first, sizeof session->first, "%s", news->line);
@@ -565,6 +566,11 @@ void session_shorten(struct session *session)
 int64_t session_heard_us(const struct session *session)
 {
     return stream_heard_us(session->stream);
+}
+
+int64_t session_last_us(const struct session *session)
+{
+    return session->result.last_us ? session->result.last_us : session_heard_us(session);
 }
 
 bool session_has_news(const struct session *session)

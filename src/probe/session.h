@@ -41,6 +41,7 @@ struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
     int64_t heard_us;   /* when the first octet came; 0: none did */
+    int64_t last_us;    /* when the last line came; 0: none did */
     int32_t step_us[TIMED_STEPS];
     char detail[OUTCOME_DETAIL_SIZE];
     enum reason warning; /* REASON_NONE: nothing */
@@ -72,6 +73,8 @@ void session_cancel(struct session *session);
 void session_shorten(struct session *session);
 /* When its first octet came; 0: none yet. */
 int64_t session_heard_us(const struct session *session);
+/* When its last line came, or else its first octet; 0: neither yet. */
+int64_t session_last_us(const struct session *session);
 bool session_has_news(const struct session *session); /* that the loop has not told yet */
 /* The same with a goodbye where the session idles, whose answer is not waited for. */
 void session_part(struct session *session);

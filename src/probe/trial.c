@@ -62,7 +62,7 @@ static void trial_on_session(void *context, const struct session_result *result)
 static enum peer_rank attempt_rank(const struct attempt *attempt)
 {
     if (attempt->patience.slow)
-        return RANK_SLOW;
+        return attempt->setting.learned->believed ? RANK_DOWN : RANK_SLOW;
     return attempt->setting.depth == DEPTH_LIVENESS ? RANK_LIVENESS : RANK_SERVICE;
 }
 
@@ -214,9 +214,9 @@ void trial_look(struct trial *trial, int64_t now_ms)
         now_ms < trial->started_ms + patience->quantum_ms)
         return;
     trial->silent = true;
+    enum peer_rank rank = attempt->setting.learned->believed ? RANK_DOWN : RANK_SLOW;
     if (!session_heard_us(trial->session))
-        peer_rank(attempt_peers(attempt), &trial->seat, patience->slow ? RANK_SLOW : RANK_SILENT,
-                  true);
+        peer_rank(attempt_peers(attempt), &trial->seat, patience->early ? RANK_SILENT : rank, true);
 }
 
 static const struct dial_reports dial_reports = {.connected = trial_on_connected,

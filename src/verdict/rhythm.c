@@ -95,5 +95,6 @@ struct probe_next verdict_next(const struct verdict *verdict, const struct verdi
     return (struct probe_next){
         .wait_ms = wait_ms,
         .depth = whole ? DEPTH_SERVICE : DEPTH_LIVENESS,
+        .down = verdict->status == VERDICT_DOWN,
     };
 }

@@ -121,6 +121,9 @@ struct outcome {
     /* Microseconds from the start of the probe to its greeting (or its end, where none came); -1:
      * none. */
     int64_t rtt_us;
+    /* How long the peer had been quiet when the probe ended, where it was heard from at all: a
+     * goodbye or a reply that did not come. */
+    int32_t quiet_ms;
     int32_t step_us[TIMED_STEPS];     /* how long each took; 0: not reached */
     char detail[OUTCOME_DETAIL_SIZE]; /* the first bad reply, or the error's text; printable ASCII;
                                          may be empty */
@@ -246,6 +249,7 @@ struct probe_next {
     int64_t wait_ms;
     enum probe_depth depth;
     bool exact; /* a recheck: no jitter */
+    bool down;  /* the target is: what it was reported for is believed */
 };
 struct probe_next verdict_next(const struct verdict *verdict, const struct verdict_policy *policy,
                                int64_t now_ms);

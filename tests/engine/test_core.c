@@ -823,6 +823,36 @@ static void unreachable_while_neighbours_are_silent(void **state)
     stage_free(&stage);
 }
 
+/* A port that answered while another one was silent shows that only the prober is blocked there.
+ * Its probe may end later than that: the host died before it said goodbye. */
+static void a_goodbye_that_never_came_is_no_answer(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct stage stage;
+        stage_init(&stage, true);
+        stage_zone(&stage, "example.test",
+                   ZONE_HEAD TWO_HOSTS "_imap._tcp SRV 0 1 143 imap\nimap A 127.0.0.11\n");
+        stage_config(&stage, "server: {uplink-guard: off}\n");
+        stage_load(&stage);
+        stage_at(&stage, 1000);
+        stage_outcome(&stage, "*", "*", REASON_OK);
+        stage_at(&stage, 4000);
+        uint32_t smtp = probe_of(&stage, "mx1.example.test");
+        uint32_t imap = probe_of(&stage, "imap.example.test");
+        struct outcome outcome = {.reason = REASON_OK, .rtt_us = 1000, .quiet_ms = i ? 1000 : 0};
+        core_outcome(stage.core, imap, &outcome, stage.now_ms);
+        stage_at(&stage, 4600);
+        outcome = (struct outcome){
+            .reason = REASON_CONNECT_TIMEOUT, .confirmed = true, .rtt_us = 1500000};
+        core_outcome(stage.core, smtp, &outcome, stage.now_ms);
+        const struct verdict *verdict = core_verdict(stage.core, smtp);
+        assert_int_equal(verdict->status, i ? VERDICT_DOWN : VERDICT_UP);
+        assert_int_equal(verdict->unheard, i ? REASON_NONE : REASON_PROBER_BLOCKED);
+        stage_free(&stage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -848,6 +878,7 @@ int main(void)
         cmocka_unit_test(unreachable_while_a_neighbour_answers),
         cmocka_unit_test(unreachable_as_a_whole),
         cmocka_unit_test(unreachable_while_neighbours_are_silent),
+        cmocka_unit_test(a_goodbye_that_never_came_is_no_answer),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
 }

@@ -33,6 +33,7 @@ struct watch {
     struct verdict verdicts[TARGETS_MAX];
     struct outcome last[TARGETS_MAX];
     int64_t down_ms[TARGETS_MAX], late_ms[TARGETS_MAX]; /* 0: not */
+    bool asks;                                          /* all the others, when one is late */
     unsigned by_reason[REASON_COUNT], revoked, unconfirmed, falls;
 };
 
@@ -62,6 +63,9 @@ static void on_late(void *context, uint32_t id, int64_t since_ms, int64_t decide
     assert_in_range(since_ms, 1, now_ms);
     assert_in_range(decides_ms, now_ms, now_ms + 5000);
     watch->late_ms[id] = now_ms;
+    for (unsigned i = 0; watch->asks && i < watch->targets; i++)
+        if (i != id && watch->verdicts[i].status != VERDICT_DOWN)
+            prober_hurry(watch->prober, i);
 }
 
 static void watch_open_from(struct watch *watch, const struct address *source)
@@ -182,51 +186,72 @@ static void test_hung_hosts(void **state)
     sink_stop(sink);
 }
 
-/* How many connections of ours the kernel holds established to 127.2.0.1. */
-static unsigned established(void)
+enum { SERVICES = 5, DESCRIPTORS = 256 };
+
+/* Looks each few ms how many connections of this process to the services at 127.2.0.1 stand. Not
+ * by /proc/net/tcp: after many tests that takes long, and starves the prober. */
+struct lookout {
+    struct sink *sinks[SERVICES];
+    struct event *look;
+    unsigned most;
+};
+
+static bool lookout_minds(const struct lookout *lookout, int fd)
 {
-    char line[512];
-    unsigned count = 0, remote, state;
-    FILE *file = fopen("/proc/self/net/tcp", "r");
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file))
-        count += sscanf(line, " %*u: %*x:%*x %x:%*x %x", &remote, &state) == 2 &&
-                 remote == htonl(0x7f020001) && state == 1;
-    fclose(file);
-    return count;
+    struct sockaddr_in peer = {0};
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0 ||
+        peer.sin_addr.s_addr != htonl(0x7f020001))
+        return false;
+    for (unsigned i = 0; i < SERVICES; i++)
+        if (peer.sin_port == htons(sink_port(lookout->sinks[i])))
+            return true;
+    return false;
 }
 
-/* Looks each few ms. */
-static void on_look(evutil_socket_t fd, short what, void *context)
+static void lookout_on_time(evutil_socket_t fd, short what, void *context)
 {
-    unsigned *most = context;
-    unsigned now = established();
+    struct lookout *lookout = context;
+    unsigned count = 0;
     (void)fd, (void)what;
-    if (now > *most)
-        *most = now;
+    for (int each = 0; each < DESCRIPTORS; each++)
+        count += lookout_minds(lookout, each);
+    if (count > lookout->most)
+        lookout->most = count;
+}
+
+static void lookout_open(struct lookout *lookout, struct watch *watch)
+{
+    *lookout = (struct lookout){0};
+    for (unsigned i = 0; i < SERVICES; i++) {
+        lookout->sinks[i] = sink_start(&(struct sink_options){0});
+        watch_add(watch, 1, sink_port(lookout->sinks[i]));
+    }
+    lookout->look = event_new(watch->base, -1, EV_PERSIST, lookout_on_time, lookout);
+    event_add(lookout->look, &(struct timeval){.tv_usec = 7000});
+}
+
+static void lookout_close(struct lookout *lookout)
+{
+    event_free(lookout->look);
+    for (unsigned i = 0; i < SERVICES; i++)
+        sink_stop(lookout->sinks[i]);
 }
 
 /* All services of a host hang at once, with two places for five of them. */
 static void test_five_services_of_one_host(void **state)
 {
-    enum { SERVICES = 5 };
-    struct sink *sinks[SERVICES];
     (void)state;
 
     for (unsigned hung = 1; hung <= SERVICES; hung += 2) {
         struct watch watch;
+        struct lookout lookout;
         char what[40];
-        unsigned most = 0;
         watch_open(&watch);
-        struct event *look = event_new(watch.base, -1, EV_PERSIST, on_look, &most);
-        event_add(look, &(struct timeval){.tv_usec = 7000});
-        for (unsigned i = 0; i < SERVICES; i++) {
-            sinks[i] = sink_start(&(struct sink_options){0});
-            watch_add(&watch, 1, sink_port(sinks[i]));
-        }
+        lookout_open(&lookout, &watch);
         watch_learn(&watch);
         for (unsigned i = 0; i < hung; i++)
-            sink_freeze(sinks[i], true);
+            sink_freeze(lookout.sinks[i], true);
         int64_t start_ms = clock_now_ms();
         watch_run(&watch, 6000);
         snprintf(what, sizeof what, "%u of 5 services hung", hung);
@@ -237,12 +262,97 @@ static void test_five_services_of_one_host(void **state)
         }
         watch.targets = hung;
         watch_expect_falls(&watch, what, start_ms, 3600, 3600);
-        assert_in_range(most, 1, 2);
-        event_free(look);
+        assert_in_range(lookout.most, 1, 2);
+        lookout_close(&lookout);
         watch_close(&watch);
-        for (unsigned i = 0; i < SERVICES; i++)
-            sink_stop(sinks[i]);
     }
+}
+
+/* It stops in the middle of whatever is under way: behind a greeting there is no hedge. */
+static void test_stopped_between_commands(void **state)
+{
+    static const char *const verbs[] = {"EHLO", "QUIT"};
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+    struct watch watch;
+    struct sink *sinks[VERBS];
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = INTERVAL_MS;
+    for (unsigned i = 0; i < VERBS; i++) {
+        sinks[i] = sink_start(&(struct sink_options){0});
+        watch_add(&watch, i + 1, sink_port(sinks[i]));
+    }
+    watch_learn(&watch);
+    for (unsigned i = 0; i < VERBS; i++)
+        sink_stop_at(sinks[i], verbs[i]);
+    watch_run(&watch, 6000);
+    for (unsigned i = 0; i < VERBS; i++) {
+        int64_t stopped_ms = sink_numbers(sinks[i]).stopped_ms;
+        int64_t took_ms = watch.down_ms[i] - stopped_ms;
+        print_message("stopped at %s: down after %lld ms\n", verbs[i], (long long)took_ms);
+        assert_true(stopped_ms > 0 && watch.down_ms[i] > 0);
+        assert_in_range(took_ms, 1, 3600 + LOAD_MS);
+        assert_int_equal(watch.verdicts[i].reason, REASON_GREETING_TIMEOUT);
+        sink_stop(sinks[i]);
+    }
+    assert_int_equal(watch.unconfirmed, 0);
+    watch_close(&watch);
+}
+
+/* All services of a host stop, and one of them in its dialogue, which holds one of the two places
+ * and would wait for a reply for 10 s. */
+static void test_stopped_in_a_dialogue(void **state)
+{
+    struct watch watch;
+    struct lookout lookout;
+    (void)state;
+
+    watch_open(&watch);
+    watch.asks = true;
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = 3 * INTERVAL_MS;
+    lookout_open(&lookout, &watch);
+    watch_learn(&watch);
+    sink_stop_at(lookout.sinks[0], "EHLO");
+    for (unsigned i = 0; i < 1000 && !sink_numbers(lookout.sinks[0]).stopped_ms; i++)
+        watch_run(&watch, 5);
+    for (unsigned i = 1; i < SERVICES; i++)
+        sink_freeze(lookout.sinks[i], true);
+    watch_run(&watch, 5000);
+    watch_expect_falls(&watch, "one of 5 in its dialogue",
+                       sink_numbers(lookout.sinks[0]).stopped_ms, 2600, 3600);
+    assert_int_equal(watch.by_reason[REASON_REPLY_TIMEOUT], 0);
+    assert_int_equal(watch.unconfirmed, 0);
+    assert_in_range(lookout.most, 1, 2);
+    lookout_close(&lookout);
+    watch_close(&watch);
+}
+
+/* A dialogue that takes long is no fault, and comes to its end: others ask meanwhile whether there
+ * is a greeting. */
+static void test_slow_dialogue(void **state)
+{
+    struct watch watch;
+    struct sink *sink = sink_start(&(struct sink_options){.hello_ms = 3500});
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = 5000;
+    watch_add(&watch, 1, sink_port(sink));
+    watch_run(&watch, 12000);
+    const struct verdict *verdict = &watch.verdicts[0];
+    struct sink_numbers numbers = sink_numbers(sink);
+    assert_int_equal(watch.falls, 0);
+    assert_int_equal(verdict->failures, 0);
+    assert_int_equal(verdict->unknowns, 0);
+    assert_int_equal(verdict->last[DEPTH_SERVICE].reason, REASON_OK);
+    assert_true(verdict->last[DEPTH_SERVICE].step_us[TIMED_HELLO] > 3000000);
+    assert_in_range(numbers.hellos, 2, 3);
+    assert_in_range(numbers.accepted, 11, 14); /* the rhythm goes on beside it */
+    assert_int_equal(numbers.open_max_address, 2);
+    assert_in_range(numbers.quits, numbers.accepted - 2, numbers.accepted);
+    watch_close(&watch);
+    sink_stop(sink);
 }
 
 /* A backlog that is full drops SYNs: what a black hole does. */
@@ -420,6 +530,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hung_hosts),
         cmocka_unit_test(test_five_services_of_one_host),
+        cmocka_unit_test(test_stopped_between_commands),
+        cmocka_unit_test(test_stopped_in_a_dialogue),
+        cmocka_unit_test(test_slow_dialogue),
         cmocka_unit_test(test_black_hole),
         cmocka_unit_test(test_late_is_back_at_once),
         cmocka_unit_test(test_unknown_is_waited_for),

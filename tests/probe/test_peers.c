@@ -68,6 +68,12 @@ static void room_turn(struct room *room)
         event_base_loop(room->base, EVLOOP_NONBLOCK);
 }
 
+static void room_wait(struct room *room, int ms)
+{
+    event_base_loopexit(room->base, &(struct timeval){.tv_usec = ms * 1000});
+    event_base_loop(room->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
 static void room_close(struct room *room)
 {
     for (unsigned i = 0; i < GUESTS; i++)
@@ -172,6 +178,11 @@ static void test_one_whole_dialogue(void **state)
     assert_true(take(&room, 0, RANK_SERVICE));
     assert_true(peer_is_deep(room.host));
     assert_false(take(&room, 1, RANK_TRIP));
+    leave(&room, 0);
+    assert_true(peer_is_deep(room.host)); /* that one goes on in a moment */
+    leave(&room, 1);
+    assert_true(take(&room, 0, RANK_SERVICE));
+    assert_false(take(&room, 1, RANK_TRIP));
     assert_true(take(&room, 2, RANK_LIVENESS)); /* who may go goes on */
     assert_false(take(&room, 3, RANK_LIVENESS));
     leave(&room, 2);
@@ -207,6 +218,52 @@ static void test_the_silent_give_up(void **state)
     room_turn(&room);
     assert_true(has(&room, 3));
     assert_int_equal(room.guests[0].asked, 0);
+    room_close(&room);
+}
+
+/* Beside a brief one that lasts, who only idles, or is no longer needed, goes after a moment; who
+ * would have to begin again does not. */
+static void test_no_waiting_beside_idlers(void **state)
+{
+    static const enum peer_rank ranks[] = {RANK_SENTINEL, RANK_DOWN, RANK_SILENT, RANK_SLOW};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct room room;
+        room_open(&room, 10);
+        take(&room, 0, RANK_LIVENESS);
+        peer_rank(room.peers, &room.guests[0].seat, ranks[i], true);
+        take(&room, 1, RANK_LIVENESS);
+        assert_false(take(&room, 2, RANK_LIVENESS));
+        room_turn(&room);
+        assert_true(has(&room, 0));
+        leave(&room, 2); /* it was answered elsewhere */
+        room_wait(&room, 150);
+        assert_true(has(&room, 0));
+        assert_false(take(&room, 2, RANK_LIVENESS));
+        room_wait(&room, 200);
+        assert_int_equal(has(&room, 0), ranks[i] == RANK_SLOW);
+        assert_int_equal(has(&room, 2), ranks[i] != RANK_SLOW);
+        assert_true(has(&room, 1));
+        room_close(&room);
+    }
+}
+
+/* A whole dialogue that waits for another one's end has no use for the other place. */
+static void test_no_one_goes_for_nothing(void **state)
+{
+    struct room room;
+    (void)state;
+    room_open(&room, 10);
+    take(&room, 0, RANK_SERVICE);
+    take(&room, 1, RANK_SENTINEL);
+    peer_rank(room.peers, &room.guests[1].seat, RANK_SENTINEL, true);
+    assert_false(take(&room, 2, RANK_TRIP));
+    room_wait(&room, 150);
+    assert_true(has(&room, 1));
+    assert_false(take(&room, 3, RANK_LIVENESS)); /* who comes behind it has */
+    room_turn(&room);
+    assert_false(has(&room, 1));
+    assert_true(has(&room, 3) && !has(&room, 2));
     room_close(&room);
 }
 
@@ -280,7 +337,8 @@ static void test_hung_hosts(void **state)
     assert_true(peer_is_silent_elsewhere(room.host));
     peer_note_hung(room.host, 1000, 3500);
     assert_true(peer_is_hung(room.host, 900, 3600));
-    assert_false(peer_is_hung(room.host, 1100, 3600)); /* heard from since */
+    assert_true(peer_is_hung(room.host, 1200, 3600));
+    assert_false(peer_is_hung(room.host, 1300, 3600)); /* heard from since */
     assert_false(peer_is_hung(room.host, 900, 10000)); /* long ago */
     assert_false(peer_is_hung(room.other, 900, 3600));
     room_close(&room);
@@ -299,11 +357,11 @@ static void test_any_order(void **state)
         struct guest *guest = &room.guests[number];
         struct peer *peer = number % 2 ? room.host : room.other;
         if (guest->seat.state == SEAT_NONE)
-            peer_take(room.peers, peer, &guest->seat, (enum peer_rank)(random >> 8) % 7);
+            peer_take(room.peers, peer, &guest->seat, (enum peer_rank)(random >> 8) % 8);
         else if (random >> 16 & 1)
             peer_release(room.peers, &guest->seat);
         else
-            peer_rank(room.peers, &guest->seat, (enum peer_rank)(random >> 8) % 7,
+            peer_rank(room.peers, &guest->seat, (enum peer_rank)(random >> 8) % 8,
                       random >> 17 & 1);
         if (random >> 20 & 1)
             room_turn(&room);
@@ -330,6 +388,8 @@ int main(void)
         cmocka_unit_test(test_one_whole_dialogue),
         cmocka_unit_test(test_turns_at_the_whole_dialogue),
         cmocka_unit_test(test_the_silent_give_up),
+        cmocka_unit_test(test_no_waiting_beside_idlers),
+        cmocka_unit_test(test_no_one_goes_for_nothing),
         cmocka_unit_test(test_hedges_send_only_the_slow_away),
         cmocka_unit_test(test_one_may_say_no),
         cmocka_unit_test(test_places_of_all),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "support/sink.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <arpa/inet.h>
@@ -38,6 +39,7 @@ struct visit {
     struct bufferevent *events;
     struct event timer;
     bool greeted, left;
+    bool owes; /* the reply to EHLO */
     unsigned at;
 };
 
@@ -90,9 +92,40 @@ static void visit_on_timer(evutil_socket_t fd, short what, void *context)
         visit_greet(visit);
         return;
     }
+    if (visit->owes) {
+        visit->owes = false;
+        visit_say(visit, "250 sink\r\n");
+        return;
+    }
     visit_say(visit, "421 4.4.2 sink: timeout exceeded\r\n");
     bufferevent_flush(visit->events, EV_WRITE, BEV_FINISHED);
     shutdown(bufferevent_getfd(visit->events), SHUT_WR);
+}
+
+static void sink_look_at(struct sink_numbers *numbers, const char *line)
+{
+    if (!*numbers->stop_at || strncmp(line, numbers->stop_at, strlen(numbers->stop_at)) != 0)
+        return;
+    *numbers->stop_at = '\0';
+    numbers->stopped_ms = clock_now_ms();
+    raise(SIGSTOP);
+}
+
+static void visit_on_command(struct visit *visit, const char *line)
+{
+    const struct sink_options *options = &visit->sink->options;
+    struct sink_numbers *numbers = visit->sink->numbers;
+    bool quit = strcmp(line, "QUIT") == 0, hello = strncmp(line, "EHLO", 4) == 0;
+    sink_look_at(numbers, line);
+    numbers->quits += quit;
+    numbers->hellos += hello;
+    bool sick = hello && numbers->hellos <= options->sick;
+    visit->owes = hello && options->hello_ms;
+    if (!visit->owes)
+        visit_say(visit, quit ? "221 bye\r\n" : sick ? "451 sick\r\n" : "250 sink\r\n");
+    if (quit)
+        visit_leave(visit);
+    visit_wait(visit, visit->owes ? options->hello_ms : options->silence_ms);
 }
 
 static void visit_on_read(struct bufferevent *events, void *context)
@@ -104,16 +137,8 @@ static void visit_on_read(struct bufferevent *events, void *context)
     if (!visit->greeted)
         visit->sink->numbers->impatient++;
     while ((line = evbuffer_readln(input, NULL, EVBUFFER_EOL_CRLF_STRICT))) {
-        struct sink_numbers *numbers = visit->sink->numbers;
-        bool quit = strcmp(line, "QUIT") == 0, hello = strncmp(line, "EHLO", 4) == 0;
+        visit_on_command(visit, line);
         free(line);
-        numbers->quits += quit;
-        numbers->hellos += hello;
-        bool sick = hello && numbers->hellos <= visit->sink->options.sick;
-        visit_say(visit, quit ? "221 bye\r\n" : sick ? "451 sick\r\n" : "250 sink\r\n");
-        if (quit)
-            visit_leave(visit);
-        visit_wait(visit, visit->sink->options.silence_ms);
     }
 }
 
@@ -209,6 +234,11 @@ struct sink *sink_start(const struct sink_options *options)
 void sink_freeze(struct sink *sink, bool frozen)
 {
     kill(sink->process, frozen ? SIGSTOP : SIGCONT);
+}
+
+void sink_stop_at(struct sink *sink, const char *verb)
+{
+    snprintf(sink->numbers->stop_at, sizeof sink->numbers->stop_at, "%s", verb);
 }
 
 void sink_greet_after(struct sink *sink, int greet_ms)

@@ -12,6 +12,7 @@ struct sink;
 struct sink_options {
     unsigned hold;  /* greets nobody until so many are connected at once */
     int greet_ms;   /* after so long; 0: at once */
+    int hello_ms;   /* an EHLO is answered after so long; 0: at once */
     unsigned sick;  /* so many EHLOs are answered by 451 before the first good one */
     int silence_ms; /* a client that says nothing for so long gets 421 and is closed; 0: waits */
     int backlog;    /* connections that wait to be accepted; 0: thousands */
@@ -27,12 +28,16 @@ struct sink_numbers {
     unsigned impatient;        /* clients that spoke before the greeting */
     uint32_t last_from;        /* the address of the last client, as a number */
     int greet_ms;              /* the sink's own */
+    int64_t stopped_ms;        /* when it stopped itself; 0: it did not */
+    char stop_at[8];           /* the sink's own */
 };
 
 struct sink *sink_start(const struct sink_options *options);
 /* Stops the whole process as SIGSTOP does: the kernel goes on to take connections, until `backlog`
  * of them wait, and drops more. Or lets it go on. */
 void sink_freeze(struct sink *sink, bool frozen);
+/* Stops itself that way when it next reads that verb, whose reply is not sent. */
+void sink_stop_at(struct sink *sink, const char *verb);
 /* From now on greets after so long. */
 void sink_greet_after(struct sink *sink, int greet_ms);
 uint16_t sink_port(const struct sink *sink);

@@ -44,8 +44,8 @@ enum {
     TARGETS = 10000,
     INTERVAL_MS = 2000,
     SERVICE_MS = 30000,
-    SECONDS = 30, /* all that is due within a service interval */
-    SPREAD_MS = 2000,
+    SECONDS = 30,     /* all that is due within a service interval */
+    SPREAD_MS = 2000, /* of first probes, but 1 ms for each target at least: as the engine does */
     EVENTS = 256,
     GOAL_PERCENT = 60,
 };
@@ -58,6 +58,7 @@ struct bench {
     struct verdict *verdicts;
     uint32_t *probes; /* of each target */
     unsigned targets;
+    int64_t spread_ms;
     size_t memory; /* octets in use before the first target */
     uint64_t by_reason[REASON_COUNT], by_depth[PROBE_DEPTHS];
     uint64_t secured; /* by STARTTLS */
@@ -288,6 +289,7 @@ static void bench_open(struct bench *bench, unsigned targets, int interval_ms,
     if (!bench->prober)
         exit(1);
     bench->memory = mallinfo2().uordblks;
+    bench->spread_ms = targets > SPREAD_MS ? targets : SPREAD_MS;
     for (uint32_t id = 0; id < targets; id++) {
         struct probe_target target = {
             .address = {.family = 4,
@@ -297,7 +299,7 @@ static void bench_open(struct bench *bench, unsigned targets, int interval_ms,
             .check = &bench->check,
             .host = "mx.example.test"};
         verdict_init(&bench->verdicts[id], clock_now_ms());
-        prober_add(bench->prober, id, &target, SPREAD_MS);
+        prober_add(bench->prober, id, &target, bench->spread_ms);
     }
 }
 
@@ -405,10 +407,21 @@ static bool bench_kept_up(const struct bench *bench, const struct cost *cost)
     return least + 1 >= due;
 }
 
+/* Of all probes that were due, also where a busy machine has left no time for some: jitter cuts
+ * intervals short by 5 % on average. */
+static double cost_percent(const struct bench *bench, const struct cost *cost)
+{
+    double each_s = (cost->user_s + cost->kernel_s) / cost->probes;
+    double due_a_second = bench->targets * 1000 / (0.95 * (double)bench->check.interval_ms);
+    double made_a_second = cost->probes / cost->took_s;
+    return 100 * each_s * (made_a_second > due_a_second ? made_a_second : due_a_second);
+}
+
 static bool bench_judge(const struct bench *bench, const struct cost *cost)
 {
-    double percent = 100 * (cost->user_s + cost->kernel_s) / cost->took_s;
+    double percent = cost_percent(bench, cost);
     bool kept_up = bench_kept_up(bench, cost);
+    printf("all that is due takes       %5.1f %% of a core\n", percent);
     printf("goal: at most %d %% of a core: %s; no target without its probes: %s\n", GOAL_PERCENT,
            percent <= GOAL_PERCENT ? "kept" : "MISSED", kept_up ? "kept" : "MISSED");
     return percent <= GOAL_PERCENT && kept_up;
@@ -448,7 +461,7 @@ int main(int argc, char **argv)
     if (!plain)
         unlink(ca_file);
     /* Until the usual times are known, and what all began with (whole dialogues) is done. */
-    bench_run(&bench, at ? SPREAD_MS + 30 * interval_ms : SERVICE_MS / 3);
+    bench_run(&bench, bench.spread_ms + (at ? 30 : 2) * interval_ms);
     printf("%llu falls until then\n", (unsigned long long)bench.falls);
     bench_forget(&bench);
     struct cost cost = bench_measure(&bench, seconds);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Watches: which hosts (addresses) have a sentinel just now. One where a target asks for it
  * (`sentinel: on`) and is well; none as soon as any probe of that address is late or not good, for
- * a session that is held open may keep a dead server's port open (mail-facts, section 5). One that
- * had to give its place at the host to another session comes again a little later. Belongs to the
- * engine's thread. */
+ * a session that is held open may keep a dead server's port open: a child process that serves it
+ * holds the listening socket, too. One that had to give its place at the host to another session
+ * comes again a little later. Belongs to the engine's thread. */
 #ifndef EVERMX_ENGINE_WATCHES_H
 #define EVERMX_ENGINE_WATCHES_H
 

@@ -29,7 +29,7 @@ struct reference {
 };
 
 /* An RRset whose records others share: what it names was seen to. */
-struct shared {
+struct shared_rrset {
     const struct rrset *rrset;
     size_t more; /* others */
 };
@@ -42,7 +42,7 @@ struct references {
     struct reference *list;
     size_t count, capacity;
     struct table *by_records;
-    struct shared *shared;
+    struct shared_rrset *shared;
     size_t nshared, shared_capacity;
 };
 
@@ -129,11 +129,11 @@ static bool is_known(struct references *references, const struct rrset *rrset)
               (uint32_t)references->nshared);
     references->shared = memory_grow(references->shared, references->nshared,
                                      &references->shared_capacity, sizeof *references->shared);
-    references->shared[references->nshared++] = (struct shared){.rrset = rrset};
+    references->shared[references->nshared++] = (struct shared_rrset){.rrset = rrset};
     return false;
 }
 
-static void count_shared(struct references *references, const struct shared *shared)
+static void count_shared(struct references *references, const struct shared_rrset *shared)
 {
     const struct rrset *rrset = shared->rrset;
     for (uint32_t i = 0; i < rrset->count; i++) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "probe/certificate.h"
+#include "probe/chains.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -251,7 +252,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
  * judged afterwards (certificate.c), for an old server with weak TLS is alive. */
 bool tls_client_init(struct tls_client *client, const char *ca_file, struct error *error)
 {
-    client->context = SSL_CTX_new(TLS_client_method());
+    *client = (struct tls_client){.context = SSL_CTX_new(TLS_client_method())};
     client->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "evermx channel");
     if (!client->context || !client->method ||
         !SSL_CTX_set_cipher_list(client->context, "DEFAULT:@SECLEVEL=0") ||
@@ -269,6 +270,7 @@ bool tls_client_init(struct tls_client *client, const char *ca_file, struct erro
                                           SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(client->context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(client->context, SSL_VERIFY_NONE, NULL);
+    client->chains = chains_new(client->context, CHAINS_KEPT_MS);
     client->has_authorities = certificate_load_authorities(client->context, ca_file);
     if (!client->has_authorities)
         log_warning("no certificate authorities%s%s: who has issued a certificate is not judged",
@@ -280,6 +282,7 @@ void tls_client_clear(struct tls_client *client)
 {
     SSL_CTX_free(client->context);
     BIO_meth_free(client->method);
+    chains_free(client->chains);
     *client = (struct tls_client){0};
 }
 

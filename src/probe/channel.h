@@ -14,10 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chains;
+
 /* What TLS clients share. */
 struct tls_client {
     SSL_CTX *context;
-    BIO_METHOD *method;   /* reads and writes the socket of a channel */
+    BIO_METHOD *method; /* reads and writes the socket of a channel */
+    struct chains *chains;
     bool has_authorities; /* else no chain of certificates can be judged */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sentinels: one idle session to a server each, whose end tells at once that something happens
  * there: a FIN, a RST, or no acknowledgement (keepalive). That is never a verdict, only a reason to
- * probe now (mail-facts: idle sessions notice a whole host's kill in milliseconds; a FIN alone is
- * no proof). The event base's thread. */
+ * probe now (idle sessions notice the kill of a whole host in milliseconds; a FIN alone is no
+ * proof). The event base's thread. */
 #ifndef EVERMX_PROBE_SENTINEL_H
 #define EVERMX_PROBE_SENTINEL_H
 

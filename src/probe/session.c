@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "probe/session.h"
+#include "probe/session_inside.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "probe/certificate.h"
-#include "probe/channel.h"
 #include "probe/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 enum {
     REPLY_LINES_MAX = 100, /* EHLO's longest replies have some 30 */
     REPLY_OCTETS_MAX = 65536,
     LEAVING_MS = 1000, /* for the reply to QUIT: it is politeness only, and never a failure */
-    /* For a handshake that senders can do without, and that failed the last time. */
-    TLS_DOUBTFUL_MS = 3000,
 };
 
 static const struct session_kind {
@@ -43,15 +38,14 @@ static const struct session_faults {
     [STEP_LEAVING] = {REASON_OK, REASON_OK, REASON_OK},
 };
 
-static bool session_tls_first(const struct session *session)
+bool session_tls_first(const struct session *session)
 {
     return session_kinds[session->target->check->kind].tls_first;
 }
 
-/* A session without TLS, or with a bad certificate, is no failure: senders go on. */
-static bool session_tls_is_optional(const struct session *session)
+bool session_has_recipient(const struct session *session)
 {
-    return !session_tls_first(session) && session->target->check->tls == CHECK_TLS_OPTIONAL;
+    return session->target->check->recipient;
 }
 
 struct credentials session_credentials(const struct session *session)
@@ -87,13 +81,13 @@ static void session_write(const struct session *session, char detail[OUTCOME_DET
     detail[size] = '\0';
 }
 
-static void session_note(struct session *session, const char *text, size_t size)
+void session_note(struct session *session, const char *text, size_t size)
 {
     session_write(session, session->result.detail, text, size);
 }
 
 /* The first warning is told; only that a certificate expires one day is less than any other. */
-static void session_warn(struct session *session, enum reason reason, const char *text, size_t size)
+void session_warn(struct session *session, enum reason reason, const char *text, size_t size)
 {
     enum reason *warning = &session->result.warning;
     if (*warning != REASON_NONE && *warning != REASON_CERT_EXPIRES)
@@ -180,8 +174,8 @@ void session_bad(struct session *session, const char *line)
 
 /* ---- steps ---- */
 
-static void session_enter(struct session *session, enum session_step step, enum outcome_step timed,
-                          int64_t timeout_ms)
+void session_enter(struct session *session, enum session_step step, enum outcome_step timed,
+                   int64_t timeout_ms)
 {
     int64_t at_ms = clock_now_ms() + timeout_ms;
     session_clock(session, timed);
@@ -190,7 +184,7 @@ static void session_enter(struct session *session, enum session_step step, enum 
     stream_set_deadline(session->stream, session->last_step ? session->deadline_ms : at_ms);
 }
 
-static void session_await_reply(struct session *session, const char *asked)
+void session_await_reply(struct session *session, const char *asked)
 {
     session->lines = 0;
     session->octets = 0;
@@ -252,7 +246,7 @@ void session_hand_over(struct session *session, const struct protocol *protocol)
 }
 
 /* Says goodbye, and gives the peer a moment for its own: servers log those who just hang up. */
-static void session_leave(struct session *session, enum reason reason)
+void session_leave(struct session *session, enum reason reason)
 {
     session->result.reason = reason;
     if (!session->protocol->leave) {
@@ -290,123 +284,6 @@ void session_refused(struct session *session, enum reason reason, const char *li
 {
     session_note(session, line, strlen(line));
     session_leave(session, reason);
-}
-
-/* ---- TLS ---- */
-
-bool session_wants_tls(const struct session *session)
-{
-    return session->tls_offered && !session->secure && !session->tls_given_up &&
-           !session->authenticated && session->target->check->tls != CHECK_TLS_OFF;
-}
-
-bool session_is_private(struct session *session)
-{
-    const struct check_settings *check = session->target->check;
-    const char *untried = check->user ? "no login without TLS" : "";
-
-    if (!session->secure && check->tls == CHECK_TLS_REQUIRED) {
-        session_leave(session, REASON_TLS_NOT_OFFERED);
-        return false;
-    }
-    if (!session->secure && !session->authenticated && check->tls == CHECK_TLS_OPTIONAL)
-        session_warn(session, REASON_TLS_NOT_OFFERED, untried, strlen(untried));
-    return true;
-}
-
-bool session_tls_refused(struct session *session, const char *line)
-{
-    if (!session_tls_is_optional(session)) {
-        session_refused(session, REASON_TLS_REFUSED, line);
-        return false;
-    }
-    session->tls_given_up = true;
-    session_warn(session, REASON_TLS_REFUSED, line, strlen(line));
-    return true;
-}
-
-static void session_begin_tls(struct session *session)
-{
-    const struct check_settings *check = session->target->check;
-    int64_t patience_ms =
-        session_tls_first(session) ? check->greeting_timeout_ms : check->reply_timeout_ms;
-    if (session_tls_is_optional(session) && session->target->tls_failed &&
-        patience_ms > TLS_DOUBTFUL_MS)
-        patience_ms = TLS_DOUBTFUL_MS;
-    session_await_reply(session, NULL);
-    session_enter(session, STEP_TLS, TIMED_TLS, patience_ms);
-    stream_start_tls(session->stream, session->setting->tls, session->target->host);
-}
-
-/* Whether a fault concerns only an upgrade that senders can do without. */
-static bool session_fault_is_optional(const struct session *session, enum reason reason)
-{
-    return session_tls_is_optional(session) &&
-           (session->step == STEP_TLS || reason == REASON_TLS_FAILED) &&
-           reason_status(reason) == OUTCOME_FAIL;
-}
-
-/* Such a one: the connection is lost with it. */
-static void session_end_with_warning(struct session *session, enum reason reason, const char *about,
-                                     size_t size)
-{
-    if (reason == REASON_TIMEOUT)
-        reason = REASON_TLS_TIMEOUT;
-    session_warn(session, reason, about, size);
-    session->result.reason = REASON_OK;
-    session_left(session);
-}
-
-/* RFC 3207 section 4.2: nothing that was said in plain text may count after the handshake. Senders
- * that do without TLS throw it away and go on, as Postfix does. */
-void session_start_tls(struct session *session)
-{
-    if (!stream_has_input(session->stream))
-        session_begin_tls(session);
-    else if (session_tls_is_optional(session))
-        session_end_with_warning(session, REASON_INJECTION, "", 0);
-    else
-        session_end(session, REASON_INJECTION, "");
-}
-
-static void session_examine(struct session *session)
-{
-    const char *host = session->target->host;
-    const struct certificate_rules rules = {
-        .host = strchr(host, '@') ? NULL : host, /* of a template: the name of no domain */
-        .chain = session->setting->tls->has_authorities,
-        .warn_ms = session->target->check->cert_warn_ms,
-        .now = time(NULL)};
-    struct certificate_finding finding = {.reason = REASON_NONE};
-    struct ssl_st *tls = stream_tls(session->stream);
-
-    if (tls)
-        certificate_examine(tls, &rules, &finding);
-    session->result.certificate_ends_s = finding.ends_s;
-    size_t size = strlen(finding.detail);
-    if (finding.reason == REASON_NONE)
-        return;
-    if (finding.reason == REASON_CERT_EXPIRES || session_tls_is_optional(session)) {
-        session->distrusted = finding.reason != REASON_CERT_EXPIRES;
-        session_warn(session, finding.reason, finding.detail, size);
-    } else {
-        session->fault = finding.reason;
-        session_note(session, finding.detail, size);
-    }
-}
-
-bool session_may_login(const struct session *session)
-{
-    const struct check_settings *check = session->target->check;
-    bool is_private = session->secure && !session->distrusted;
-
-    return check->user && check->password && !session->authenticated &&
-           (is_private || check->tls == CHECK_TLS_OFF);
-}
-
-bool session_has_recipient(const struct session *session)
-{
-    return session->target->check->recipient;
 }
 
 /* ---- events ---- */

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -402,6 +403,26 @@ static void heartbeat_goes_on_without_work(void **state)
     world_end(&world);
 }
 
+/* OpenSSL without anybody who provides what TLS takes. */
+static void a_prober_that_cannot_be_made_is_told(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct error error = {.text = ""};
+    const struct engine_options options = {.probing = true}, none = {.probing = false};
+    stage_init(&stage, true);
+    stage_zone(&stage, "example.test", ZONE_HEAD TWO_HOSTS);
+    EVP_set_default_properties(NULL, "provider=nobody");
+    struct engine *engine = engine_new(&options, stage.publisher, stage_build(&stage), &error);
+    assert_null(engine);
+    assert_string_equal(error.text, "starting the prober: TLS cannot be set up for it");
+    engine = engine_new(&none, stage.publisher, stage_build(&stage), &error);
+    EVP_set_default_properties(NULL, "");
+    assert_non_null(engine); /* it needs no TLS */
+    engine_free(engine);
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +435,7 @@ int main(void)
         cmocka_unit_test(ends_at_once_in_the_middle_of_it),
         cmocka_unit_test(heartbeat_stops_with_the_thread),
         cmocka_unit_test(heartbeat_goes_on_without_work),
+        cmocka_unit_test(a_prober_that_cannot_be_made_is_told),
     };
     log_set_level(LOG_LEVEL_WARNING);
     return cmocka_run_group_tests(tests, NULL, NULL);

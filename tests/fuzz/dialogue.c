@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "fuzz/fuzz.h"
 #include "probe/channel.h"
+#include "probe/mailbox.h"
 #include "probe/session.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <openssl/err.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@ enum {
     START_US = 5000000,
     TURN_US = 10,
     COMMAND_MAX = 1024,
+    LOOKS = 3,   /* at a mailbox where nothing new is found */
     TELLING = 6, /* octets of a password in a row that must not be told */
 };
 
@@ -60,8 +63,15 @@ static struct {
     size_t heard_size;
     const struct login *login; /* NULL: none */
     bool told_password;
+    bool deletes; /* the client has asked for that */
+    size_t said_size;
+    unsigned missed;
+    bool look; /* it idles: is to look again */
     unsigned done;
 } peer;
+
+/* What the client has read so far. */
+static char said[INPUT_MAX];
 
 /* ---- the script ---- */
 
@@ -91,6 +101,8 @@ static ssize_t take_octets(uint8_t *bytes, size_t room, bool keep)
     size_t size = 0;
     while (size < room && at < peer.end && *at < DIALOGUE_END) {
         peer.line_said |= *at == '\n' && !keep;
+        if (!keep)
+            said[peer.said_size++] = (char)*at;
         bytes[size++] = *at++;
     }
     if (!keep)
@@ -122,6 +134,7 @@ static void hear_line(const char *line, size_t size)
     FUZZ_CHECK(memchr(line, '\r', size - 2) == NULL);
     FUZZ_CHECK(!secret || peer.secured || (peer.setting & DIALOGUE_TLS) == CHECK_TLS_OFF);
     peer.told_password |= secret;
+    peer.deletes |= memmem(line, size, " STORE ", 7) || memmem(line, size, "EXPUNGE", 7);
     FUZZ_CHECK(size > 5 || peer.login); /* only what a login takes is so short */
 }
 
@@ -441,19 +454,30 @@ static const struct session_setting *prepare_setting(bool literal)
     return &setting;
 }
 
-static void run_session(const struct check_settings *check)
+/* errand NULL: a probe's. */
+static void run_session(const struct check_settings *check, const struct session_errand *errand)
 {
     const struct session_setting *setting = prepare_setting(peer.setting & DIALOGUE_LITERAL);
     const struct probe_target target = {.address = {.family = 4, .bytes = {192, 0, 2, 1}},
                                         .port = 25,
                                         .check = check,
                                         .host = "mx.example.test"};
+    const int64_t deadline_ms = START_US / 1000 + PROBE_MS;
+    const bool whole = peer.setting & DIALOGUE_SERVICE;
     size_t turns = 100 + 8 * (size_t)(peer.end - peer.at);
     peer.active = true;
-    session_open(setting, &target, peer.setting & DIALOGUE_SERVICE ? DEPTH_SERVICE : DEPTH_LIVENESS,
-                 START_US / 1000 + PROBE_MS, on_done, NULL);
-    while (!peer.done && turns--)
-        turn();
+    struct session *session =
+        errand ? session_open_errand(setting, &target, errand, deadline_ms, on_done, NULL)
+               : session_open(setting, &target, whole ? DEPTH_SERVICE : DEPTH_LIVENESS, deadline_ms,
+                              on_done, NULL);
+    while (!peer.done && turns--) {
+        if (peer.look) {
+            peer.look = false;
+            mailbox_look(session);
+        } else {
+            turn();
+        }
+    }
     peer.active = false;
     FUZZ_CHECK(peer.done); /* else it spins */
     FUZZ_CHECK(peer.now_us < START_US + (PROBE_MS + LEAVING_MS + 100) * 1000);
@@ -464,17 +488,13 @@ static struct shared *shared_of(const char *text)
     return shared_new(text, strlen(text), false); /* a page for each would be slow */
 }
 
-void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
-                  size_t size)
+/* False: there is no input. */
+static bool begin(struct check_settings *check, const uint8_t *data, size_t size)
 {
     if (size < 1 || size > INPUT_MAX)
-        return;
-    const uint8_t setting = data[0];
-    const unsigned tls = setting & DIALOGUE_TLS;
-    const bool quotes = (setting & DIALOGUE_OPENSSL) == DIALOGUE_QUOTABLE;
-    const bool counts = (setting & DIALOGUE_OPENSSL) == DIALOGUE_LITERALS;
-    struct check_settings check = {
-        .kind = setting & DIALOGUE_FIRST ? secure_kind : kind,
+        return false;
+    const unsigned tls = data[0] & DIALOGUE_TLS;
+    *check = (struct check_settings){
         .tls = tls < CHECK_TLS_REQUIRED ? tls : CHECK_TLS_REQUIRED,
         .connect_timeout_ms = STEP_MS,
         .greeting_timeout_ms = STEP_MS,
@@ -482,18 +502,77 @@ void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8
         .timeout_ms = PROBE_MS,
     };
     memset(&peer, 0, sizeof peer);
-    peer.setting = setting;
+    peer.setting = data[0];
     peer.at = data + 1;
     peer.end = data + size;
     peer.now_us = START_US;
-    if (quotes || counts) {
-        peer.login = quotes ? &quotable : &literals;
-        check.user = shared_of(peer.login->user);
-        check.password = shared_of(peer.login->password);
-        check.recipient = shared_of("probe@example.test");
-    }
-    run_session(&check);
-    shared_release(check.user);
-    shared_release(check.password);
-    shared_release(check.recipient);
+    return true;
+}
+
+static void give_login(struct check_settings *check, const struct login *login)
+{
+    peer.login = login;
+    check->user = shared_of(login->user);
+    check->password = shared_of(login->password);
+    check->recipient = shared_of("probe@example.test");
+}
+
+static void end(struct check_settings *check)
+{
+    shared_release(check->user);
+    shared_release(check->password);
+    shared_release(check->recipient);
+}
+
+void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
+                  size_t size)
+{
+    struct check_settings check;
+    if (!begin(&check, data, size))
+        return;
+    check.kind = peer.setting & DIALOGUE_FIRST ? secure_kind : kind;
+    if ((peer.setting & DIALOGUE_OPENSSL) == DIALOGUE_QUOTABLE)
+        give_login(&check, &quotable);
+    else if ((peer.setting & DIALOGUE_OPENSSL) == DIALOGUE_LITERALS)
+        give_login(&check, &literals);
+    run_session(&check, NULL);
+    end(&check);
+}
+
+/* ---- the mailbox ---- */
+
+static void on_missing(void *context)
+{
+    struct mailbox *mailbox = context;
+    FUZZ_CHECK(mailbox->opened && !mailbox->found);
+    peer.look = ++peer.missed < LOOKS;
+}
+
+static bool was_said(const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t at = 0; at + length <= peer.said_size; at++)
+        if (strncasecmp(said + at, word, length) == 0)
+            return true;
+    return false;
+}
+
+void dialogue_run_mailbox(const char *family, const uint8_t *data, size_t size)
+{
+    struct check_settings check;
+    struct mailbox mailbox = {.family = family, .arrived = 7, .missing = on_missing};
+    const struct session_errand errand = {.after_login = &mailbox_protocol, .context = &mailbox};
+    mailbox.context = &mailbox;
+    if (!begin(&check, data, size))
+        return;
+    peer.setting |= DIALOGUE_SERVICE;
+    check.kind = peer.setting & DIALOGUE_FIRST ? CHECK_IMAPS : CHECK_IMAP;
+    bool counts = (peer.setting & DIALOGUE_OPENSSL) == DIALOGUE_LITERALS;
+    give_login(&check, counts ? &literals : &quotable);
+    run_session(&check, &errand);
+    end(&check);
+    /* Only what says itself that it is ours is found, and only then is anything deleted. */
+    FUZZ_CHECK(!mailbox.found || (mailbox.found > 7 && was_said(family)));
+    FUZZ_CHECK(!peer.deletes || was_said(TOKEN_HEADER ":"));
+    FUZZ_CHECK(mailbox.nours <= mailbox.nuids && mailbox.nuids <= MAILBOX_BATCH);
 }

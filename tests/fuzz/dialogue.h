@@ -43,4 +43,8 @@ enum dialogue_order {
 void dialogue_run(enum check_kind kind, enum check_kind secure_kind, const uint8_t *data,
                   size_t size);
 
+/* A session that looks for messages of ours: IMAP, or imaps; always with credentials. family: of
+ * the tokens that are looked for. */
+void dialogue_run_mailbox(const char *family, const uint8_t *data, size_t size);
+
 #endif

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -215,6 +217,61 @@ static void kept_alive(void **state)
     sentinel_stop(stand.sentinel);
     free(script_stop(stand.server));
     stand_clear(&stand);
+}
+
+/* ---- the power goes ---- */
+
+enum { UNWATCHED = 2, NO_NETWORK = 77 };
+
+static bool cut_off(void)
+{
+    return system("nft add table inet cut && "
+                  "nft 'add chain inet cut input { type filter hook input priority 0; }' && "
+                  "nft add rule inet cut input drop") == 0;
+}
+
+/* In a network of its own. Its status tells; what went wrong, in words. */
+static int lose_power(void)
+{
+    struct stand stand;
+    if (unshare(CLONE_NEWNET) < 0 || system("ip link set lo up && nft list ruleset") != 0)
+        return NO_NETWORK;
+    stand_start(&stand, CHECK_IMAP, STEPS(SAY("* OK ready\r\n"), GONE));
+    run_for(&stand, 1300); /* a keepalive has been answered */
+    if (stand.seen.reports || !cut_off()) {
+        puts("it did not come to watch, or the network could not be cut off");
+        return UNWATCHED;
+    }
+    int64_t cut_ms = clock_now_ms();
+    run_for(&stand, 2 * PATIENCE_MS);
+    int64_t took_ms = clock_now_ms() - cut_ms;
+    printf("%u reports, how %d, %lld ms after the power went\n", stand.seen.reports, stand.seen.how,
+           (long long)took_ms);
+    /* The last answer is at most a second old; 2.5 s count from it or from the next question. */
+    return stand.seen.reports == 1 && stand.seen.how == SENTINEL_BROKEN && took_ms >= 1000 &&
+                   took_ms <= 5000
+               ? 0
+               : 1;
+}
+
+/* No FIN and no RST comes, nor anything else: keepalive finds out. */
+static void power_lost(void **state)
+{
+    (void)state;
+    int status = 0;
+    fflush(stdout);
+    pid_t process = fork();
+    if (process == 0) {
+        status = lose_power();
+        fflush(stdout);
+        _exit(status);
+    }
+    waitpid(process, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NETWORK) {
+        puts("needs root, network namespaces, ip and nft");
+        skip();
+    }
+    assert_int_equal(status, 0);
 }
 
 /* ---- places at the host ---- */
@@ -446,8 +503,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_ends),         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(stopped_politely), cmocka_unit_test(stopped_early),
-        cmocka_unit_test(kept_alive),       cmocka_unit_test(yields),
-        cmocka_unit_test(never_a_third),
+        cmocka_unit_test(kept_alive),       cmocka_unit_test(power_lost),
+        cmocka_unit_test(yields),           cmocka_unit_test(never_a_third),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

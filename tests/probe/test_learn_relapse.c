@@ -38,7 +38,7 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
         watch->down_ms = now_ms;
     watch->down = silent;
     watch->revoked |= outcome->revoked;
-    return (struct probe_next){.wait_ms = INTERVAL_MS};
+    return (struct probe_next){.wait_ms = INTERVAL_MS, .down = silent};
 }
 
 static void watch_run(struct watch *watch, int64_t ms)

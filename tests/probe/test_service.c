@@ -737,7 +737,7 @@ static void test_short_patience(void **state)
 {
     const struct check_settings settings = {.kind = CHECK_SMTP,
                                             .tls = CHECK_TLS_OPTIONAL,
-                                            .interval_ms = 2000,
+                                            .interval_ms = 60000,
                                             .timeout_ms = 30000,
                                             .connect_timeout_ms = 30000,
                                             .greeting_timeout_ms = 30000,

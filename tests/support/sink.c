@@ -217,7 +217,7 @@ struct sink *sink_start(const struct sink_options *options)
     sink->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(sink->listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo");
     if (sink->numbers == MAP_FAILED || bind(sink->listener, (struct sockaddr *)&any, size) < 0 ||
-        listen(sink->listener, options->backlog ? options->backlog : 4096) < 0 ||
+        listen(sink->listener, 4096) < 0 ||
         getsockname(sink->listener, (struct sockaddr *)&any, &size) < 0) {
         perror("sink_start");
         abort();
@@ -227,13 +227,17 @@ struct sink *sink_start(const struct sink_options *options)
     sink->process = fork();
     if (sink->process == 0)
         sink_run(sink);
-    close(sink->listener);
     return sink;
 }
 
 void sink_freeze(struct sink *sink, bool frozen)
 {
     kill(sink->process, frozen ? SIGSTOP : SIGCONT);
+}
+
+void sink_backlog(struct sink *sink, int backlog)
+{
+    listen(sink->listener, backlog);
 }
 
 void sink_stop_at(struct sink *sink, const char *verb)
@@ -260,6 +264,7 @@ void sink_stop(struct sink *sink)
 {
     kill(sink->process, SIGKILL);
     waitpid(sink->process, NULL, 0);
+    close(sink->listener);
     munmap(sink->numbers, sizeof *sink->numbers);
     free(sink);
 }

@@ -15,7 +15,6 @@ struct sink_options {
     int hello_ms;   /* an EHLO is answered after so long; 0: at once */
     unsigned sick;  /* so many EHLOs are answered by 451 before the first good one */
     int silence_ms; /* a client that says nothing for so long gets 421 and is closed; 0: waits */
-    int backlog;    /* connections that wait to be accepted; 0: thousands */
 };
 
 /* What the sink has seen so far. */
@@ -33,9 +32,12 @@ struct sink_numbers {
 };
 
 struct sink *sink_start(const struct sink_options *options);
-/* Stops the whole process as SIGSTOP does: the kernel goes on to take connections, until `backlog`
- * of them wait, and drops more. Or lets it go on. */
+/* Stops the whole process as SIGSTOP does: the kernel goes on to take connections. Or lets it go
+ * on. */
 void sink_freeze(struct sink *sink, bool frozen);
+/* So many connections may wait to be accepted from now on, and some; the SYNs of more are dropped.
+ * At first thousands. */
+void sink_backlog(struct sink *sink, int backlog);
 /* Stops itself that way when it next reads that verb, whose reply is not sent. */
 void sink_stop_at(struct sink *sink, const char *verb);
 /* From now on greets after so long. */

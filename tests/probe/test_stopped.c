@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who is stopped in the middle of something: a server between two commands, all services of a host
+ * with one in its dialogue; and the prober itself. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "support/watch.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* It stops in the middle of whatever is under way: behind a greeting there is no hedge. */
+static void test_stopped_between_commands(void **state)
+{
+    static const char *const verbs[] = {"EHLO", "QUIT"};
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+    struct watch watch;
+    struct sink *sinks[VERBS];
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = INTERVAL_MS;
+    for (unsigned i = 0; i < VERBS; i++) {
+        sinks[i] = sink_start(&(struct sink_options){0});
+        watch_add(&watch, i + 1, sink_port(sinks[i]));
+    }
+    watch_learn(&watch);
+    for (unsigned i = 0; i < VERBS; i++)
+        sink_stop_at(sinks[i], verbs[i]);
+    watch_run(&watch, 6000);
+    for (unsigned i = 0; i < VERBS; i++) {
+        int64_t stopped_ms = sink_numbers(sinks[i]).stopped_ms;
+        int64_t took_ms = watch.down_ms[i] - stopped_ms;
+        print_message("stopped at %s: down after %lld ms\n", verbs[i], (long long)took_ms);
+        assert_true(stopped_ms > 0 && watch.down_ms[i] > 0);
+        assert_in_range(took_ms, 1, 3600 + LOAD_MS);
+        assert_int_equal(watch.verdicts[i].reason, REASON_GREETING_TIMEOUT);
+        sink_stop(sinks[i]);
+    }
+    assert_int_equal(watch.unconfirmed, 0);
+    watch_close(&watch);
+}
+
+/* All services of a host stop, and one of them in its dialogue, which holds one of the two places
+ * and would wait for a reply for 10 s. */
+static void test_stopped_in_a_dialogue(void **state)
+{
+    struct watch watch;
+    struct lookout lookout;
+    (void)state;
+
+    watch_open(&watch);
+    watch.asks = true;
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = 3 * INTERVAL_MS;
+    lookout_open(&lookout, &watch);
+    watch_learn(&watch);
+    sink_stop_at(lookout.sinks[0], "EHLO");
+    for (unsigned i = 0; i < 1000 && !sink_numbers(lookout.sinks[0]).stopped_ms; i++)
+        watch_run(&watch, 5);
+    for (unsigned i = 1; i < SERVICES; i++)
+        sink_freeze(lookout.sinks[i], true);
+    watch_run(&watch, 5000);
+    watch_expect_falls(&watch, "one of 5 in its dialogue",
+                       sink_numbers(lookout.sinks[0]).stopped_ms, 2600, 3600);
+    assert_int_equal(watch.by_reason[REASON_REPLY_TIMEOUT], 0);
+    assert_int_equal(watch.unconfirmed, 0);
+    assert_in_range(lookout.most, 1, 2);
+    lookout_close(&lookout);
+    watch_close(&watch);
+}
+
+/* A dialogue that takes long is no fault, and comes to its end: others ask meanwhile whether there
+ * is a greeting. */
+static void test_slow_dialogue(void **state)
+{
+    struct watch watch;
+    struct sink *sink = sink_start(&(struct sink_options){.hello_ms = 3500});
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = 5000;
+    watch_add(&watch, 1, sink_port(sink));
+    watch_run(&watch, 12000);
+    const struct verdict *verdict = &watch.verdicts[0];
+    struct sink_numbers numbers = sink_numbers(sink);
+    assert_int_equal(watch.falls, 0);
+    assert_int_equal(verdict->failures, 0);
+    assert_int_equal(verdict->unknowns, 0);
+    assert_int_equal(verdict->last[DEPTH_SERVICE].reason, REASON_OK);
+    assert_true(verdict->last[DEPTH_SERVICE].step_us[TIMED_HELLO] > 3000000);
+    assert_in_range(numbers.hellos, 2, 3);
+    assert_in_range(numbers.accepted, 11, 14); /* the rhythm goes on beside it */
+    assert_int_equal(numbers.open_max_address, 2);
+    assert_in_range(numbers.quits, numbers.accepted - 2, numbers.accepted);
+    watch_close(&watch);
+    sink_stop(sink);
+}
+
+/* A prober that knows its targets is stopped for so long, again and again: nothing falls. */
+static void stopped_prober(uint16_t port, int tell)
+{
+    struct watch *watch = memory_alloc(sizeof *watch);
+    unsigned counts[2];
+    watch_open(watch);
+    for (unsigned i = 1; i <= 20; i++)
+        watch_add(watch, i, port);
+    watch_run(watch, 14000);
+    counts[0] = watch->by_reason[REASON_OK];
+    counts[1] = watch->falls;
+    _exit(write(tell, counts, sizeof counts) != sizeof counts);
+}
+
+static void test_stopped_again_and_again(void **state)
+{
+    static const useconds_t stops_us[] = {500000, 900000, 1300000, 2500000, 700000};
+    struct sink *sink = sink_start(&(struct sink_options){.greet_ms = 60});
+    unsigned counts[2] = {0};
+    int from[2], status;
+    (void)state;
+
+    assert_int_equal(pipe(from), 0);
+    pid_t process = fork();
+    if (process == 0)
+        stopped_prober(sink_port(sink), from[1]);
+    usleep(LEARNING_MS * 1000);
+    for (size_t i = 0; i < sizeof stops_us / sizeof *stops_us; i++) {
+        kill(process, SIGSTOP);
+        usleep(stops_us[i]);
+        kill(process, SIGCONT);
+        usleep(330000);
+    }
+    assert_int_equal(read(from[0], counts, sizeof counts), sizeof counts);
+    waitpid(process, &status, 0);
+    assert_int_equal(status, 0);
+    assert_true(counts[0] > 60);
+    assert_int_equal(counts[1], 0);
+    close(from[0]);
+    close(from[1]);
+    sink_stop(sink);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stopped_between_commands),
+        cmocka_unit_test(test_stopped_in_a_dialogue),
+        cmocka_unit_test(test_slow_dialogue),
+        cmocka_unit_test(test_stopped_again_and_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -15,14 +15,13 @@ enum {
     PLACES = 16384,   /* hosts that are probed by one process, and some; 0.8 MB */
 };
 
-struct finding {
+struct good_chain {
     uint8_t digest[DIGEST_SIZE]; /* of all certificates as they were shown */
-    int64_t until_ms;            /* 0: none */
-    int error;                   /* X509_V_OK, or what is wrong */
+    int64_t until_ms;            /* good until then; 0: none */
 };
 
 struct chains {
-    struct finding *places; /* by digest; a newer one takes an older one's place */
+    struct good_chain *places; /* by digest; a newer one takes an older one's place */
     int64_t kept_ms;
     EVP_MD *sha256;
     EVP_MD_CTX *hash;
@@ -45,7 +44,7 @@ static bool chain_digest(const struct chains *chains, X509_STORE_CTX *store,
     return good && EVP_DigestFinal_ex(chains->hash, digest, NULL);
 }
 
-static struct finding *finding_place(struct chains *chains, const uint8_t *digest)
+static struct good_chain *chain_place(struct chains *chains, const uint8_t *digest)
 {
     uint32_t number;
     memcpy(&number, digest, sizeof number);
@@ -58,20 +57,18 @@ static int chains_verify(X509_STORE_CTX *store, void *context)
     struct chains *chains = context;
     uint8_t digest[DIGEST_SIZE];
     int64_t now_ms = clock_now_ms();
-    bool known = chain_digest(chains, store, digest);
-    struct finding *finding = known ? finding_place(chains, digest) : NULL;
+    struct good_chain *good =
+        chain_digest(chains, store, digest) ? chain_place(chains, digest) : NULL;
 
-    if (known && finding->until_ms > now_ms &&
-        memcmp(finding->digest, digest, sizeof digest) == 0) {
-        X509_STORE_CTX_set_error(store, finding->error);
-        return finding->error == X509_V_OK;
+    if (good && good->until_ms > now_ms && memcmp(good->digest, digest, sizeof digest) == 0) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return true;
     }
     chains->followed++;
     int result = X509_verify_cert(store);
-    if (known) {
-        memcpy(finding->digest, digest, sizeof digest);
-        finding->until_ms = now_ms + chains->kept_ms;
-        finding->error = X509_STORE_CTX_get_error(store);
+    if (good && X509_STORE_CTX_get_error(store) == X509_V_OK) {
+        memcpy(good->digest, digest, sizeof digest);
+        good->until_ms = now_ms + chains->kept_ms;
     }
     return result;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What following chains of certificates has found, kept for a while: servers show the same chain in
- * each handshake, and the signatures in it are the dearest part of one. Only the same octets find
- * it again; who the server is (its signature in the handshake), its name and its times are looked
- * at each time all the same. Belongs to a TLS context; the thread of its handshakes. */
+/* Chains of certificates that were followed to an authority, and found good, a while ago: servers
+ * show the same one in each handshake, and the signatures in it are the dearest part of one. Only
+ * the same octets find it again; who the server is (its signature in the handshake), its name and
+ * its times are looked at each time all the same. What was wrong is not kept: it may be our clock.
+ * Belongs to a TLS context; the thread of its handshakes. */
 #ifndef EVERMX_PROBE_CHAINS_H
 #define EVERMX_PROBE_CHAINS_H
 

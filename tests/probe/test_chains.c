@@ -150,8 +150,9 @@ static void another_certificate_is_another_chain(void **state)
     }
 }
 
-/* What was wrong with it is wrong the next time; and no good chain of the same host hides it. */
-static void faults_are_kept(void **state)
+/* What was wrong with it is looked at again the next time; and no good chain of the same host hides
+ * it. */
+static void faults_are_not_kept(void **state)
 {
     struct stand *stand = *state;
     struct authority other = authority_new("other"), twin = authority_new("one");
@@ -164,6 +165,7 @@ static void faults_are_kept(void **state)
         {&stand->authority, -100, X509_V_ERR_CERT_HAS_EXPIRED},
         {&stand->authority, 100, X509_V_OK},
     };
+    uint64_t followed = 0;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         SSL_CTX *server = server_new(rows[i].days, rows[i].authority);
         for (unsigned turn = 0; turn < 3; turn++) {
@@ -171,7 +173,8 @@ static void faults_are_kept(void **state)
             if (error != rows[i].error)
                 fail_msg("row %u, turn %u: %s", i, turn, X509_verify_cert_error_string(error));
         }
-        assert_int_equal(chains_followed(stand->chains), i + 1);
+        followed += rows[i].error == X509_V_OK ? 1 : 3;
+        assert_int_equal(chains_followed(stand->chains), followed);
         SSL_CTX_free(server);
     }
     authority_free(&other);
@@ -196,7 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(same_chain_is_followed_once),
         TEST(another_certificate_is_another_chain),
-        TEST(faults_are_kept),
+        TEST(faults_are_not_kept),
         cmocka_unit_test_setup_teardown(kept_for_a_while_only, set_up_short, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

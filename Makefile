@@ -28,7 +28,7 @@ E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
 PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
 TOOLS    := $(BUILD)/mailhost $(BUILD)/demo $(BUILD)/load
 # tests/fuzz: a target is a file and a folder of stored inputs; the rest of the folder is what targets share.
-FUZZ_TARGETS := query zone template config control smtp imap pop3 mailbox tcp
+FUZZ_TARGETS := query zone template config control smtp imap pop3 mailbox certificate tcp
 FUZZ_SHARED  := $(filter-out $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
 REPLAYS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/replay_%)
 FUZZERS  := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
@@ -90,6 +90,9 @@ WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force en
 WRAPPED_tcp     := $(WRAPPED_files) accept4 getpeername event_base_new
 WRAPPED_session := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
                    event_add event_del channel_start_tls channel_handshake
+# What OpenSSL says of a handshake.
+WRAPPED_certificate := SSL_get1_peer_certificate SSL_version SSL_get_version SSL_get_verify_result \
+                       SSL_CTX_set_cert_verify_callback
 $(foreach target,query zone template config,$(eval WRAPPED_$(target) := $(WRAPPED_files)))
 $(foreach target,smtp imap pop3 mailbox,$(eval WRAPPED_$(target) := $(WRAPPED_session)))
 fuzz_libraries = $(BUILD)/tests/fuzz/libshared.a $(BUILD)/libevermx.a $(WRAPPED_$(1):%=-Wl,--wrap=%) $(LIBS)

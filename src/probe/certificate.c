@@ -118,21 +118,36 @@ static bool find_expiry(const X509 *certificate, const struct certificate_rules 
                        days_text(to - rules->now, days));
 }
 
+/* A NUL is no end of it: what stands before one may look like the very name that it is not for. */
+static int name_write(const ASN1_STRING *text, char *name, size_t room)
+{
+    size_t size = (size_t)ASN1_STRING_length(text);
+    if (size >= room)
+        size = room - 1;
+    for (size_t i = 0; i < size; i++) {
+        name[i] = (char)ASN1_STRING_get0_data(text)[i];
+        if (name[i] == '\0')
+            name[i] = '?';
+    }
+    name[size] = '\0';
+    return (int)size;
+}
+
 /* The first name of those that it is for. */
 static void certificate_name(const X509 *certificate, char *name, size_t room)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    int size = -1;
+    const X509_NAME *subject = X509_get_subject_name(certificate);
+    int size = -1, common = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
 
     for (int i = 0; size < 0 && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
         if (one->type == GEN_DNS)
-            size = snprintf(name, room, "%.*s", ASN1_STRING_length(one->d.dNSName),
-                            (const char *)ASN1_STRING_get0_data(one->d.dNSName));
+            size = name_write(one->d.dNSName, name, room);
     }
-    if (size < 0)
-        size = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
-                                         (int)room);
+    if (size < 0 && common >= 0)
+        size =
+            name_write(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, common)), name, room);
     if (size < 0)
         snprintf(name, room, "nobody");
     GENERAL_NAMES_free(names);

@@ -32,7 +32,7 @@ static const char *read_number(const char *text, char end, uint64_t *number)
 
 bool token_read(const char *text, struct token *token)
 {
-    uint64_t owner, written_s;
+    uint64_t owner, written_s = 0;
     const char *at = text + RANDOM_DIGITS;
 
     if (strspn(text, "0123456789abcdef") != RANDOM_DIGITS || *at != 't')

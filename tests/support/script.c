@@ -63,6 +63,7 @@ static const struct {
     [CERTIFICATE_EXPIRED] = {"DNS:mx.example.test", -9 * DAY_S, -2 * DAY_S - 60},
     [CERTIFICATE_EARLY] = {"DNS:mx.example.test", DAY_S + 60, 9 * DAY_S},
     [CERTIFICATE_OF_OTHER] = {"DNS:mx.other.test,DNS:example.test", -DAY_S, 100 * DAY_S},
+    [CERTIFICATE_OF_TERMINAL] = {"DNS:\x1b]0;x\x07\x9b;2J\xc3\xa4.test", -DAY_S, 100 * DAY_S},
     [CERTIFICATE_OF_PATTERN] = {"DNS:*.example.test", -DAY_S, 100 * DAY_S},
     [CERTIFICATE_OF_NOBODY] = {"DNS:mx.example.test", -DAY_S, 100 * DAY_S},
     [CERTIFICATE_SOON] = {"DNS:mx.example.test", -DAY_S, 9 * DAY_S + 60},

@@ -31,10 +31,11 @@ enum script_certificate {
     CERTIFICATE_EXPIRED,
     CERTIFICATE_EARLY, /* not valid yet */
     CERTIFICATE_OF_OTHER,
-    CERTIFICATE_OF_PATTERN, /* for *.example.test */
-    CERTIFICATE_OF_NOBODY,  /* its own authority */
-    CERTIFICATE_SOON,       /* expires in less than ten days */
-    CERTIFICATE_OLD_TLS,    /* good, but TLS 1.1 is all that is spoken */
+    CERTIFICATE_OF_TERMINAL, /* for names that a terminal would obey */
+    CERTIFICATE_OF_PATTERN,  /* for *.example.test */
+    CERTIFICATE_OF_NOBODY,   /* its own authority */
+    CERTIFICATE_SOON,        /* expires in less than ten days */
+    CERTIFICATE_OLD_TLS,     /* good, but TLS 1.1 is all that is spoken */
 };
 
 struct script_step {

@@ -19,7 +19,7 @@ enum {
 
 /* ---- what changed, in words ---- */
 
-static void format_span(int64_t ms, char *text, size_t size)
+void format_span(int64_t ms, char *text, size_t size)
 {
     if (ms < 120 * 1000)
         snprintf(text, size, "%.1f s", (double)ms / 1000);
@@ -542,4 +542,5 @@ void core_tick(struct core *core, int64_t now_ms)
         ask_canaries(core, now_ms);
     judge_pending(core, now_ms);
     tell_uplinks(core, now_ms);
+    blind_tell(core, now_ms);
 }

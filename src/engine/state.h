@@ -66,6 +66,10 @@ struct core {
         int64_t frozen_since_ms; /* as told; 0: not frozen */
         int64_t asked_ms;        /* its canaries; 0: never */
     } guards[GUARDS];
+    struct blind {
+        int64_t since_ms; /* there have been targets that we cannot probe; 0: there are none */
+        bool told;
+    } blind;
     uint32_t *pending; /* slots with a silence that waits to be judged */
     size_t npending, pending_capacity;
     struct view view;
@@ -91,6 +95,12 @@ void core_touch(struct core *core, const struct slot *slot);
 
 /* A silence of it no longer waits to be judged. */
 void core_forget_silence(struct core *core, struct slot *slot);
+
+/* "0.4 s", "20 min". */
+void format_span(int64_t ms, char *text, size_t size);
+
+/* Tells of faults of our own that last; each second. */
+void blind_tell(struct core *core, int64_t now_ms);
 
 /* MODEL_NONE: the model has no such host. */
 uint32_t core_find_host(const struct core *core, const char *name);

@@ -853,6 +853,54 @@ static void a_goodbye_that_never_came_is_no_answer(void **state)
     }
 }
 
+static void count_blind(const struct stage *stage, unsigned *told, unsigned *ended)
+{
+    struct engine_events events = {.arena = arena_new()};
+    *told = *ended = 0;
+    core_events(stage->core, 0, &events);
+    for (size_t i = 0; i < events.count; i++) {
+        *told += strcmp(events.list[i].kind, "blind") == 0;
+        *ended += strcmp(events.list[i].kind, "blind-over") == 0;
+    }
+    arena_free(events.arena);
+}
+
+/* Our own fault leaves all verdicts, and is told when it lasts. */
+static void tells_of_own_faults_that_last(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t at_ms;
+        const char *host;
+        enum reason reason;
+        unsigned told, ended;
+    } rows[] = {
+        {1000, "*", REASON_OK, 0, 0},
+        {2000, "*", REASON_LOCAL, 0, 0},
+        {11000, "*", REASON_LOCAL, 0, 0},
+        {12000, "*", REASON_OK, 0, 0}, /* not for 10 s */
+        {14000, "*", REASON_LOCAL, 0, 0},
+        {20000, "mx1.example.test", REASON_OK, 0, 0},
+        {26000, "mx2.example.test", REASON_LOCAL, 1, 0},
+        {60000, "*", REASON_LOCAL, 1, 0}, /* once */
+        {70000, "*", REASON_OK, 1, 0},
+        {72000, "*", REASON_OK, 1, 1},
+        {74000, "*", REASON_LATE, 1, 1},
+        {90000, "*", REASON_LATE, 1, 1}, /* that is the watchdog's */
+    };
+    struct stage stage;
+    unsigned told, ended;
+    begin(&stage, ZONE_HEAD TWO_HOSTS);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        stage_at(&stage, rows[i].at_ms);
+        stage_outcome(&stage, rows[i].host, "*", rows[i].reason);
+        count_blind(&stage, &told, &ended);
+        if (told != rows[i].told || ended != rows[i].ended)
+            fail_msg("row %zu: told %u times, ended %u times", i, told, ended);
+    }
+    stage_free(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -879,6 +927,7 @@ int main(void)
         cmocka_unit_test(unreachable_as_a_whole),
         cmocka_unit_test(unreachable_while_neighbours_are_silent),
         cmocka_unit_test(a_goodbye_that_never_came_is_no_answer),
+        cmocka_unit_test(tells_of_own_faults_that_last),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
 }

@@ -35,6 +35,9 @@ static const char *const limits[] = {"too many*from",
                                      "throttl",
                                      NULL};
 
+/* postscreen's, of one client, says so by its code only; it has 4.3.2 for what holds for all. */
+static const char *const crowd[] = {"too many connections", NULL};
+
 /* Lists of bad clients, names and manners of ours. Postfix puts "Client host rejected:" before
  * whatever it says of a client, "Server configuration error" too: that is not enough. */
 static const char *const dislike[] = {"from your",
@@ -177,6 +180,7 @@ static const struct smtp_row smtp_rows[] = {
     {AT(GREETING), 400, 499, 3, ANY, NULL, REASON_GREETING_4XX},
     {AT(GREETING), 400, 499, ANY, ANY, dislike, REASON_PROBER_REFUSED},
     {AT(GREETING), 400, 499, 7, ANY, client_host, REASON_PROBER_REFUSED},
+    {AT(GREETING), 400, 499, 7, ANY, crowd, REASON_PROBER_REFUSED},
     {AT(GREETING), 400, 499, ANY, ANY, NULL, REASON_GREETING_4XX},
 
     {AT(HELLO), 400, 599, ANY, ANY, limits, REASON_PROBER_REFUSED},

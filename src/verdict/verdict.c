@@ -348,9 +348,16 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
            verdict->known != known || verdict->probed != probed;
 }
 
+/* It was silent the last time as well, and that did not count. */
+static bool is_silent_to_us(const struct verdict *verdict)
+{
+    return verdict->status == VERDICT_UP &&
+           (verdict->unheard == REASON_PROBER_BLOCKED || verdict->unheard == REASON_UPLINK);
+}
+
 bool verdict_late(struct verdict *verdict, int64_t decides_ms, int64_t now_ms)
 {
-    if (verdict->status == VERDICT_DOWN ||
+    if (verdict->status == VERDICT_DOWN || is_silent_to_us(verdict) ||
         (verdict->status == VERDICT_SUSPECT && verdict->decides_ms <= decides_ms))
         return false;
     set_status(verdict, VERDICT_SUSPECT, now_ms);

@@ -67,9 +67,9 @@ enum reason {
     REASON_TIMEOUT,     /* the whole probe */
     REASON_UNDELIVERED, /* a round trip's message was taken and did not arrive */
     /* refused for being us, or asked wrongly: the target may be well */
-    REASON_PROBER_REFUSED,    /* 421 too many connections from you, 554 blocked, a 5xx greeting */
-    REASON_PROBER_BLOCKED,    /* silent or unreachable to us, while another port of the host answers */
-    REASON_LOGIN_REFUSED,     /* wrong credentials, as far as the server says */
+    REASON_PROBER_REFUSED, /* 421 too many connections from you, 554 blocked, a 5xx greeting */
+    REASON_PROBER_BLOCKED, /* silent or unreachable to us, while another port of the host answers */
+    REASON_LOGIN_REFUSED,  /* wrong credentials, as far as the server says */
     REASON_RECIPIENT_REFUSED, /* the probe recipient does not exist, or may not get mail from us */
     /* ours */
     REASON_UPLINK,    /* most hosts are silent at once: it is our own network */
@@ -231,7 +231,9 @@ bool verdict_step(struct verdict *verdict, const struct verdict_policy *policy,
                   const struct outcome *outcome, int64_t now_ms);
 
 /* A probe under way finds its target late: suspect until the probe ends, down at decides_ms if it
- * does not hear from it. Returns whether anything changed. */
+ * does not hear from it. Not so one whose last silence said nothing of it: it would be suspect
+ * with each probe, for as long as it is blocked or our uplink is gone. Returns whether anything
+ * changed. */
 bool verdict_late(struct verdict *verdict, int64_t decides_ms, int64_t now_ms);
 
 /* Time alone: whether anything that answers depend on changed by it (a slow start goes on). Nothing

@@ -50,6 +50,8 @@ static const struct smtp_row smtp_rows[] = {
      REASON_PROBER_REFUSED},
     {JUDGE_GREETING, 421, "4.7.0 mx.example.test Error: too many connections from 192.0.2.1",
      REASON_PROBER_REFUSED},
+    {JUDGE_GREETING, 421, "4.7.0 Error: too many connections", REASON_PROBER_REFUSED},
+    {JUDGE_GREETING, 421, "4.3.2 Error: too many connections", REASON_GREETING_4XX},
     {JUDGE_GREETING, 421, "4.7.0 mx Error: too many concurrent connections from 192.0.2.1",
      REASON_PROBER_REFUSED},
     {JUDGE_GREETING, 421, "4.7.1 Error: too much mail from 192.0.2.1", REASON_PROBER_REFUSED},

@@ -589,6 +589,30 @@ static void late_is_suspect_while_the_probe_goes_on(void **state)
     assert_int_equal(verdict.status, VERDICT_DOWN);
 }
 
+static void late_is_no_news_of_one_that_is_silent_to_us(void **state)
+{
+    (void)state;
+    static const enum reason silent[] = {REASON_PROBER_BLOCKED, REASON_UPLINK};
+    for (size_t i = 0; i < 2; i++) {
+        struct verdict verdict = up();
+        assert_true(verdict_late(&verdict, 4500, 3300));
+        step(&verdict, &usual, silent[i], 4500);
+        int64_t since_ms = verdict.since_ms;
+        for (int64_t now_ms = 8000; now_ms < 60000; now_ms += 4000) {
+            assert_false(verdict_late(&verdict, now_ms + 1200, now_ms));
+            assert_false(step(&verdict, &usual, silent[i], now_ms + 1200));
+        }
+        assert_int_equal(verdict.status, VERDICT_UP);
+        assert_int_equal(verdict.since_ms, since_ms);
+        step(&verdict, &usual, REASON_OK, 60000); /* we hear it again, so that lateness tells */
+        assert_true(verdict_late(&verdict, 63000, 62000));
+        assert_int_equal(verdict.status, VERDICT_SUSPECT);
+    }
+    struct verdict verdict = up(); /* one that refuses us talks */
+    step(&verdict, &usual, REASON_PROBER_REFUSED, 3000);
+    assert_true(verdict_late(&verdict, 8000, 7000));
+}
+
 static void late_forgets_no_failure(void **state)
 {
     (void)state;
@@ -875,6 +899,7 @@ int main(void)
         cmocka_unit_test(returning_takes_a_whole_dialogue),
         cmocka_unit_test(silence_needs_confirmation),
         cmocka_unit_test(late_is_suspect_while_the_probe_goes_on),
+        cmocka_unit_test(late_is_no_news_of_one_that_is_silent_to_us),
         cmocka_unit_test(late_forgets_no_failure),
         cmocka_unit_test(doubt_counts_when_it_lasts),
         cmocka_unit_test(doubt_ends_with_a_good_dialogue),

@@ -148,7 +148,7 @@ static void stream_fail(struct stream *stream, enum channel_phase phase)
 {
     enum reason reason = REASON_TLS_FAILED;
     if (!stream->channel.tls_error)
-        reason = channel_errno_reason(stream->channel.error, phase);
+        reason = channel_reason(&stream->channel, phase);
     stream_finish(stream, STREAM_ERROR, reason);
 }
 

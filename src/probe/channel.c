@@ -379,7 +379,8 @@ enum channel_result channel_handshake(struct channel *channel)
 
 /* ---- bytes ---- */
 
-enum channel_result channel_read(struct channel *channel, void *bytes, size_t room, size_t *got)
+static enum channel_result channel_read_some(struct channel *channel, void *bytes, size_t room,
+                                             size_t *got)
 {
     if (channel->ssl) {
         ERR_clear_error();
@@ -391,6 +392,14 @@ enum channel_result channel_read(struct channel *channel, void *bytes, size_t ro
         return channel_broken(channel, CHANNEL_WAIT_READ);
     *got = (size_t)received;
     return received ? CHANNEL_DONE : CHANNEL_END;
+}
+
+enum channel_result channel_read(struct channel *channel, void *bytes, size_t room, size_t *got)
+{
+    enum channel_result result = channel_read_some(channel, bytes, room, got);
+    if (result == CHANNEL_DONE && !channel->said_us)
+        channel->said_us = clock_now_us();
+    return result;
 }
 
 enum channel_result channel_write(struct channel *channel, const void *bytes, size_t size,

@@ -37,6 +37,7 @@ struct channel {
     unsigned long tls_error; /* OpenSSL's, where it is not the socket that failed */
     size_t budget;           /* how many bytes may still be received in this turn of the loop */
     int64_t heard_us;        /* when the first octet came, of whatever kind; 0: none yet */
+    int64_t said_us; /* when the first one did that is no part of a TLS handshake; 0: none yet */
 };
 
 enum channel_result {

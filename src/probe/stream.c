@@ -284,6 +284,11 @@ int64_t stream_heard_us(const struct stream *stream)
     return stream->channel.heard_us;
 }
 
+int64_t stream_said_us(const struct stream *stream)
+{
+    return stream->channel.said_us;
+}
+
 bool stream_has_news(const struct stream *stream)
 {
     return stream->channel.fd >= 0 && channel_ready(&stream->channel, true, false);

@@ -135,8 +135,9 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
         snprintf(outcome.detail, sizeof outcome.detail, "no answer to %u connection%s in %.1f s",
                  attempt->sockets, plural, took_s);
     else
-        snprintf(outcome.detail, sizeof outcome.detail, "not an octet of a greeting in %.1f s, %u session%s",
-                 took_s, attempt->sessions, plural);
+        snprintf(outcome.detail, sizeof outcome.detail,
+                 "not an octet of a greeting in %.1f s, %u session%s", took_s, attempt->sessions,
+                 plural);
     if (reason == REASON_GREETING_TIMEOUT && outcome.confirmed)
         peer_note_hung(attempt->setting.peer, attempt_begun_ms(attempt), now_ms);
     attempt_finish(attempt, &outcome, &lesson);

@@ -135,8 +135,9 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
         snprintf(outcome.detail, sizeof outcome.detail, "no answer to %u connection%s in %.1f s",
                  attempt->sockets, plural, took_s);
     else
-        snprintf(outcome.detail, sizeof outcome.detail, "not an octet in %.1f s, %u session%s",
-                 took_s, attempt->sessions, plural);
+        snprintf(outcome.detail, sizeof outcome.detail,
+                 "not an octet of a greeting in %.1f s, %u session%s", took_s, attempt->sessions,
+                 plural);
     if (reason == REASON_GREETING_TIMEOUT && outcome.confirmed)
         peer_note_hung(attempt->setting.peer, attempt_begun_ms(attempt), now_ms);
     attempt_finish(attempt, &outcome, &lesson);
@@ -216,7 +217,6 @@ void attempt_wait(struct attempt *attempt)
     event_del(&attempt->timer);
     attempt->state = ATTEMPT_WAITS;
     trial->state = TRIAL_WAITS;
-    trial->silent = false;
     if (!peer_waits(&trial->seat) &&
         peer_take(attempt_peers(attempt), attempt->setting.peer, &trial->seat, trial_rank(trial)))
         attempt_begin(attempt);

@@ -8,6 +8,8 @@
 #include "probe/chains.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
@@ -59,11 +61,21 @@ enum reason channel_errno_reason(int error, enum channel_phase phase)
     return errno_is_local(error) ? REASON_LOCAL : REASON_UNREACHABLE;
 }
 
+/* "Port unreachable" is what firewalls and bans reject with, often one client only: no word of the
+ * service, as a reset is. */
+enum reason channel_reason(const struct channel *channel, enum channel_phase phase)
+{
+    enum reason reason = channel_errno_reason(channel->error, phase);
+    return reason == REASON_REFUSED && channel->by_icmp ? REASON_UNREACHABLE : reason;
+}
+
 const char *channel_why(const struct channel *channel)
 {
     const char *text = NULL;
     if (channel->tls_error)
         text = ERR_reason_error_string(channel->tls_error);
+    else if (channel->error == ECONNREFUSED && channel->by_icmp)
+        text = "Connection refused, by ICMP";
     else if (channel->error)
         text = strerrordesc_np(channel->error);
     return text ? text : channel->tls_error ? "TLS error" : "";
@@ -81,6 +93,16 @@ static bool channel_bind(struct channel *channel, const struct address *source)
     return bind(channel->fd, (struct sockaddr *)&from, size) == 0;
 }
 
+/* Whether ICMP errors are told with their origin. It also makes each of them final at once: right
+ * while connecting, where they are that in any case. A connection that stands outlives them. */
+static void channel_hear_icmp(const struct channel *channel, int on)
+{
+    if (channel->family == AF_INET6)
+        setsockopt(channel->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+    else
+        setsockopt(channel->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+}
+
 bool channel_connect(struct channel *channel, const struct address *address, uint16_t port,
                      const struct address *source)
 {
@@ -88,11 +110,12 @@ bool channel_connect(struct channel *channel, const struct address *address, uin
     socklen_t size = address_to_sockaddr(address, port, &to);
     const int on = 1;
 
-    *channel = (struct channel){.fd = -1};
+    *channel = (struct channel){.fd = -1, .family = to.ss_family};
     channel->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (channel->fd >= 0) {
         /* A command is one small packet and must not wait for the acknowledgement of another. */
         setsockopt(channel->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        channel_hear_icmp(channel, true);
         if ((!source || channel_bind(channel, source)) &&
             (connect(channel->fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS ||
              errno == EINTR))
@@ -102,12 +125,40 @@ bool channel_connect(struct channel *channel, const struct address *address, uin
     return false;
 }
 
+/* The errno that an ICMP message came to, ip(7); 0: there was none. */
+static int channel_icmp_error(const struct channel *channel)
+{
+    _Alignas(struct cmsghdr) char control[512];
+    struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
+    if (recvmsg(channel->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+        return 0;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+        struct sock_extended_err error;
+        if (!(at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR) &&
+            !(at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR))
+            continue;
+        memcpy(&error, CMSG_DATA(at), sizeof error);
+        if (error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6)
+            return (int)error.ee_errno;
+    }
+    return 0;
+}
+
+/* In this order: an ICMP error is in the queue before it is the socket's, and where connect() was
+ * still at work it never becomes that. */
 enum channel_result channel_connected(struct channel *channel)
 {
     socklen_t size = sizeof channel->error;
     if (getsockopt(channel->fd, SOL_SOCKET, SO_ERROR, &channel->error, &size) < 0)
         channel->error = errno;
-    return channel->error ? CHANNEL_FAILED : CHANNEL_DONE;
+    int icmp_error = channel_icmp_error(channel);
+    channel->by_icmp = icmp_error != 0;
+    if (icmp_error)
+        channel->error = icmp_error;
+    if (channel->error)
+        return CHANNEL_FAILED;
+    channel_hear_icmp(channel, false);
+    return CHANNEL_DONE;
 }
 
 bool channel_ready(const struct channel *channel, bool to_read, bool to_write)
@@ -328,7 +379,8 @@ enum channel_result channel_handshake(struct channel *channel)
 
 /* ---- bytes ---- */
 
-enum channel_result channel_read(struct channel *channel, void *bytes, size_t room, size_t *got)
+static enum channel_result channel_read_some(struct channel *channel, void *bytes, size_t room,
+                                             size_t *got)
 {
     if (channel->ssl) {
         ERR_clear_error();
@@ -340,6 +392,14 @@ enum channel_result channel_read(struct channel *channel, void *bytes, size_t ro
         return channel_broken(channel, CHANNEL_WAIT_READ);
     *got = (size_t)received;
     return received ? CHANNEL_DONE : CHANNEL_END;
+}
+
+enum channel_result channel_read(struct channel *channel, void *bytes, size_t room, size_t *got)
+{
+    enum channel_result result = channel_read_some(channel, bytes, room, got);
+    if (result == CHANNEL_DONE && !channel->said_us)
+        channel->said_us = clock_now_us();
+    return result;
 }
 
 enum channel_result channel_write(struct channel *channel, const void *bytes, size_t size,

@@ -30,11 +30,14 @@ void tls_client_clear(struct tls_client *client);
 
 struct channel {
     int fd;                  /* -1: none */
+    int family;              /* AF_INET, AF_INET6 */
     SSL *ssl;                /* NULL: plain */
     int error;               /* errno of the last call that failed; 0: none */
+    bool by_icmp;            /* the network said so while it was connecting, not the peer's TCP */
     unsigned long tls_error; /* OpenSSL's, where it is not the socket that failed */
     size_t budget;           /* how many bytes may still be received in this turn of the loop */
     int64_t heard_us;        /* when the first octet came, of whatever kind; 0: none yet */
+    int64_t said_us; /* when the first one did that is no part of a TLS handshake; 0: none yet */
 };
 
 enum channel_result {
@@ -79,6 +82,8 @@ enum channel_phase {
 };
 /* Whose fault an errno is. */
 enum reason channel_errno_reason(int error, enum channel_phase phase);
+/* The same of what has failed last. */
+enum reason channel_reason(const struct channel *channel, enum channel_phase phase);
 
 const char *channel_why(const struct channel *channel); /* in words; "" if nothing failed */
 

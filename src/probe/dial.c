@@ -57,7 +57,7 @@ static void socket_failed(struct dial_socket *socket, enum channel_phase phase)
 {
     struct dial *dial = socket->dial;
     const struct channel channel = socket->channel;
-    enum reason reason = channel_errno_reason(channel.error, phase);
+    enum reason reason = channel_reason(&channel, phase);
     bool local = reason_status(reason) == OUTCOME_UNKNOWN;
 
     if (reason == REASON_CONNECT_TIMEOUT || (local && socket != &dial->first)) {

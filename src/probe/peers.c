@@ -45,7 +45,8 @@ struct peers {
     void *hosts; /* tsearch(3), by address */
     unsigned taken, most;
     uint64_t turns;
-    struct seat_queue ready;   /* have a place at their host, and wait for one of all */
+    struct seat_queue ready;   /* have a place at their host, and wait for one of all; by rank */
+    struct seat_queue idlers;  /* that would give theirs up, of RANK_DOWN and below */
     struct seat_queue asked;   /* are to give up; their `place` is free, as they are taken */
     struct peer_queue crowded; /* since when: the longest first */
     struct event drain, patience;
@@ -240,9 +241,16 @@ static void peer_enqueue(struct peer *peer, struct peer_seat *seat)
 
 static void seat_get_ready(struct peers *peers, struct peer *peer, struct peer_seat *seat)
 {
+    struct peer_seat *before;
     peer_hold(peer, seat);
     seat->state = SEAT_READY;
-    TAILQ_INSERT_TAIL(&peers->ready, seat, place);
+    TAILQ_FOREACH_REVERSE(before, &peers->ready, seat_queue, place)
+    if (before->rank <= seat->rank)
+        break;
+    if (before)
+        TAILQ_INSERT_AFTER(&peers->ready, before, seat, place);
+    else
+        TAILQ_INSERT_HEAD(&peers->ready, seat, place);
     event_active(&peers->drain, EV_TIMEOUT, 0);
 }
 
@@ -260,6 +268,20 @@ static void peer_advance(struct peers *peers, struct peer *peer)
     peer_clear(peers, peer, true);
 }
 
+/* Who has a place at its host and waits for one of all can wait elsewhere, too, where a better one
+ * comes. */
+static void peer_unready(struct peers *peers, struct peer *peer, enum peer_rank rank)
+{
+    for (unsigned i = 0; i < PEER_PLACES && peer->held == PEER_PLACES; i++) {
+        struct peer_seat *seat = peer->holders[i];
+        if (seat->state != SEAT_READY || !rank_outdoes(rank, seat->rank))
+            continue;
+        TAILQ_REMOVE(&peers->ready, seat, place);
+        peer_drop(peer, seat);
+        peer_enqueue(peer, seat);
+    }
+}
+
 static void seat_grant(struct peers *peers, struct peer_seat *seat)
 {
     seat->state = SEAT_TAKEN;
@@ -273,6 +295,7 @@ bool peer_take(struct peers *peers, struct peer *peer, struct peer_seat *seat, e
     seat->rank = rank;
     seat->yields = seat->asked = false;
     seat->turn = ++peers->turns;
+    peer_unready(peers, peer, rank);
     bool admitted = peer_admits(peer, rank);
     if (admitted && peers->taken < peers->most && TAILQ_EMPTY(&peers->ready)) {
         peer_hold(peer, seat);
@@ -286,6 +309,20 @@ bool peer_take(struct peers *peers, struct peer *peer, struct peer_seat *seat, e
         peer_clear(peers, peer, true);
     }
     return false;
+}
+
+static void seat_idle(struct peers *peers, struct peer_seat *seat, bool idles)
+{
+    if (seat->idles == idles)
+        return;
+    seat->idles = idles;
+    if (!idles) {
+        TAILQ_REMOVE(&peers->idlers, seat, idle);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&peers->idlers, seat, idle);
+    if (!TAILQ_EMPTY(&peers->ready))
+        event_active(&peers->drain, EV_TIMEOUT, 0);
 }
 
 void peer_release(struct peers *peers, struct peer_seat *seat)
@@ -304,6 +341,7 @@ void peer_release(struct peers *peers, struct peer_seat *seat)
     case SEAT_TAKEN:
         if (seat->asked)
             TAILQ_REMOVE(&peers->asked, seat, place);
+        seat_idle(peers, seat, false);
         peers->taken--;
         peer_drop(peer, seat);
         break;
@@ -324,10 +362,33 @@ void peer_rank(struct peers *peers, struct peer_seat *seat, enum peer_rank rank,
     }
     seat->rank = rank;
     seat->yields = yields;
+    seat_idle(peers, seat, yields && seat->give_up && rank >= RANK_DOWN);
     peer_advance(peers, seat->peer);
 }
 
 /* ---- the loop ---- */
+
+static void peers_grant(struct peers *peers)
+{
+    struct peer_seat *seat;
+    while (peers->taken < peers->most && (seat = TAILQ_FIRST(&peers->ready))) {
+        TAILQ_REMOVE(&peers->ready, seat, place);
+        seat_grant(peers, seat);
+        seat->granted(seat->context);
+    }
+}
+
+/* Sessions that idle, as those of sentinels do for hours, must not keep probes from their time. */
+static bool peers_make_room(struct peers *peers)
+{
+    const struct peer_seat *first = TAILQ_FIRST(&peers->ready);
+    struct peer_seat *idler = TAILQ_FIRST(&peers->idlers);
+    if (!first || !idler || first->rank >= RANK_DOWN)
+        return false;
+    idler->give_up(idler->context);
+    assert(idler != TAILQ_FIRST(&peers->idlers));
+    return true;
+}
 
 static void peers_on_drain(evutil_socket_t fd, short what, void *context)
 {
@@ -339,11 +400,9 @@ static void peers_on_drain(evutil_socket_t fd, short what, void *context)
         seat->give_up(seat->context);
         assert(seat != TAILQ_FIRST(&peers->asked));
     }
-    while (peers->taken < peers->most && (seat = TAILQ_FIRST(&peers->ready))) {
-        TAILQ_REMOVE(&peers->ready, seat, place);
-        seat_grant(peers, seat);
-        seat->granted(seat->context);
-    }
+    do
+        peers_grant(peers);
+    while (peers_make_room(peers));
 }
 
 static void peers_on_patience(evutil_socket_t fd, short what, void *context)
@@ -366,6 +425,7 @@ struct peers *peers_new(struct event_base *base, unsigned seats_max)
     struct peers *peers = memory_alloc(sizeof *peers);
     peers->most = seats_max;
     TAILQ_INIT(&peers->ready);
+    TAILQ_INIT(&peers->idlers);
     TAILQ_INIT(&peers->asked);
     TAILQ_INIT(&peers->crowded);
     event_assign(&peers->drain, base, -1, 0, peers_on_drain, peers);

@@ -4,7 +4,8 @@
  * and never more in all than descriptors allow. Who finds no place waits, in the order of ranks;
  * waiting is not failing. A session that has been silent for a while, or only idles, gives its
  * place up to who ranks before it: at once where no other place is about to come free, else after
- * 100 ms. The event base's thread.
+ * 100 ms. Where all the places there are have been taken, those who idle anywhere make room. The
+ * event base's thread.
  *
  * A place is taken before connecting. A socket that is still without an answer after a moment
  * (SYN_SENT: the host knows nothing of it) may go on without one, and must get one back, or close,
@@ -50,9 +51,9 @@ struct peer_seat {
     struct peer *peer;
     enum peer_rank rank;
     enum { SEAT_NONE, SEAT_WAITS, SEAT_READY, SEAT_TAKEN } state;
-    bool yields, asked;
+    bool yields, asked, idles;
     uint64_t turn;
-    TAILQ_ENTRY(peer_seat) place;
+    TAILQ_ENTRY(peer_seat) place, idle;
 };
 
 /* seats_max: of all hosts together. */

@@ -146,7 +146,7 @@ void session_left(struct session *session)
     struct session_result result = session->result;
     session_done *done = session->done;
     void *context = session->context;
-    result.heard_us = stream_heard_us(session->stream);
+    result.heard_us = stream_said_us(session->stream);
     session_cancel(session);
     done(context, &result);
 }
@@ -442,7 +442,7 @@ void session_shorten(struct session *session)
 
 int64_t session_heard_us(const struct session *session)
 {
-    return stream_heard_us(session->stream);
+    return stream_said_us(session->stream);
 }
 
 int64_t session_last_us(const struct session *session)

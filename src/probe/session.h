@@ -40,7 +40,7 @@ const struct address *session_source(const struct session_setting *setting,
 struct session_result {
     enum reason reason;
     int64_t greeted_us; /* when the greeting was complete; -1: none came */
-    int64_t heard_us;   /* when the first octet came; 0: none did */
+    int64_t heard_us;   /* when the first octet of the dialogue came; 0: none did */
     int64_t last_us;    /* when the last line came; 0: none did */
     int32_t step_us[TIMED_STEPS];
     char detail[OUTCOME_DETAIL_SIZE];
@@ -71,7 +71,8 @@ void session_begin(struct session *session);
 void session_cancel(struct session *session);
 /* It need not go further than the greeting, where it has not done so yet. */
 void session_shorten(struct session *session);
-/* When its first octet came; 0: none yet. */
+/* When the first octet of its greeting came; 0: none yet. Where TLS comes first, a handshake alone
+ * is none: kernels and libraries that still answer may stand before a server that hangs. */
 int64_t session_heard_us(const struct session *session);
 /* When its last line came, or else its first octet; 0: neither yet. */
 int64_t session_last_us(const struct session *session);

@@ -148,7 +148,7 @@ static void stream_fail(struct stream *stream, enum channel_phase phase)
 {
     enum reason reason = REASON_TLS_FAILED;
     if (!stream->channel.tls_error)
-        reason = channel_errno_reason(stream->channel.error, phase);
+        reason = channel_reason(&stream->channel, phase);
     stream_finish(stream, STREAM_ERROR, reason);
 }
 
@@ -282,6 +282,11 @@ struct ssl_st *stream_tls(const struct stream *stream)
 int64_t stream_heard_us(const struct stream *stream)
 {
     return stream->channel.heard_us;
+}
+
+int64_t stream_said_us(const struct stream *stream)
+{
+    return stream->channel.said_us;
 }
 
 bool stream_has_news(const struct stream *stream)

@@ -68,6 +68,8 @@ void stream_start_tls(struct stream *stream, const struct tls_client *client, co
 struct ssl_st *stream_tls(const struct stream *stream);
 
 int64_t stream_heard_us(const struct stream *stream); /* when the first octet came; 0: none yet */
+/* The same of the dialogue: the octets of a TLS handshake do not count. */
+int64_t stream_said_us(const struct stream *stream);
 /* The end of a peer that says nothing is seen within some seconds, as STREAM_ERROR. */
 void stream_keep_alive(struct stream *stream);
 

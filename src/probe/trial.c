@@ -51,7 +51,7 @@ static void trial_on_session(void *context, const struct session_result *result)
     trial->session = NULL;
     if (attempt->state == ATTEMPT_RESTS)
         attempt_on_rest(attempt, trial, result);
-    else if ((silent && trial_is_heard(other)) || (ours && other->session))
+    else if (((silent || !result->heard_us) && trial_is_heard(other)) || (ours && other->session))
         trial_stop(trial); /* the other one goes on */
     else
         attempt_on_session(attempt, trial, result);
@@ -75,6 +75,7 @@ void trial_dial(struct trial *trial)
 {
     struct attempt *attempt = trial->attempt;
     trial->state = TRIAL_CONNECTS;
+    trial->silent = trial->mended = false;
     trial->started_ms = clock_now_ms();
     trial->next_socket_ms = trial->started_ms + attempt->patience.connect_hedge_ms;
     attempt->sessions++;

@@ -100,6 +100,38 @@ static bool has(const struct room *room, unsigned guest)
     return peer_has(&room->guests[guest].seat);
 }
 
+/* Places of all hosts are taken by sentinels: who comes for more than to idle gets one, wherever it
+ * is. */
+static void test_idlers_make_room_for_all(void **state)
+{
+    struct room room;
+    (void)state;
+    room_open(&room, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(take(&room, i, RANK_SENTINEL));
+        peer_rank(room.peers, &room.guests[i].seat, RANK_SENTINEL, true);
+    }
+    for (unsigned i = 2; i < 4; i++) /* another one idles, or wants to: nobody goes for that */
+        assert_false(
+            peer_take(room.peers, room.other, &room.guests[i].seat, RANK_SENTINEL + 2 - i));
+    room_turn(&room);
+    assert_int_equal(peers_taken(room.peers), 2);
+    assert_int_equal(room.guests[0].asked + room.guests[1].asked, 0);
+    assert_false(peer_take(room.peers, room.other, &room.guests[4].seat, RANK_LIVENESS));
+    room_turn(&room);
+    assert_true(has(&room, 4));
+    assert_int_equal(room.guests[0].asked, 1); /* the eldest */
+    assert_true(has(&room, 1));
+    assert_false(has(&room, 2) || has(&room, 3));
+    leave(&room, 4);
+    room_turn(&room);
+    assert_true(has(&room, 3)); /* by rank */
+    leave(&room, 3);
+    room_turn(&room);
+    assert_true(has(&room, 2));
+    room_close(&room);
+}
+
 static void test_two_at_a_host(void **state)
 {
     struct room room;
@@ -393,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_hedges_send_only_the_slow_away),
         cmocka_unit_test(test_one_may_say_no),
         cmocka_unit_test(test_places_of_all),
+        cmocka_unit_test(test_idlers_make_room_for_all),
         cmocka_unit_test(test_hung_hosts),
         cmocka_unit_test(test_any_order),
     };

@@ -163,7 +163,7 @@ void learn_good(struct learned *learned, const struct lesson *lesson, int64_t no
     learned->lossy -= learned->lossy / LOSSY_FALL;
     if (learned->silences && !learned->believed && learn_is_lossy(learned))
         learn_loss(learned, LOSSY_DOUBTED);
-    else if (lesson->hedged && !lesson->late)
+    else if (lesson->hedged && !lesson->late && learned->good) /* a first one may wait for ARP */
         learn_loss(learned, LOSSY_RISE);
     if (learned->good < LEARN_ENOUGH)
         learned->good++;

@@ -59,6 +59,7 @@ struct job {
     enum probe_depth depth; /* of the next probe, or of the one under way */
     unsigned excuses;       /* REASON_LATE, since the last good one */
     bool hurried;           /* the next one at once */
+    bool dead;              /* it is down, and the last one found no life */
 };
 
 struct prober {
@@ -120,12 +121,14 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
                       int64_t now_ms)
 {
     struct lesson learned = *lesson;
+    if (job->dead) /* one that comes back is waited for, too, and no packet was lost */
+        learned.hedged = false;
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
         learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
-        learn_silence(&job->learned, outcome->confirmed, lesson->hedged);
+        learn_silence(&job->learned, outcome->confirmed, learned.hedged);
         return;
     } else if (reason_status(outcome->reason) != OUTCOME_FAIL) {
         return;
@@ -164,8 +167,10 @@ static void job_report(struct job *job, const struct outcome *outcome)
     struct probe_next next = prober->reports.done(prober->context, job->id, outcome, now_ms);
     /* Where our own uplink may be to blame, it has to be asked again, and before those of the dead.
      */
-    if (prober->reporting == job && !next.down)
-        job->learned.believed = false;
+    if (prober->reporting == job) {
+        job->dead = next.down && outcome->reason != REASON_OK;
+        job->learned.believed &= next.down;
+    }
     if (prober->reporting == job && !job->attempt)
         job_plan(job, next, now_ms);
     prober->reporting = NULL;

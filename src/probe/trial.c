@@ -177,7 +177,8 @@ static void trial_on_connected(void *context, const struct channel *connected, i
     attempt->connected = true;
     trial->state = TRIAL_TALKS;
     trial->connected_us = clock_now_us();
-    trial->connect_us = (int32_t)took_us;
+    /* What the kernel's second SYN brought about says nothing of how long the way is. */
+    trial->connect_us = took_us < MENDED_US ? (int32_t)took_us : -1;
     trial->mended = number > 0 || took_us >= MENDED_US;
     trial->session = session_adopt(setting->session, setting->target, setting->depth,
                                    attempt_begun_ms(attempt) + setting->target->check->timeout_ms,

@@ -67,6 +67,7 @@ static void run_status(struct call *call, void *context)
     const struct engine *engine = context;
     status->arena = arena_new();
     status->started_ms = engine->started_ms;
+    core_publish(engine->core, clock_now_ms()); /* what it tells is in the answers */
     core_status(engine->core, clock_now_ms(), status);
     if (engine->prober) {
         struct prober_numbers numbers;

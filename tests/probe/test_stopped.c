@@ -101,6 +101,39 @@ static void test_slow_dialogue(void **state)
     sink_stop(sink);
 }
 
+/* What was learned of a host that was stopped for some seconds, and continued, must not make the
+ * second time longer. */
+static void test_stopped_twice(void **state)
+{
+    enum {
+        STOPPED_MS = 4000,
+        WELL_MS = 1700,    /* one prompt greeting, or two */
+        NOTICED_MS = 3100, /* the rest of an interval, and the window of a greeting */
+    };
+    struct watch watch;
+    struct sink *sink = sink_start(&(struct sink_options){0});
+    (void)state;
+
+    watch_open(&watch);
+    watch_add(&watch, 1, sink_port(sink));
+    watch_learn(&watch);
+    for (unsigned times = 1; times <= 2; times++) {
+        int64_t start_ms = clock_now_ms();
+        watch.revoked = 0;
+        watch.down_ms[0] = 0;
+        sink_freeze(sink, true);
+        watch_run(&watch, STOPPED_MS);
+        assert_in_range(watch.down_ms[0] - start_ms, 0, NOTICED_MS + LOAD_MS);
+        assert_int_equal(watch.falls, times);
+        sink_freeze(sink, false);
+        watch_run(&watch, WELL_MS);
+        assert_int_equal(watch.verdicts[0].status, VERDICT_UP);
+        assert_true(watch.revoked > 0);
+    }
+    watch_close(&watch);
+    sink_stop(sink);
+}
+
 /* A prober that knows its targets is stopped for so long, again and again: nothing falls. */
 static void stopped_prober(uint16_t port, int tell)
 {
@@ -150,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_stopped_between_commands),
         cmocka_unit_test(test_stopped_in_a_dialogue),
         cmocka_unit_test(test_slow_dialogue),
+        cmocka_unit_test(test_stopped_twice),
         cmocka_unit_test(test_stopped_again_and_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

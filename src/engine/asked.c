@@ -56,6 +56,14 @@ bool engine_force(struct engine *engine, const char *host, enum verdict_forced f
 
 /* ---- status and explain ---- */
 
+/* What is told is in the answers already: those of this turn of the loop may not be published yet.
+ */
+static struct core *published_core(struct engine *engine, int64_t now_ms)
+{
+    core_publish(engine->core, now_ms);
+    return engine->core;
+}
+
 struct status_call {
     struct call call;
     struct engine_status status;
@@ -64,11 +72,11 @@ struct status_call {
 static void run_status(struct call *call, void *context)
 {
     struct engine_status *status = &((struct status_call *)call)->status;
-    const struct engine *engine = context;
+    struct engine *engine = context;
+    int64_t now_ms = clock_now_ms();
     status->arena = arena_new();
     status->started_ms = engine->started_ms;
-    core_publish(engine->core, clock_now_ms()); /* what it tells is in the answers */
-    core_status(engine->core, clock_now_ms(), status);
+    core_status(published_core(engine, now_ms), now_ms, status);
     if (engine->prober) {
         struct prober_numbers numbers;
         prober_numbers(engine->prober, &numbers);
@@ -109,10 +117,9 @@ struct events_call {
 static void run_events(struct call *call, void *context)
 {
     struct events_call *wanted = (struct events_call *)call;
-    const struct engine *engine = context;
     wanted->events.arena = arena_new();
     wanted->events.now_ms = clock_now_ms();
-    core_events(engine->core, wanted->after, &wanted->events);
+    core_events(published_core(context, wanted->events.now_ms), wanted->after, &wanted->events);
 }
 
 static void discard_events(struct call *call)
@@ -150,9 +157,9 @@ struct explain_call {
 static void run_explain(struct call *call, void *context)
 {
     struct explain_call *explain = (struct explain_call *)call;
-    const struct engine *engine = context;
+    int64_t now_ms = clock_now_ms();
     explain->explanation.arena = arena_new();
-    core_explain(engine->core, explain->name, explain->rrtype, clock_now_ms(),
+    core_explain(published_core(context, now_ms), explain->name, explain->rrtype, now_ms,
                  &explain->explanation);
 }
 

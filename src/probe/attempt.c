@@ -16,6 +16,8 @@ enum {
     NEWS_MS = 10,        /* within that the loop tells what has come */
     TURN_LATE_MS = 100,  /* a timer later than this has cost hedges their chance */
     SOCKETS_WITNESS = 3, /* so many independent packets without an answer are no accident */
+    STUCK_MS = 700, /* a dialogue without a line for so long is a witness of the host's silence:
+                       it keeps the place that another's second session would need */
 };
 
 static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
@@ -232,7 +234,6 @@ static bool attempt_is_heard(const struct attempt *attempt)
 /* An octet came: from here on its session's own timeouts count, and no other session is begun. */
 static void attempt_calm(struct attempt *attempt)
 {
-    attempt_count_silent(attempt, false);
     for (unsigned i = 0; i < TRIALS; i++) {
         struct trial *trial = &attempt->trials[i];
         if (trial_is_heard(trial))
@@ -329,12 +330,22 @@ static int64_t attempt_late_ms(const struct attempt *attempt)
     return attempt->trials[0].connected_us / 1000 + attempt->patience.greeting_hedge_ms;
 }
 
+/* Its dialogue goes on. */
+static void attempt_follow(struct attempt *attempt, int64_t now_ms)
+{
+    int64_t stuck_ms = attempt_heard_ms(attempt) + STUCK_MS;
+    bool stuck = now_ms >= stuck_ms;
+    attempt_count_silent(attempt, stuck);
+    attempt_arm(attempt, now_ms, stuck ? now_ms + LOOK_MS : stuck_ms);
+}
+
 static void attempt_run(struct attempt *attempt, int64_t now_ms)
 {
     for (unsigned i = 0; i < TRIALS; i++)
         trial_look(&attempt->trials[i], now_ms);
     if (attempt_is_heard(attempt)) {
         attempt_calm(attempt);
+        attempt_follow(attempt, now_ms);
         return;
     }
     bool late =

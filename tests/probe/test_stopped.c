@@ -5,10 +5,12 @@
 #include "base/memory.h"
 #include "support/watch.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +76,49 @@ static void test_stopped_in_a_dialogue(void **state)
     watch_close(&watch);
 }
 
+/* Who checks logins hangs: so does IMAP, from its greeting on, and submission in its dialogue,
+ * which keeps one of the two places. SMTP is well and needs one, too. */
+static void test_stopped_beside_a_dialogue(void **state)
+{
+    enum { IMAP, SUBMISSION, SMTP, KINDS, HOSTS = 13 };
+    enum {
+        SERVICE_MS = 2 * INTERVAL_MS,
+        REPLY_MS = 4000,
+        SILENT_MS = 3100,
+        STUCK_MS = SERVICE_MS + 2 * REPLY_MS + 2000,
+    };
+    struct watch watch;
+    struct sink *sinks[KINDS];
+    int64_t longest_ms[KINDS] = {0};
+    (void)state;
+
+    watch_open(&watch);
+    watch.check.service_interval_ms = watch.policy.service_interval_ms = SERVICE_MS;
+    watch.check.reply_timeout_ms = REPLY_MS;
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        sinks[kind] = sink_start(&(struct sink_options){0});
+    for (unsigned i = 0; i < HOSTS * KINDS; i++)
+        watch_add(&watch, i / KINDS + 1, sink_port(sinks[i % KINDS]));
+    watch_learn(&watch);
+    int64_t start_ms = clock_now_ms();
+    sink_hello_after(sinks[SUBMISSION], 60000);
+    sink_freeze(sinks[IMAP], true);
+    watch_run(&watch, STUCK_MS + LOAD_MS);
+    for (unsigned i = 0; i < watch.targets; i++) {
+        int64_t took_ms = watch.down_ms[i] - start_ms;
+        assert_int_equal(watch.verdicts[i].status, i % KINDS == SMTP ? VERDICT_UP : VERDICT_DOWN);
+        if (took_ms > longest_ms[i % KINDS])
+            longest_ms[i % KINDS] = took_ms;
+    }
+    print_message("beside dialogues that are stuck (%lld ms): down after %lld ms (max)\n",
+                  (long long)longest_ms[SUBMISSION], (long long)longest_ms[IMAP]);
+    assert_in_range(longest_ms[IMAP], 1, SILENT_MS + LOAD_MS);
+    assert_in_range(longest_ms[SUBMISSION], 2 * REPLY_MS, STUCK_MS + LOAD_MS);
+    watch_close(&watch);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        sink_stop(sinks[kind]);
+}
+
 /* A dialogue that takes long is no fault, and comes to its end: others ask meanwhile whether there
  * is a greeting. */
 static void test_slow_dialogue(void **state)
@@ -97,6 +142,78 @@ static void test_slow_dialogue(void **state)
     assert_in_range(numbers.accepted, 11, 14); /* the rhythm goes on beside it */
     assert_int_equal(numbers.open_max_address, 2);
     assert_in_range(numbers.quits, numbers.accepted - 2, numbers.accepted);
+    watch_close(&watch);
+    sink_stop(sink);
+}
+
+/* What was learned of a host that was stopped for some seconds, and continued, must not make the
+ * second time longer. */
+static void test_stopped_twice(void **state)
+{
+    enum {
+        STOPPED_MS = 4000,
+        WELL_MS = 1700,    /* one prompt greeting, or two */
+        NOTICED_MS = 3100, /* the rest of an interval, and the window of a greeting */
+    };
+    struct watch watch;
+    struct sink *sink = sink_start(&(struct sink_options){0});
+    (void)state;
+
+    watch_open(&watch);
+    watch_add(&watch, 1, sink_port(sink));
+    watch_learn(&watch);
+    for (unsigned times = 1; times <= 2; times++) {
+        int64_t start_ms = clock_now_ms();
+        watch.revoked = 0;
+        watch.down_ms[0] = 0;
+        sink_freeze(sink, true);
+        watch_run(&watch, STOPPED_MS);
+        assert_in_range(watch.down_ms[0] - start_ms, 0, NOTICED_MS + LOAD_MS);
+        assert_int_equal(watch.falls, times);
+        sink_freeze(sink, false);
+        watch_run(&watch, WELL_MS);
+        assert_int_equal(watch.verdicts[0].status, VERDICT_UP);
+        assert_true(watch.revoked > 0);
+    }
+    watch_close(&watch);
+    sink_stop(sink);
+}
+
+/* Nor its being silent from the first packet on: its kernel's queue is full, and it greets nobody.
+ */
+static void test_silent_again_and_again(void **state)
+{
+    enum { FILLERS = 8, TIMES = 3, SILENT_MS = 3800, NOTICED_MS = 2200 };
+    struct watch watch;
+    int fillers[FILLERS];
+    struct sink *sink = sink_start(&(struct sink_options){0});
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons(sink_port(sink))};
+    (void)state;
+
+    watch_open(&watch);
+    watch_add(&watch, 1, sink_port(sink));
+    watch_learn(&watch);
+    for (unsigned times = 1; times <= TIMES; times++) {
+        int64_t start_ms = clock_now_ms();
+        watch.down_ms[0] = 0;
+        sink_freeze(sink, true);
+        sink_backlog(sink, 2);
+        for (unsigned i = 0; i < FILLERS; i++) {
+            fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+            (void)!connect(fillers[i], (struct sockaddr *)&to, sizeof to);
+        }
+        watch_run(&watch, SILENT_MS);
+        assert_in_range(watch.down_ms[0] - start_ms, 0, NOTICED_MS + LOAD_MS);
+        assert_int_equal(watch.falls, times);
+        for (unsigned i = 0; i < FILLERS; i++)
+            close(fillers[i]);
+        sink_backlog(sink, 4096);
+        sink_freeze(sink, false);
+        watch_run(&watch, 3 * INTERVAL_MS);
+        assert_int_equal(watch.verdicts[0].status, VERDICT_UP);
+    }
     watch_close(&watch);
     sink_stop(sink);
 }
@@ -149,7 +266,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stopped_between_commands),
         cmocka_unit_test(test_stopped_in_a_dialogue),
+        cmocka_unit_test(test_stopped_beside_a_dialogue),
         cmocka_unit_test(test_slow_dialogue),
+        cmocka_unit_test(test_stopped_twice),
+        cmocka_unit_test(test_silent_again_and_again),
         cmocka_unit_test(test_stopped_again_and_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,12 +120,12 @@ static void visit_on_command(struct visit *visit, const char *line)
     numbers->quits += quit;
     numbers->hellos += hello;
     bool sick = hello && numbers->hellos <= options->sick;
-    visit->owes = hello && options->hello_ms;
+    visit->owes = hello && numbers->hello_ms;
     if (!visit->owes)
         visit_say(visit, quit ? "221 bye\r\n" : sick ? "451 sick\r\n" : "250 sink\r\n");
     if (quit)
         visit_leave(visit);
-    visit_wait(visit, visit->owes ? options->hello_ms : options->silence_ms);
+    visit_wait(visit, visit->owes ? numbers->hello_ms : options->silence_ms);
 }
 
 static void visit_on_read(struct bufferevent *events, void *context)
@@ -223,6 +223,7 @@ struct sink *sink_start(const struct sink_options *options)
         abort();
     }
     sink->numbers->greet_ms = options->greet_ms;
+    sink->numbers->hello_ms = options->hello_ms;
     sink->port = ntohs(any.sin_port);
     sink->process = fork();
     if (sink->process == 0)
@@ -248,6 +249,11 @@ void sink_stop_at(struct sink *sink, const char *verb)
 void sink_greet_after(struct sink *sink, int greet_ms)
 {
     ((volatile struct sink_numbers *)sink->numbers)->greet_ms = greet_ms;
+}
+
+void sink_hello_after(struct sink *sink, int hello_ms)
+{
+    ((volatile struct sink_numbers *)sink->numbers)->hello_ms = hello_ms;
 }
 
 uint16_t sink_port(const struct sink *sink)

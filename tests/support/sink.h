@@ -26,7 +26,7 @@ struct sink_numbers {
     unsigned quits;            /* clients that left by QUIT */
     unsigned impatient;        /* clients that spoke before the greeting */
     uint32_t last_from;        /* the address of the last client, as a number */
-    int greet_ms;              /* the sink's own */
+    int greet_ms, hello_ms;    /* the sink's own */
     int64_t stopped_ms;        /* when it stopped itself; 0: it did not */
     char stop_at[8];           /* the sink's own */
 };
@@ -42,6 +42,8 @@ void sink_backlog(struct sink *sink, int backlog);
 void sink_stop_at(struct sink *sink, const char *verb);
 /* From now on greets after so long. */
 void sink_greet_after(struct sink *sink, int greet_ms);
+/* The same of an EHLO's reply. */
+void sink_hello_after(struct sink *sink, int hello_ms);
 uint16_t sink_port(const struct sink *sink);
 struct sink_numbers sink_numbers(const struct sink *sink);
 void sink_stop(struct sink *sink);

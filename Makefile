@@ -25,7 +25,7 @@ SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
 SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 UNITS    := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/%,$(wildcard tests/*/test_*.c)))
 E2E      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/test_*.c))
-PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl
+PROGRAMS := $(BUILD)/evermxd $(BUILD)/evermxctl $(BUILD)/evermx-drill
 TOOLS    := $(BUILD)/mailhost $(BUILD)/demo $(BUILD)/load
 # tests/fuzz: a target is a file and a folder of stored inputs; the rest of the folder is what targets share.
 FUZZ_TARGETS := query zone template config control smtp imap pop3 mailbox certificate tcp
@@ -65,6 +65,7 @@ $(BUILD)/libevermx.a: $(SOURCES:%.c=$(BUILD)/%.o)
 # A program in tools/ is one file, or one file and a folder of the same name.
 $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
 $(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
+$(BUILD)/evermx-drill: $(BUILD)/tools/drill.o $(call objects,tools/drill/*.c) $(BUILD)/libevermx.a
 $(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
 $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
 $(BUILD)/load: $(BUILD)/tools/load.o $(call objects,tools/load/*.c) $(BUILD)/libevermx.a
@@ -75,6 +76,8 @@ $(PROGRAMS) $(TOOLS):
 # Zones made up from a seed are shared by the tests of that folder.
 DIFFERENTIAL := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/test_*.c) tests/differential/compare_peers.c)
 $(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differential/*.c))
+
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/drill/test_*.c)): $(call objects,tools/drill/*.c)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "base/memory.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,7 @@ void record_free(struct record *record)
 
 void record_set(struct record *record, const char *key, const char *value)
 {
-    json_object_set_new(record->settings, key, json_string(value));
+    json_object_set_new(record->settings, key, text_to_json(value));
 }
 
 void record_set_number(struct record *record, const char *key, double value)
@@ -106,7 +107,7 @@ void record_merge(struct record *record, const struct record *other)
         struct series *to = record_series(record, &from->key);
         for (size_t each = 0; each < from->figures.count; each++)
             figures_add(&to->figures, from->figures.times_s[each]);
-        for (size_t each = 0; each < from->figures.never; each++)
-            figures_add_never(&to->figures);
+        to->figures.never += from->figures.never;
     }
+    json_array_extend(record->repetitions, other->repetitions);
 }

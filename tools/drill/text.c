@@ -23,6 +23,13 @@ json_t *text_to_json(const char *text)
     return json;
 }
 
+char *text_of_setting(const json_t *setting)
+{
+    if (json_is_string(setting))
+        return memory_strdup(json_string_value(setting));
+    return memory_printf("%.15g", json_number_value(setting));
+}
+
 static bool begins_character(char octet)
 {
     return ((unsigned char)octet & 0xc0) != 0x80;

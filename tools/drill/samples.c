@@ -200,6 +200,7 @@ static void source_say(struct source *source, const struct observation *observat
         source->since_us = observation->came_us;
     source->known = true;
     source->with = with;
+    source->last = observation->seen;
     source->asked_us = observation->asked_us;
     source->came_us = observation->came_us;
     source->ttl_s = observation->ttl_s;

@@ -49,6 +49,7 @@ struct source {
 
     /* The last one that said with or without; `known`: there was one. */
     bool known, with;
+    enum seen last;
     int64_t asked_us, came_us;
     uint32_t ttl_s;
     int64_t said_us[2]; /* when it was last asked and said so: without, with; NEVER_US */

@@ -96,6 +96,15 @@ void samples_close(struct samples *samples, int64_t now_us)
         episode->closed_us = now_us;
 }
 
+void samples_drop(struct samples *samples)
+{
+    struct episode *episode = samples_now(samples);
+    if (!episode)
+        return;
+    free(episode->marks);
+    samples->nepisodes--;
+}
+
 static struct episode *open_episode(struct samples *samples, enum turn turn, int64_t now_us)
 {
     bool old = turn == TURN_FAILURE;

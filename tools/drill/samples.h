@@ -111,6 +111,7 @@ unsigned samples_observe(struct samples *samples, size_t source,
 void samples_begin(struct samples *samples, enum turn turn, int64_t now_us);
 void samples_begun(struct samples *samples, int64_t now_us); /* that was done */
 void samples_close(struct samples *samples, int64_t now_us); /* at the end */
+void samples_drop(struct samples *samples);                  /* what is under way has not been */
 
 /* NULL: none. */
 struct episode *samples_now(const struct samples *samples);

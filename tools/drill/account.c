@@ -166,29 +166,96 @@ static int print_range(char *text, size_t size, const char *what, const struct t
                     range->most_s);
 }
 
-/* "812 asked, 3 without answer, 1 SERVFAIL or the like, TTL with the host 1 to 10 s" */
-static void set_place(struct record *record, const struct source *source)
+/* TTLs are whole seconds. */
+enum { TTL_GRAIN_US = 1500 * 1000 };
+
+static bool is_longer(int64_t held_us, uint32_t ttl_s)
 {
-    char text[512], *key = memory_printf("%s %s", place_word(source->place), source->name);
+    return held_us > (int64_t)ttl_s * 1000000 + TTL_GRAIN_US;
+}
+
+/* How long it went on with the old answer, at most, after the servers had changed; negative: never
+ * at all, or nobody knows. Of one that was not waited for to the end, only the worst is sure. */
+static int64_t longest_held_us(const struct samples *samples, size_t number, uint32_t ttl_s)
+{
+    int64_t longest_us = -1;
+    for (size_t i = 0; i < samples->nepisodes; i++) {
+        const struct episode *episode = &samples->episodes[i];
+        int64_t held_us = episode_held_us(samples, episode, number);
+        if (episode->turn == TURN_FAILURE && held_us > longest_us &&
+            (episode->marks[number].changed || is_longer(held_us, ttl_s)))
+            longest_us = held_us;
+    }
+    return longest_us;
+}
+
+static uint32_t servers_ttl_s(const struct samples *samples)
+{
+    uint32_t longest_s = 0;
+    for (size_t i = 0; i < samples->nsources; i++) {
+        const struct source *source = &samples->sources[i];
+        if (source->place == PLACE_SERVER && source->ttl_with.most_s > longest_s)
+            longest_s = source->ttl_with.most_s;
+    }
+    return longest_s;
+}
+
+static int print_held(char *text, size_t size, const struct samples *samples, size_t number)
+{
+    uint32_t ttl_s = servers_ttl_s(samples);
+    int64_t held_us = longest_held_us(samples, number, ttl_s);
+    if (samples->sources[number].place != PLACE_RESOLVER || held_us < 0)
+        return 0;
+    return snprintf(text, size,
+                    ", went on with the old answer for up to %.1f s after the servers had changed: "
+                    "%s than the TTL of %u s that they give",
+                    seconds(held_us), is_longer(held_us, ttl_s) ? "LONGER" : "not longer", ttl_s);
+}
+
+static int print_bounces(char *text, size_t size, const struct source *source)
+{
+    if (source->seen[SEEN_EMPTY] + source->seen[SEEN_NXDOMAIN] == 0)
+        return 0;
+    return snprintf(text, size, ", EMPTY %llu times, NXDOMAIN %llu times: mail BOUNCES",
+                    (unsigned long long)source->seen[SEEN_EMPTY],
+                    (unsigned long long)source->seen[SEEN_NXDOMAIN]);
+}
+
+/* "812 asked, 3 without answer, 1 errors, TTL with the host 1 to 10 s" */
+static void describe(const struct samples *samples, size_t number, char *text, size_t size)
+{
+    const struct source *source = &samples->sources[number];
+    const char *what = source->place == PLACE_HOST ? "probes" : "asked";
+    const char *nothing = source->place == PLACE_HOST ? "that say nothing" : "without answer";
     uint64_t asked = 0;
-    int used;
+    size_t used;
     for (size_t i = 0; i < SEEN_KINDS; i++)
         asked += source->seen[i];
-    used = snprintf(text, sizeof text, "%llu asked, %llu without answer, %llu errors",
-                    (unsigned long long)asked, (unsigned long long)source->seen[SEEN_NOTHING],
-                    (unsigned long long)source->seen[SEEN_ERROR]);
-    if (source->seen[SEEN_EMPTY] + source->seen[SEEN_NXDOMAIN])
-        used += snprintf(text + used, sizeof text - (size_t)used,
-                         ", EMPTY %llu times, NXDOMAIN %llu times: mail bounces",
-                         (unsigned long long)source->seen[SEEN_EMPTY],
-                         (unsigned long long)source->seen[SEEN_NXDOMAIN]);
+    used = (size_t)snprintf(text, size, "%llu %s", (unsigned long long)asked, what);
+    if (source->seen[SEEN_NOTHING])
+        used += (size_t)snprintf(text + used, size - used, ", %llu %s",
+                                 (unsigned long long)source->seen[SEEN_NOTHING], nothing);
+    if (source->seen[SEEN_ERROR])
+        used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL or the like",
+                                 (unsigned long long)source->seen[SEEN_ERROR]);
+    used += (size_t)print_bounces(text + used, size - used, source);
     if (source->stray)
-        used += snprintf(text + used, sizeof text - (size_t)used,
-                         ", changed %u times while nothing else had", source->stray);
-    used += print_range(text + used, sizeof text - (size_t)used, "with", &source->ttl_with);
-    print_range(text + used, sizeof text - (size_t)used, "without", &source->ttl_without);
-    record_set(record, key, text);
-    free(key);
+        used += (size_t)snprintf(text + used, size - used,
+                                 ", changed %u times while nothing else had", source->stray);
+    used += (size_t)print_range(text + used, size - used, "with", &source->ttl_with);
+    used += (size_t)print_range(text + used, size - used, "without", &source->ttl_without);
+    print_held(text + used, size - used, samples, number);
+}
+
+static void set_places(struct record *record, const struct samples *samples)
+{
+    for (size_t i = 0; i < samples->nsources; i++) {
+        const struct source *source = &samples->sources[i];
+        char text[1024], *key = memory_printf("%s %s", place_word(source->place), source->name);
+        describe(samples, i, text, sizeof text);
+        record_set(record, key, text);
+        free(key);
+    }
 }
 
 static void count(const struct account *account, const struct samples *samples,
@@ -215,7 +282,6 @@ struct account_counts account_fill(const struct account *account, const struct s
         json_array_append_new(record->repetitions, episode_object(account, samples, episode));
         count(account, samples, episode, &counts);
     }
-    for (size_t i = 0; i < samples->nsources; i++)
-        set_place(record, &samples->sources[i]);
+    set_places(record, samples);
     return counts;
 }

@@ -166,8 +166,10 @@ static void settle(struct experiment *experiment, int64_t now_us)
 {
     const struct experiment_options *options = &experiment->options;
     const struct source *other;
+    /* A server may hold back a host that has just returned, and damp one that falls too often. */
+    enum turn patience = experiment->finished ? TURN_RETURN : TURN_FAILURE;
     if (!samples_agree(experiment->samples, true, true, options->settle_us, now_us, &other)) {
-        if (now_us - experiment->since_us >= options->patience_us[TURN_RETURN])
+        if (now_us - experiment->since_us >= options->patience_us[patience])
             not_settled(experiment, "there is nothing to break", other, now_us);
         return;
     }
@@ -272,6 +274,9 @@ struct experiment_progress experiment_progress(const struct experiment *experime
         .why = *experiment->why ? experiment->why : NULL,
         .broken = experiment->broken,
     };
+    if (experiment->stage == STAGE_SETTLE)
+        samples_agree(experiment->samples, true, true, experiment->options.settle_us, now_us,
+                      &progress.missing);
     if (experiment->finished && experiment->begun_us != NEVER_US)
         progress.left_us = (now_us - experiment->begun_us) / experiment->finished * left;
     return progress;

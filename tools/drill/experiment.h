@@ -59,11 +59,12 @@ void experiment_stop(struct experiment *experiment, const char *why, int64_t now
 
 struct experiment_progress {
     enum stage stage;
-    unsigned finished; /* repetitions */
-    int64_t stage_us;  /* how long it has been so */
-    int64_t left_us;   /* of all, as repetitions have taken so far; -1: nobody knows */
-    const char *why;   /* DONE: before its time; NULL: all repetitions were done */
-    bool broken;       /* DONE: and it could not be mended */
+    unsigned finished;            /* repetitions */
+    int64_t stage_us;             /* how long it has been so */
+    int64_t left_us;              /* of all, as repetitions have taken so far; -1: nobody knows */
+    const char *why;              /* DONE: before its time; NULL: all repetitions were done */
+    const struct source *missing; /* SETTLE: who is not well yet; NULL: none */
+    bool broken;                  /* DONE: and it could not be mended */
 };
 struct experiment_progress experiment_progress(const struct experiment *experiment, int64_t now_us);
 

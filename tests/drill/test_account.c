@@ -14,6 +14,7 @@ enum { MS = 1000, S = 1000 * 1000 };
 static const struct account account = {
     .system = "evermx",
     .kind = "kill",
+    .emptied = "mail BOUNCES",
     .patience_us = {60 * (int64_t)S, 90 * (int64_t)S},
     .calendar_us = 1700000000LL * S,
 };

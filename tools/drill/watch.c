@@ -12,6 +12,7 @@
 #include "sampler.h"
 #include "telling.h"
 #include "watch_options.h"
+#include "wire/rrtype.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -225,6 +226,7 @@ static void set_words(struct watch *watch)
     watch->account = (struct account){
         .system = options->system,
         .kind = options->kind,
+        .emptied = options->wanted.rrtype == RRTYPE_SRV ? "clients find NOBODY" : "mail BOUNCES",
         .patience_us = {(int64_t)(options->patience_s * 1e6),
                         (int64_t)(options->return_patience_s * 1e6)},
         .calendar_us = calendar_us(),

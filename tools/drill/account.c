@@ -59,12 +59,29 @@ static bool is_comparable(const struct samples *samples, enum origin origin,
     }
 }
 
-/* A failure that was no failure for those who decide, and passed, is in no series. */
+/* A host that was not well to us for a moment, which passed before anybody else had to notice. */
+static bool has_passed(const struct account *account, const struct samples *samples,
+                       const struct episode *episode)
+{
+    bool others = false;
+    for (size_t i = 0; i < samples->nsources; i++) {
+        enum fate fate = account_fate(account, episode, i);
+        if (samples->sources[i].place == PLACE_HOST)
+            continue;
+        if (fate == FATE_CHANGED || fate == FATE_NEVER)
+            return false;
+        others |= fate == FATE_UNKNOWN;
+    }
+    return others && !episode->told;
+}
+
 static void add_figures(const struct account *account, const struct samples *samples,
                         const struct episode *episode, struct record *record)
 {
     int64_t origin_us;
     enum origin origin = episode_origin(samples, episode, &origin_us);
+    if (has_passed(account, samples, episode))
+        return;
     for (size_t i = 0; i < samples->nsources; i++) {
         const struct source *source = &samples->sources[i];
         const struct mark *mark = &episode->marks[i];

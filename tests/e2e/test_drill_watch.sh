@@ -125,7 +125,7 @@ stopped_by() { # NAME SIGNAL
     is "$1: it was mended" no "$([ -e "$work/$1.broken" ] && echo yes || echo no)"
 }
 stopped_by terminated TERM
-until_true grep -q interrupted "$work/terminated.err"
+until_true grep -q 'ended after' "$work/terminated.err"
 is "SIGTERM: told" 1 "$(grep -c 'ended after 0 of 2 repetitions: interrupted' "$work/terminated.err")"
 stopped_by hung-up HUP
 stopped_by killed KILL

@@ -104,11 +104,11 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 {
     struct watch *watch = context;
     (void)number, (void)what;
-    telling_clear(&watch->telling);
-    if (watch->interrupted)
-        fputs("evermx-drill: it is being mended, and ends then\n", stderr);
     watch->interrupted = true;
     stop(watch, "interrupted");
+    telling_clear(&watch->telling);
+    if (watch->experiment && errands_is_busy(watch->errands))
+        fputs("evermx-drill: interrupted; the host is mended first\n", stderr);
 }
 
 static void show_progress(struct watch *watch, int64_t now_us)

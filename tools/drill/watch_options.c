@@ -33,7 +33,7 @@ static const char usage_text[] =
     "  --reps N            so many times (10)\n"
     "  --settle S          all must be well for so long before (2), within --patience\n"
     "  --patience S        then a failure was never noticed (120)\n"
-    "  --return-patience S then it does not come back, and the experiment ends (900)\n"
+    "  --return-patience S then it does not come back, and the experiment ends (1800)\n"
     "  --spread S          random phases are spread over (the longest TTL, and 2 s)\n"
     "  --seed N            of the phases (random)\n"
     "what it is called:\n"
@@ -275,7 +275,7 @@ void watch_options_read(int argc, char **argv, struct watch_options *options)
         .repetitions = 10,
         .settle_s = 2,
         .patience_s = 120,
-        .return_patience_s = 900,
+        .return_patience_s = 1800,
         .seed = random_seed(),
         .system = "",
         .kind = "",

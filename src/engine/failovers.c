@@ -106,13 +106,15 @@ static bool is_out(const struct failover *failover)
            !failover->back_ms;
 }
 
+/* By a return; where it is merely kept, what is out of other answers is still not gone. */
 static void end_those_before(struct failovers *failovers, const struct failover *back)
 {
     for (uint64_t number = first_number(failovers); number <= failovers->count; number++) {
         struct kept *kept = kept_at(failovers, number);
         if (!is_out(&kept->failover) || !is_of_same(&kept->failover, back))
             continue;
-        kept->failover.back_ms = back->changed_ms;
+        if (back->kind == FAILOVER_BACK)
+            kept->failover.back_ms = back->changed_ms;
         failovers->nwaiting -= kept->waits;
         kept->waits = false;
     }
@@ -120,7 +122,7 @@ static void end_those_before(struct failovers *failovers, const struct failover 
 
 void failovers_add(struct failovers *failovers, const struct failover *failover)
 {
-    if (failover->kind == FAILOVER_BACK)
+    if (failover->kind == FAILOVER_BACK || failover->kind == FAILOVER_KEPT)
         end_those_before(failovers, failover);
     struct kept *kept = kept_at(failovers, ++failovers->count);
     clear(failovers, kept);

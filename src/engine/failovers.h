@@ -95,7 +95,8 @@ struct failovers;
 struct failovers *failovers_new(void);
 void failovers_free(struct failovers *failovers);
 
-/* Copies the texts. A return is noted in the failover that it ends, too. */
+/* Copies the texts. A return is noted in the failover that it ends, too; of one publication, those
+ * that are kept come last. */
 void failovers_add(struct failovers *failovers, const struct failover *failover);
 
 /* The oldest one that is out of the answers, and whose t3 has come by now; each once. NULL: none

@@ -241,7 +241,11 @@ static void end_one(struct core *core, const struct turnover *turnover, int64_t 
 void turnover_end(struct core *core, int64_t now_ms)
 {
     for (size_t i = 0; i < core->nturnovers; i++)
-        end_one(core, &core->turnovers[i], now_ms);
+        if (core->turnovers[i].kind != FAILOVER_KEPT)
+            end_one(core, &core->turnovers[i], now_ms);
+    for (size_t i = 0; i < core->nturnovers; i++)
+        if (core->turnovers[i].kind == FAILOVER_KEPT)
+            end_one(core, &core->turnovers[i], now_ms);
     core->nturnovers = 0;
 }
 

@@ -77,7 +77,7 @@ static void add_answer(struct look *look, const char *pool, const char *record, 
         .record = arena_strdup(drain->arena, record),
         .kept = kept,
         .behind = behind,
-        .until_ms = waits ? until_ms : 0,
+        .until_ms = waits && !kept ? until_ms : 0,
     };
 }
 

@@ -180,7 +180,7 @@ static void format_since(const struct failover *failover, const char *before, ch
     format_span(failover->changed_ms - failover->last_ms, took, sizeof took);
     format_span(failover->first_ms - failover->last_ms, seen, sizeof seen);
     if (by_hand)
-        snprintf(text, size, " as an operator wants it");
+        snprintf(text, size, " by an operator's command");
     else if (!failover->last_ms)
         snprintf(text, size, "%s",
                  failover->kind == FAILOVER_LATE ? ", as others are better now"

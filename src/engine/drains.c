@@ -6,6 +6,7 @@
 #include "engine/state.h"
 #include "wire/rrtype.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,18 +48,32 @@ static bool names_hosts(const struct pool *pool)
     return pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
 }
 
+/* The host that its (first) owner is; MODEL_NONE: none. */
+static uint32_t owner_of(const struct look *look, const struct pool *pool)
+{
+    char name[NAME_TEXT_SIZE];
+    size_t size = strcspn(pool->name, " ");
+    if (size >= sizeof name)
+        return MODEL_NONE;
+    for (size_t i = 0; i < size; i++)
+        name[i] = (char)tolower((unsigned char)pool->name[i]);
+    name[size] = '\0';
+    return core_find_host(look->core, name);
+}
+
 /* Addresses of a name that is out of its MX and SRV records, or should be, stay by design: mail
  * must not bounce (see answer/select.h). Those records tell. */
 static bool is_behind_records(const struct look *look, const struct pool *pool)
 {
-    char name[NAME_TEXT_SIZE];
-    size_t size = strcspn(pool->name, " ");
-    if (names_hosts(pool) || size >= sizeof name)
+    uint32_t owner = owner_of(look, pool), host = pool->members[0].host;
+    if (names_hosts(pool))
         return false;
-    memcpy(name, pool->name, size);
-    name[size] = '\0';
-    uint32_t host = core_find_host(look->core, name);
-    return host != MODEL_NONE && look->names[host];
+    if (owner != MODEL_NONE && look->names[owner])
+        return true;
+    for (size_t i = 1; i < pool->nmembers; i++)
+        if (pool->members[i].host != host)
+            return false;
+    return host != MODEL_NONE && look->names[host]; /* known by an alias */
 }
 
 static void add_answer(struct look *look, const char *pool, const char *record, bool kept,

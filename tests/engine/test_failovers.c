@@ -578,6 +578,30 @@ static void the_only_one_is_never_safe_to_stop(void **state)
     stage_free(&stage);
 }
 
+/* However it is written, and by whatever name the zone leads to it. */
+static void its_own_addresses_do_not_count(void **state)
+{
+    static const char *const hosts[] = {"MX1 A 127.0.0.11\nMX1 AAAA ::11\n",
+                                        "MX1 A 127.0.0.11\nmx1 A 127.0.0.21\n",
+                                        "mx1 CNAME real\nReal A 127.0.0.11\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct stage stage;
+        char zone[512];
+        snprintf(zone, sizeof zone, "%s@ MX 10 mx1\n@ MX 20 mx2\nmx2 A 127.0.0.12\n%s", ZONE_HEAD,
+                 hosts[i]);
+        begin(&stage, QUICK, zone);
+        drain(&stage, "mx1.example.test", FORCED_DRAIN);
+        stage_at(&stage, 30000);
+        struct engine_drain told = drain_of(&stage, "mx1.example.test");
+        if (!told.finished)
+            fail_msg("%zu: %zu kept, %s", i, told.nkept, told.answers[0].pool);
+        assert_int_equal(told.npools, 1);
+        engine_drain_free(&told);
+        stage_free(&stage);
+    }
+}
+
 /* Its address in the shared name counts; the name itself stands for the other machine, too. */
 static void a_shared_name_loses_the_machine(void **state)
 {
@@ -721,6 +745,7 @@ int main(void)
         cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
         cmocka_unit_test(an_undrained_host_is_back_at_once),
         cmocka_unit_test(the_only_one_is_never_safe_to_stop),
+        cmocka_unit_test(its_own_addresses_do_not_count),
         cmocka_unit_test(a_shared_name_loses_the_machine),
         cmocka_unit_test(demoted_counts_as_out),
         cmocka_unit_test(a_reload_shortens_no_tail),

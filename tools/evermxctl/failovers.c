@@ -48,7 +48,7 @@ static void say_untimed(struct flow *flow, const json_t *failover)
         flow_put(flow, PLAIN, "; it was never seen good");
 }
 
-/* "back 12s ago", "resolvers may hold it 8.0s more", "out" */
+/* "back 12s ago", "resolvers may hold it 8.0s more" */
 static void say_now(struct flow *flow, const json_t *failover)
 {
     char span[DURATION_SIZE];
@@ -58,7 +58,7 @@ static void say_now(struct flow *flow, const json_t *failover)
         flow_say(flow, YELLOW, "; resolvers may hold it %s more",
                  member_duration(failover, "held_s", span));
     else
-        flow_put(flow, PLAIN, "; out, and no resolver holds it any more");
+        flow_put(flow, PLAIN, "; out of all honest resolvers");
 }
 
 static void say_head(struct flow *flow, const json_t *failover)
@@ -77,7 +77,7 @@ static void print_bar(bool coloured, enum colour colour, const char *label, doub
     width = width > BAR_WIDTH ? BAR_WIDTH : width < 0 ? 0 : width;
     memset(bar, '=', sizeof bar - 1);
     bar[width] = '\0';
-    printf("    %-24s %7s  ", label, text_duration(seconds, span));
+    printf("    %-24s %7s%s", label, text_duration(seconds, span), width ? "  " : "");
     text_print(coloured, colour, bar);
     putchar('\n');
 }

@@ -201,7 +201,7 @@ test_waits_until_nobody_holds_it() {
     done_s=$(date +%s.%N)
     is "--wait" 0 "$status"
     is "--wait" "mx1.example.test: drain (1 target)" "$(sed -n 1p <<<"$out")"
-    has "--wait tells where it is" "mx1.example.test is out of the answers; resolvers may hold it for 5 s more, until " "$out"
+    has "--wait tells where it is" "resolvers may hold mx1.example.test for 5 s more, until " "$out"
     is "--wait tells the end" "drain finished: safe to stop mx1.example.test now" "$(tail -n 1 <<<"$out")"
     is "one line while it waits" 3 "$(wc -l <<<"$out")"
     lacks "no terminal, no cursor" $'\033' "$out"
@@ -279,7 +279,7 @@ test_interrupted() {
     "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
     local waiter=$!
     started+=("$waiter")
-    soon "waiting" grep -q 'resolvers may hold it' wait.log
+    soon "waiting" grep -q 'resolvers may hold mx1' wait.log
     kill -INT "$waiter"
     wait "$waiter"
     is "SIGINT" 130 "$?"
@@ -291,7 +291,7 @@ test_taken_back() {
     "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
     local waiter=$!
     started+=("$waiter")
-    soon "waiting" grep -q 'resolvers may hold it' wait.log
+    soon "waiting" grep -q 'resolvers may hold mx1' wait.log
     ctl undrain mx1.example.test
     wait "$waiter"
     is "taken back" 1 "$?"
@@ -305,7 +305,7 @@ test_terminal() {
         return
     fi
     run script -qec "'$build/evermxctl' -s control.sock drain mx1.example.test --wait --timeout 2.5" /dev/null
-    has "one line, drawn again" $'\033[A\r\033[K''mx1.example.test is out of the answers' "$out"
+    has "one line, drawn again" $'\033[A\r\033[K''resolvers may hold mx1.example.test for ' "$out"
 }
 
 test_failover() {
@@ -329,7 +329,7 @@ test_server_goes_away() {
     "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
     local waiter=$!
     started+=("$waiter")
-    soon "waiting" grep -q 'resolvers may hold it' wait.log
+    soon "waiting" grep -q 'resolvers may hold mx1' wait.log
     kill -KILL "$daemon"
     wait "$waiter"
     is "no server" 3 "$?"

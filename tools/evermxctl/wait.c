@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ static const char *time_when_over(const json_t *drain, char text[LOCAL_TIME_SIZE
 static void say_held(const json_t *drain, char *text, size_t size)
 {
     char when[LOCAL_TIME_SIZE];
-    snprintf(text, size, "%s is out of the answers; resolvers may hold it for %d s more, until %s",
+    snprintf(text, size, "resolvers may hold %s for %d s more, until %s",
              member_text(drain, "host"), (int)(left_s(drain) + 0.999), time_when_over(drain, when));
 }
 
@@ -150,6 +151,15 @@ struct wait {
     bool told; /* where we wait: a line stands there */
 };
 
+/* A line that is longer than the terminal is wide would take two, and be drawn again over one. */
+static void cut_to_width(char *text)
+{
+    struct winsize window;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0 &&
+        strlen(text) >= window.ws_col)
+        text[window.ws_col - 1] = '\0';
+}
+
 /* On a terminal the line stands above the cursor, so that whatever comes next begins its own. */
 static void show(struct wait *wait, const json_t *drain)
 {
@@ -157,6 +167,8 @@ static void show(struct wait *wait, const json_t *drain)
     if (wait->options->json || (wait->told && !wait->terminal))
         return;
     say_held(drain, text, sizeof text);
+    if (wait->terminal)
+        cut_to_width(text);
     printf("%s%s\n", wait->told ? "\033[A\r\033[K" : "", text);
     fflush(stdout);
     wait->told = true;

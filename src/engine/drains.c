@@ -29,9 +29,18 @@ static enum verdict_forced forced_of(const struct core *core, uint32_t host)
     return FORCED_NOT;
 }
 
-/* Whether the host gives one of its services alone. */
-static bool is_of_host(const struct look *look, const struct member *member)
+static bool names_hosts(const struct pool *pool)
 {
+    return pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
+}
+
+/* Whether the host gives one of its services alone; or it is the host's, and nothing ever takes it
+ * out, as it is not probed. */
+static bool is_of_host(const struct look *look, const struct pool *pool,
+                       const struct member *member)
+{
+    if (member->nservices == 0)
+        return names_hosts(pool) && member->host == look->host;
     for (size_t i = 0; i < member->nservices; i++) {
         const struct service_view *service = &look->core->view.services[member->services[i]];
         size_t marked = 0;
@@ -41,11 +50,6 @@ static bool is_of_host(const struct look *look, const struct member *member)
             return true;
     }
     return false;
-}
-
-static bool names_hosts(const struct pool *pool)
-{
-    return pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
 }
 
 /* The host that its (first) owner is; MODEL_NONE: none. */
@@ -105,7 +109,7 @@ static void look_at_pool(struct look *look, uint32_t number)
     for (size_t i = 0; i < pool->nmembers; i++) {
         const struct member *member = &pool->members[i];
         enum member_state state = now->selection.members[i];
-        if (!is_of_host(look, member) || is_behind_records(look, pool))
+        if (!is_of_host(look, pool, member) || is_behind_records(look, pool))
             continue;
         found = true;
         if (names_hosts(pool) && member->host != MODEL_NONE)

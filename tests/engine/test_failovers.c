@@ -602,6 +602,23 @@ static void its_own_addresses_do_not_count(void **state)
     }
 }
 
+/* What no check takes out of the answers is still there. */
+static void what_is_not_probed_is_kept(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK "hosts: {mx1.example.test: {checks: [imaps]}}\n",
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 mx1\n_imaps._tcp SRV 0 1 993 mx2\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 60000);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    assert_int_equal(told.nkept, 1);
+    assert_true(answer_of(&told, "example.test MX", "mx1.example.test")->kept);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
 /* Its address in the shared name counts; the name itself stands for the other machine, too. */
 static void a_shared_name_loses_the_machine(void **state)
 {
@@ -746,6 +763,7 @@ int main(void)
         cmocka_unit_test(an_undrained_host_is_back_at_once),
         cmocka_unit_test(the_only_one_is_never_safe_to_stop),
         cmocka_unit_test(its_own_addresses_do_not_count),
+        cmocka_unit_test(what_is_not_probed_is_kept),
         cmocka_unit_test(a_shared_name_loses_the_machine),
         cmocka_unit_test(demoted_counts_as_out),
         cmocka_unit_test(a_reload_shortens_no_tail),

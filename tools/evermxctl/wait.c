@@ -78,12 +78,10 @@ static void print_finished(bool coloured, const json_t *drain)
 static void print_kept(bool coloured, const json_t *drain)
 {
     char text[400];
-    snprintf(text, sizeof text,
-             "not safe to stop %s: it is still answered, as nothing better is "
-             "there:\n",
+    snprintf(text, sizeof text, "not safe to stop %s: it is still answered\n",
              member_text(drain, "host"));
     text_print(coloured, RED, text);
-    print_answers(coloured, drain, "kept", "still answered");
+    print_answers(coloured, drain, "kept", "nothing better is there, or it is not probed");
 }
 
 void wait_print(bool coloured, const json_t *drain)

@@ -372,6 +372,34 @@ static void evidence_is_as_deep_as_what_failed(void **state)
     stage_free(&stage);
 }
 
+/* What only counts as it lasts is counted from its beginning. */
+static void doubt_is_evidence_from_its_beginning(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    uint32_t id = 0;
+    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+        id++;
+    const struct outcome doubt = {
+        .depth = DEPTH_SERVICE, .reason = REASON_DEFERRED, .rtt_us = 1000};
+    struct noted noted = {.count = 0};
+    for (int64_t ms = 30000; ms <= 30000 + 20 * 60000 && noted.count == 0; ms += 30000) {
+        stage_at(&stage, ms);
+        core_outcome(stage.core, id, &doubt, stage.now_ms);
+        stage_publish(&stage);
+        noted = noted_by(&stage);
+        if (noted.count == 0)
+            noted_free(&noted);
+    }
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].last_ms, 999);
+    assert_int_equal(noted.list[0].first_ms, 30000);
+    assert_true(noted.list[0].changed_ms > 60000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
 static void never_good_is_counted_and_not_timed(void **state)
 {
     struct stage stage;
@@ -602,6 +630,23 @@ static void its_own_addresses_do_not_count(void **state)
     }
 }
 
+/* That of a service on several machines, too, as far as its own name goes. */
+static void a_shared_name_that_is_drained_keeps_its_addresses(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD "@ MX 10 smtp\n@ MX 20 mx1\n@ MX 30 mx2\nSmtp A 127.0.0.11\n"
+                    "smtp A 127.0.0.13\nmx1 A 127.0.0.11\nmx2 A 127.0.0.12\n");
+    drain(&stage, "smtp.example.test", FORCED_DRAIN);
+    stage_at(&stage, 30000);
+    struct engine_drain told = drain_of(&stage, "smtp.example.test");
+    assert_int_equal(told.nkept, 0);
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
 /* What no check takes out of the answers is still there. */
 static void what_is_not_probed_is_kept(void **state)
 {
@@ -755,6 +800,7 @@ int main(void)
         cmocka_unit_test(a_return_has_four_moments),
         cmocka_unit_test(lateness_is_evidence),
         cmocka_unit_test(evidence_is_as_deep_as_what_failed),
+        cmocka_unit_test(doubt_is_evidence_from_its_beginning),
         cmocka_unit_test(never_good_is_counted_and_not_timed),
         cmocka_unit_test(undelivered_mail_is_a_cause),
         cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
@@ -763,6 +809,7 @@ int main(void)
         cmocka_unit_test(an_undrained_host_is_back_at_once),
         cmocka_unit_test(the_only_one_is_never_safe_to_stop),
         cmocka_unit_test(its_own_addresses_do_not_count),
+        cmocka_unit_test(a_shared_name_that_is_drained_keeps_its_addresses),
         cmocka_unit_test(what_is_not_probed_is_kept),
         cmocka_unit_test(a_shared_name_loses_the_machine),
         cmocka_unit_test(demoted_counts_as_out),

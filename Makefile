@@ -89,7 +89,7 @@ $(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tal
 # What a target has instead of the real thing (--wrap): a fence around files; the engine's thread; the kernel below a
 # session, its clock and its loop.
 WRAPPED_files   := open
-WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force engine_heartbeat_ms server_numbers
+WRAPPED_control := $(WRAPPED_files) engine_status engine_explain engine_force engine_drain engine_heartbeat_ms server_numbers
 WRAPPED_tcp     := $(WRAPPED_files) accept4 getpeername event_base_new
 WRAPPED_session := socket connect setsockopt getsockopt getsockname poll recv send close clock_now_ms clock_now_us \
                    event_add event_del channel_start_tls channel_handshake

@@ -5,7 +5,9 @@
 #include "base/diagnostics.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "evermxctl/ask.h"
 #include "evermxctl/print.h"
+#include "evermxctl/wait.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,105 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/evermx/evermx.yaml"
 
-/* As long as evermxd takes at most: 10 s in its queue, 5 s for the engine, and a large reload. */
-enum { PATIENCE_S = 120, ANSWER_MAX = 256 << 20 };
-
-enum exit_status {
-    EXIT_REFUSED = 1,
-    EXIT_WRONG_USAGE = 2,
-    EXIT_NO_SERVER = 3,
-    EXIT_IN_PART = 4, /* a reload that left out what is bad */
-};
-
 struct options {
     const char *socket, *config;
-    bool json, coloured, follow;
-    size_t events; /* the last ones, at most so many */
+    bool json, coloured, follow, wait;
+    double timeout_s; /* of --wait; 0: none */
+    size_t events;    /* the last ones, at most so many */
 };
-
-/* ---- the socket ---- */
-
-_Noreturn static void no_server(const char *path, const char *why, const char *hint)
-{
-    fprintf(stderr, "evermxctl: %s: %s%s\n", path, why, hint);
-    exit(EXIT_NO_SERVER);
-}
-
-_Noreturn static void cannot_connect(const char *path, int reason)
-{
-    const char *hint = "";
-    if (reason == ENOENT)
-        hint =
-            "; does evermxd run, and with this control socket? (-s PATH or -c FILE names another)";
-    else if (reason == ECONNREFUSED)
-        hint = "; nobody listens there: evermxd does not run, or was killed";
-    else if (reason == EACCES || reason == EPERM)
-        hint = "; only root, evermxd's user and its group may: use sudo, or join the group";
-    no_server(path, strerror(reason), hint);
-}
-
-static int open_socket(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval patience = {PATIENCE_S, 0};
-    if (strlen(path) >= sizeof address.sun_path)
-        no_server(path, "too long for the path of a socket", "");
-    memcpy(address.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0 ||
-        connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        cannot_connect(path, errno);
-    return fd;
-}
-
-/* All until end of file, as text. */
-static char *receive(int fd, const char *path)
-{
-    size_t size = 0, capacity = 4096;
-    char *text = memory_array(capacity, 1);
-    for (;;) {
-        ssize_t got = recv(fd, text + size, capacity - size - 1, 0);
-        if (got == 0 || (got < 0 && errno == ECONNRESET && size > 0))
-            break;
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            no_server(path, "no answer", errno == EAGAIN ? " in time: evermxd is stuck" : "");
-        size += (size_t)got;
-        if (size > ANSWER_MAX)
-            no_server(path, "the answer has no end", "");
-        if (capacity - size < 2)
-            text = memory_resize(text, capacity *= 2, 1);
-    }
-    text[size] = '\0';
-    return text;
-}
-
-static json_t *ask(const char *path, const char *request)
-{
-    int fd = open_socket(path);
-    json_error_t error;
-    size_t size = strlen(request);
-    if (send(fd, request, size, MSG_NOSIGNAL) != (ssize_t)size)
-        no_server(path, "sending the request: ", strerror(errno));
-    char *text = receive(fd, path);
-    close(fd);
-    json_t *answer = json_loads(text, 0, &error);
-    if (!json_is_object(answer))
-        no_server(path,
-                  *text ? "this is no answer of evermxd's"
-                        : "the connection ended without an answer; see evermxd's log",
-                  "");
-    free(text);
-    return answer;
-}
 
 /* ---- the command line ---- */
 
@@ -123,7 +36,9 @@ static const char usage_text[] =
     "  status                    targets, pools, and zones whose files are bad\n"
     "  explain NAME [TYPE]       what is answered, what is held back, and why (type: MX)\n"
     "  events [N]                what has happened: the last N events, the oldest first\n"
-    "  drain HOST                take a host out of the answers: it is going to be stopped\n"
+    "  drain HOST [--wait]       take a host out of the answers: it is going to be stopped; wait\n"
+    "                            until no resolver holds it any more\n"
+    "  drained HOST              how far that is\n"
     "  undrain HOST              let its probes decide again\n"
     "  force HOST up|down|auto   set a verdict by hand; auto: undo it\n"
     "  reload                    read what has changed of configuration, zones and lists\n"
@@ -134,6 +49,8 @@ static const char usage_text[] =
     "  -c FILE         the configuration that names it (default: " DEFAULT_CONFIG ")\n"
     "  --json          print the answer as JSON\n"
     "  --follow        events: go on showing what happens, until interrupted (N: 10)\n"
+    "  --wait          drain: end when the host may be stopped (0), or cannot be (1)\n"
+    "  --timeout S     --wait: give up after so many seconds (1)\n"
     "  --color[=WHEN]  always, never, or auto: on a terminal, unless $NO_COLOR is set\n"
     "  -V, -h          print the version; this help\n";
 
@@ -156,12 +73,23 @@ static bool is_coloured(const char *when)
            !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
+static double read_seconds(const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds > 0 && seconds < 1e6))
+        wrong_usage("--timeout takes a number of seconds, not ", text);
+    return seconds;
+}
+
 static void read_options(int argc, char **argv, struct options *options)
 {
-    enum { OPTION_JSON = 256, OPTION_FOLLOW, OPTION_COLOUR };
+    enum { OPTION_JSON = 256, OPTION_FOLLOW, OPTION_COLOUR, OPTION_WAIT, OPTION_TIMEOUT };
     static const struct option names[] = {
         {"json", no_argument, NULL, OPTION_JSON},
         {"follow", no_argument, NULL, OPTION_FOLLOW},
+        {"wait", no_argument, NULL, OPTION_WAIT},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"color", optional_argument, NULL, OPTION_COLOUR},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -182,6 +110,12 @@ static void read_options(int argc, char **argv, struct options *options)
             break;
         case OPTION_FOLLOW:
             options->follow = true;
+            break;
+        case OPTION_WAIT:
+            options->wait = true;
+            break;
+        case OPTION_TIMEOUT:
+            options->timeout_s = read_seconds(optarg);
             break;
         case OPTION_COLOUR:
             options->coloured = is_coloured(optarg ? optarg : "always");
@@ -212,13 +146,6 @@ static char *request_of(char **words)
     char *line = memory_printf("%s\n", request);
     free(request);
     return line;
-}
-
-static bool print_json(const json_t *answer)
-{
-    json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-    putchar('\n');
-    return !json_object_get(answer, "error");
 }
 
 /* The control socket that a configuration names; the built-in default when there is none. */
@@ -264,9 +191,10 @@ static void keep_last(json_t *answer, size_t most)
 static int run(const char *path, const char *word, const char *request,
                const struct options *options, json_int_t *last)
 {
-    json_t *answer = ask(path, request);
+    json_t *answer = ask_server(path, request);
     keep_last(answer, options->events);
     bool good = options->json ? print_json(answer) : print_answer(word, options->coloured, answer);
+    good &= !json_is_false(json_object_get(answer, "finished"));
     bool whole = json_integer_value(json_object_get(answer, "errors")) == 0;
     *last = json_integer_value(json_object_get(answer, "last"));
     json_decref(answer);
@@ -321,6 +249,14 @@ static void read_events(char **words, struct options *options)
     words[1] = NULL;
 }
 
+static void check_wait(const char *word, const struct options *options)
+{
+    if (options->wait && strcmp(word, "drain") != 0)
+        wrong_usage("--wait is for drain", "");
+    if (options->timeout_s > 0 && !options->wait)
+        wrong_usage("--timeout is for --wait", "");
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -333,9 +269,18 @@ int main(int argc, char **argv)
         wrong_usage(known == PRINT_UNKNOWN ? "no such command: " : "wrong number of words for ",
                     word);
     read_events(argv + optind, &options);
+    check_wait(word, &options);
     char *request = request_of(argv + optind), *path = socket_path(&options);
     json_int_t last;
-    int status = run(path, word, request, &options, &last);
+    const struct wait_options wait = {
+        .path = path,
+        .host = argv[optind + 1],
+        .json = options.json,
+        .coloured = options.coloured,
+        .timeout_s = options.timeout_s,
+    };
+    int status =
+        options.wait ? wait_for_drain(&wait, request) : run(path, word, request, &options, &last);
     if (status == EXIT_SUCCESS && options.follow)
         status = follow(path, &options, last);
     free(request);

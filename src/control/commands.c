@@ -109,6 +109,17 @@ static json_t *run_drain(struct request *request)
     return force(request, FORCED_DRAIN);
 }
 
+static json_t *run_drained(struct request *request)
+{
+    struct engine_drain drain;
+    struct error error;
+    if (!engine_drain(request->parts->engine, request->arguments[0], &drain, &error))
+        return render_error("%s", error.text);
+    json_t *answer = render_drain(&drain);
+    engine_drain_free(&drain);
+    return answer;
+}
+
 static json_t *run_undrain(struct request *request)
 {
     return force(request, FORCED_NOT);
@@ -156,6 +167,7 @@ static const struct command {
     {"explain", "explain NAME [TYPE]", 1, 2, false, run_explain},
     {"events", "events [NUMBER]", 0, 1, false, run_events},
     {"drain", "drain HOST", 1, 1, true, run_drain},
+    {"drained", "drained HOST", 1, 1, false, run_drained},
     {"undrain", "undrain HOST", 1, 1, true, run_undrain},
     {"force", "force HOST up|down|auto", 2, 2, true, run_force},
     {"reload", "reload", 0, 0, true, run_reload},

@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@ struct text {
 
 struct family {
     const char *name, *help;
+    bool is_histogram;
     struct text samples;
 };
 
@@ -73,12 +76,13 @@ static struct family *find_family(struct exposition *exposition, const char *nam
     return &exposition->families[count];
 }
 
-void exposition_add(struct exposition *exposition, const char *family, const char *help,
-                    const struct exposition_label *labels, size_t nlabels, double value)
+/* suffix: of a histogram's samples. 15 digits: whole numbers up to 10^15 as they are. */
+static void add_sample(struct text *samples, const char *family, const char *suffix,
+                       const struct exposition_label *labels, size_t nlabels, double value)
 {
-    struct text *samples = &find_family(exposition, family, help)->samples;
     char number[40];
     text_add(samples, family);
+    text_add(samples, suffix);
     for (size_t i = 0; i < nlabels; i++) {
         text_add(samples, i ? "," : "{");
         text_add(samples, labels[i].name);
@@ -87,16 +91,50 @@ void exposition_add(struct exposition *exposition, const char *family, const cha
         text_add(samples, "\"");
     }
     text_add(samples, nlabels ? "}" : "");
-    /* 15 digits: whole numbers up to 10^15 as they are */
     snprintf(number, sizeof number, " %.15g\n", value);
     text_add(samples, number);
 }
 
-static const char *type_of(const char *family)
+void exposition_add(struct exposition *exposition, const char *family, const char *help,
+                    const struct exposition_label *labels, size_t nlabels, double value)
+{
+    add_sample(&find_family(exposition, family, help)->samples, family, "", labels, nlabels, value);
+}
+
+enum { HISTOGRAM_LABELS = 8 };
+
+void exposition_add_histogram(struct exposition *exposition, const char *family, const char *help,
+                              const struct exposition_label *labels, size_t nlabels,
+                              const double *bounds, const uint64_t *counts, size_t nbounds,
+                              double sum)
+{
+    struct family *found = find_family(exposition, family, help);
+    struct exposition_label all[HISTOGRAM_LABELS + 1];
+    char bound[40];
+    uint64_t below = 0;
+    assert(nlabels <= HISTOGRAM_LABELS);
+    found->is_histogram = true;
+    memcpy(all, labels, nlabels * sizeof *labels);
+    all[nlabels] = (struct exposition_label){"le", bound};
+    for (size_t i = 0; i <= nbounds; i++) {
+        below += counts[i];
+        if (i < nbounds)
+            snprintf(bound, sizeof bound, "%.15g", bounds[i]);
+        else
+            strcpy(bound, "+Inf");
+        add_sample(&found->samples, family, "_bucket", all, nlabels + 1, (double)below);
+    }
+    add_sample(&found->samples, family, "_sum", labels, nlabels, sum);
+    add_sample(&found->samples, family, "_count", labels, nlabels, (double)below);
+}
+
+static const char *type_of(const struct family *family)
 {
     static const char suffix[] = "_total";
-    size_t size = strlen(family), tail = sizeof suffix - 1;
-    return size > tail && strcmp(family + size - tail, suffix) == 0 ? "counter" : "gauge";
+    size_t size = strlen(family->name), tail = sizeof suffix - 1;
+    if (family->is_histogram)
+        return "histogram";
+    return size > tail && strcmp(family->name + size - tail, suffix) == 0 ? "counter" : "gauge";
 }
 
 char *exposition_finish(struct exposition *exposition)
@@ -106,7 +144,7 @@ char *exposition_finish(struct exposition *exposition)
     for (size_t i = 0; i < exposition->count; i++) {
         struct family *family = &exposition->families[i];
         char *head = memory_printf("# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
-                                   family->name, type_of(family->name));
+                                   family->name, type_of(family));
         text_add(&all, head);
         text_put(&all, family->samples.bytes, family->samples.size);
         free(head);

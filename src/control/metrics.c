@@ -341,6 +341,48 @@ static void add_target(struct exposition *out, int64_t now_ms, const struct engi
     add_extras(out, labels, verdict, now_ms);
 }
 
+/* ---- failovers ---- */
+
+static void add_failover_counts(struct exposition *out, const struct failover_figures *figures)
+{
+    for (size_t i = 0; i < FAILOVER_KINDS; i++)
+        for (size_t j = 0; j < FAILOVER_CAUSES; j++) {
+            const struct exposition_label labels[] = {{"kind", failover_kind_word(i)},
+                                                      {"cause", failover_cause_word(j)}};
+            exposition_add(out, "evermx_failovers_total",
+                           "Targets whose records left the answers (left); were kept in them, as "
+                           "nothing better was there (kept), and left then (late); came back "
+                           "(back).",
+                           labels, LENGTH(labels), (double)figures->counts[i][j]);
+        }
+}
+
+static void add_failovers(struct exposition *out, const struct failover_figures *figures)
+{
+    for (size_t i = 0; i < FAILOVER_PHASES; i++)
+        for (size_t j = 0; j < FAILOVER_CAUSES; j++) {
+            const struct exposition_label labels[] = {{"phase", failover_phase_word(i)},
+                                                      {"cause", failover_cause_word(j)}};
+            const struct failover_histogram *left = &figures->left[i][j];
+            exposition_add_histogram(
+                out, "evermx_failover_seconds",
+                "From the last good probe until the first bad evidence, until it was out of the "
+                "answers, and until no resolver that keeps to TTLs held it.",
+                labels, LENGTH(labels), failover_bounds_s, left->counts, FAILOVER_BOUNDS,
+                left->sum_s);
+        }
+    for (size_t i = 0; i < FAILOVER_PHASES; i++) {
+        const struct exposition_label label = {"phase", failover_phase_word(i)};
+        const struct failover_histogram *back = &figures->back[i];
+        exposition_add_histogram(out, "evermx_return_seconds",
+                                 "The same of returns: from the last bad probe until the first "
+                                 "good one, until it was answered again, and until resolvers knew.",
+                                 &label, 1, failover_bounds_s, back->counts, FAILOVER_BOUNDS,
+                                 back->sum_s);
+    }
+    add_failover_counts(out, figures);
+}
+
 static void add_status(struct exposition *out, const struct engine_status *status)
 {
     for (size_t i = 0; i < LENGTH(scalar_rows); i++)
@@ -350,6 +392,7 @@ static void add_status(struct exposition *out, const struct engine_status *statu
     add_target_counts(out, status);
     add_unheard(out, status);
     add_uplinks(out, status);
+    add_failovers(out, &status->figures);
     for (size_t i = 0; status->ntargets <= METRICS_TARGETS_MAX && i < status->ntargets; i++)
         add_target(out, status->now_ms, &status->targets[i]);
 }

@@ -287,6 +287,7 @@ json_t *render_status(const struct engine_status *status, const struct server_nu
     json_object_set_new(json, "zones", zones);
     json_object_set_new(json, "queries", render_queries(numbers));
     json_object_set_new(json, "prober", prober);
+    json_object_set_new(json, "failovers", render_failovers(status));
     return json;
 }
 
@@ -337,7 +338,7 @@ json_t *render_explanation(const char *name, const char *rrtype,
 }
 
 /* As the clock is now: times of events are monotonic. */
-static json_t *time_of(int64_t at_ms, int64_t now_ms)
+json_t *render_time(int64_t at_ms, int64_t now_ms)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -348,7 +349,7 @@ static json_t *render_event(const struct engine_event *event, int64_t now_ms)
 {
     json_t *json = json_object();
     json_object_set_new(json, "number", integer(event->number));
-    json_object_set_new(json, "time", time_of(event->at_ms, now_ms));
+    json_object_set_new(json, "time", render_time(event->at_ms, now_ms));
     json_object_set_new(json, "age_s", seconds(now_ms - event->at_ms));
     json_object_set_new(json, "level", json_string(log_level_word(event->level)));
     json_object_set_new(json, "kind", text_or_null(event->kind));

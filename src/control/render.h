@@ -16,6 +16,10 @@ json_t *render_status(const struct engine_status *status, const struct server_nu
 json_t *render_explanation(const char *name, const char *rrtype,
                            const struct engine_explanation *explanation);
 json_t *render_events(const struct engine_events *events);
+/* A monotonic time by the clock as it is now: RFC 3339, in UTC. */
+json_t *render_time(int64_t at_ms, int64_t now_ms);
+json_t *render_failovers(const struct engine_status *status);
+json_t *render_drain(const struct engine_drain *drain);
 json_t *render_forced(const char *host, enum verdict_forced forced, size_t targets);
 json_t *render_reload(bool done, const struct diagnostics *diagnostics,
                       const struct changes *changes);

@@ -192,3 +192,52 @@ void engine_explanation_free(struct engine_explanation *explanation)
     arena_free(explanation->arena);
     explanation->arena = NULL;
 }
+
+struct drain_call {
+    struct call call;
+    char *host;
+    bool done;
+    struct engine_drain drain;
+    struct error error;
+};
+
+static void run_drain(struct call *call, void *context)
+{
+    struct drain_call *wanted = (struct drain_call *)call;
+    wanted->drain = (struct engine_drain){.arena = arena_new(), .now_ms = clock_now_ms()};
+    wanted->done = core_drain(published_core(context, wanted->drain.now_ms), wanted->host,
+                              &wanted->drain, &wanted->error);
+}
+
+static void discard_drain(struct call *call)
+{
+    struct drain_call *wanted = (struct drain_call *)call;
+    engine_drain_free(&wanted->drain);
+    free(wanted->host);
+    free(wanted);
+}
+
+bool engine_drain(struct engine *engine, const char *host, struct engine_drain *drain,
+                  struct error *error)
+{
+    struct drain_call *wanted = memory_alloc(sizeof *wanted);
+    wanted->call = (struct call){.run = run_drain, .discard = discard_drain};
+    wanted->host = memory_strdup(host);
+    if (!calls_run(engine->calls, &wanted->call, error))
+        return false;
+    bool done = wanted->done;
+    if (done) {
+        *drain = wanted->drain;
+        wanted->drain.arena = NULL;
+    } else if (error) {
+        *error = wanted->error;
+    }
+    discard_drain(&wanted->call);
+    return done;
+}
+
+void engine_drain_free(struct engine_drain *drain)
+{
+    arena_free(drain->arena);
+    drain->arena = NULL;
+}

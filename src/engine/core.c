@@ -19,6 +19,7 @@ struct core *core_new(struct publisher *publisher, const struct core_probes *pro
         core->probes = *probes;
     slots_init(&core->slots);
     core->events = events_new();
+    core->failovers = failovers_new();
     core->uplink = uplink_new();
     core->guarded = probes && probes->guarded;
     core->guards[0].family = 4;
@@ -34,6 +35,9 @@ void core_free(struct core *core)
     model_free(core->view.model);
     slots_free(&core->slots);
     events_free(core->events);
+    failovers_free(core->failovers);
+    free(core->turnovers);
+    tails_free(core);
     uplink_free(core->uplink);
     free(core->pending);
     for (size_t i = 0; i < core->nforces; i++)
@@ -138,6 +142,12 @@ static struct service_state compute_service(const struct core *core,
     return sum;
 }
 
+/* How bad, abstaining being as good as up. */
+static unsigned rank_of(enum vote vote)
+{
+    return vote == VOTE_ABSTAIN ? VOTE_UP : vote;
+}
+
 /* Whether the state has changed. */
 static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
 {
@@ -145,6 +155,10 @@ static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
     struct service_state *state = &core->view.states[number], before = *state;
     *state = compute_service(core, service, now_ms);
     service->touched = false;
+    if (rank_of(state->vote) > rank_of(before.vote))
+        service->fell = core->publications;
+    if (rank_of(state->vote) < rank_of(before.vote))
+        service->rose = core->publications;
     return state->vote != before.vote || state->ttl_cap_s != before.ttl_cap_s ||
            state->percent != before.percent;
 }
@@ -182,13 +196,14 @@ static void log_floor(const struct pool *pool, const struct selection *before,
                    pool->name, pool->policy.min_capacity, after->nserved, pool->nmembers);
 }
 
-/* Selects anew; whether what is answered has changed. */
-static bool refresh_pool(struct core *core, uint32_t number)
+/* Selects anew; whether what is answered has changed. *was: the selection before, its members in
+ * view->previous. */
+static bool refresh_pool(struct core *core, uint32_t number, struct selection *was)
 {
     struct view *view = &core->view;
     const struct pool *pool = &view->model->pools[number];
     struct selection *selection = &view->pools[number].selection;
-    const struct selection before = *selection;
+    const struct selection before = *was = *selection;
     size_t size = pool->nmembers * sizeof *selection->members;
     memcpy(view->previous, selection->members, size);
     memcpy(view->previous_percents, selection->percents, pool->nmembers);
@@ -222,6 +237,7 @@ static void refresh_services(struct core *core, int64_t now_ms)
 void core_publish(struct core *core, int64_t now_ms)
 {
     struct view *view = &core->view;
+    core->publications++;
     refresh_services(core, now_ms);
     if (!view->ntouched_pools)
         return;
@@ -229,7 +245,10 @@ void core_publish(struct core *core, int64_t now_ms)
     size_t count = 0;
     for (size_t i = 0; i < view->ntouched_pools; i++) {
         uint32_t pool = view->touched_pools[i];
-        if (refresh_pool(core, pool))
+        struct selection before;
+        bool changed = refresh_pool(core, pool, &before);
+        turnover_pool(core, pool, changed ? &before : NULL, now_ms);
+        if (changed)
             changes[count++] = (struct publisher_change){pool, compile_pool(core, pool)};
     }
     view->ntouched_pools = 0;
@@ -238,6 +257,7 @@ void core_publish(struct core *core, int64_t now_ms)
         core->published_ms = now_ms;
     }
     free(changes);
+    turnover_end(core, now_ms);
 }
 
 void core_events(const struct core *core, uint64_t after, struct engine_events *events)
@@ -253,7 +273,8 @@ void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms
     for (uint32_t i = 0; i < view->model->nservices; i++)
         refresh_service(core, i, now_ms);
     for (uint32_t i = 0; i < npools; i++) {
-        refresh_pool(core, i);
+        struct selection before;
+        refresh_pool(core, i, &before);
         images[i] = compile_pool(core, i);
     }
     view->ntouched_services = view->ntouched_pools = 0;

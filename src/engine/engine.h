@@ -9,6 +9,7 @@
 #include "answer/snapshot.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/failovers.h"
 #include "model/compare.h"
 #include "model/domains.h"
 #include "model/model.h"
@@ -107,6 +108,9 @@ struct engine_status {
     size_t npools;
     struct engine_zone *zones;
     size_t nzones;
+    const struct failover *failovers; /* the last ones, the oldest first */
+    size_t nfailovers;
+    struct failover_figures figures;         /* of all since the start */
     int64_t frozen_since_ms[ENGINE_UPLINKS]; /* no silence counts; 0: not frozen */
     unsigned sessions;                       /* under way now */
     int64_t late_max_ms;                     /* the worst lateness of the prober's own timers */
@@ -167,5 +171,33 @@ struct engine_explanation {
 bool engine_explain(struct engine *engine, const uint8_t *name, uint16_t rrtype,
                     struct engine_explanation *explanation, struct error *error);
 void engine_explanation_free(struct engine_explanation *explanation);
+
+/* How far the drain of a host is: whether it may be stopped. */
+enum { ENGINE_DRAIN_ANSWERS = 100 }; /* that are told one by one */
+
+struct engine_drain_answer {
+    const char *pool, *record; /* the host's name (MX, SRV) or an address (A, AAAA) */
+    bool kept;                 /* answered on: nothing better is there */
+    bool behind;               /* answered behind all others (on-down: demote) */
+    int64_t until_ms;          /* out, and resolvers may hold it so long; 0: they do not */
+};
+
+struct engine_drain {
+    struct arena *arena;
+    int64_t now_ms;
+    const char *host;           /* as the zones have it */
+    enum verdict_forced forced; /* by name: NOT, it is not (any more) drained */
+    size_t npools;              /* that the host stands in. Not those of its own addresses, which
+                                   stay so that mail that comes to them late does not bounce */
+    size_t nkept, nwaiting;     /* answers that are kept; that resolvers may hold */
+    int64_t until_ms;           /* the last of those; 0: none */
+    struct engine_drain_answer *answers; /* those kept, waiting, or behind others */
+    size_t nanswers;
+    bool finished; /* drained or forced down, nothing kept, nothing waiting: safe to stop */
+};
+/* Any letter case, as engine_force. */
+bool engine_drain(struct engine *engine, const char *host, struct engine_drain *drain,
+                  struct error *error);
+void engine_drain_free(struct engine_drain *drain);
 
 #endif

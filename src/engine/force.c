@@ -47,8 +47,8 @@ static void mark_machine(const struct core *core, const struct host *host, enum 
 /* The targets of a host: those of all records that it stands behind, and of a machine all that is
  * probed there, by whatever name. mx1's are SMTP at its own address, and IMAP there where imap's
  * set of addresses has it; imap's are IMAP at all of them. */
-static void mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
-                         enum verdict_forced *marks)
+void core_mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
+                       enum verdict_forced *marks)
 {
     const struct model *model = core->view.model;
     for (size_t i = 0; i < model->npools; i++)
@@ -63,7 +63,7 @@ static size_t count_targets(const struct core *core, uint32_t host)
 {
     enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
     size_t count = 0;
-    mark_targets(core, host, FORCED_UP, marks);
+    core_mark_targets(core, host, FORCED_UP, marks);
     for (size_t i = 0; i < core->slots.count; i++)
         count += marks[i] == FORCED_UP;
     free(marks);
@@ -71,17 +71,20 @@ static size_t count_targets(const struct core *core, uint32_t host)
 }
 
 /* What was forced later outweighs what was before, where a target belongs to several hosts. */
-void core_apply_forces(struct core *core)
+void core_apply_forces(struct core *core, int64_t now_ms)
 {
     enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
     for (size_t i = 0; i < core->nforces; i++) {
         uint32_t host = core_find_host(core, core->forces[i].host);
-        mark_targets(core, host, core->forces[i].forced, marks);
+        core_mark_targets(core, host, core->forces[i].forced, marks);
     }
     for (size_t i = 0; i < core->slots.count; i++) {
         struct slot *slot = core->slots.list[i];
-        if (slot && verdict_force(&slot->verdict, marks[i]))
-            core_touch(core, slot);
+        enum verdict_forced before = slot ? slot->verdict.forced : FORCED_NOT;
+        if (!slot || !verdict_force(&slot->verdict, marks[i]))
+            continue;
+        sightings_force(&slot->sightings, before, now_ms);
+        core_touch(core, slot);
     }
     free(marks);
 }
@@ -91,11 +94,12 @@ static size_t release(struct core *core, uint32_t host, int64_t now_ms)
 {
     enum verdict_forced *marks = memory_array(core->slots.count, sizeof *marks);
     size_t count = 0;
-    mark_targets(core, host, FORCED_UP, marks);
+    core_mark_targets(core, host, FORCED_UP, marks);
     for (size_t i = 0; i < core->slots.count; i++) {
         struct slot *slot = core->slots.list[i];
         if (marks[i] != FORCED_UP || !verdict_release(&slot->verdict, now_ms))
             continue;
+        sightings_force(&slot->sightings, slot->verdict.forced, now_ms);
         core_touch(core, slot);
         count++;
     }
@@ -218,7 +222,7 @@ static void set_force(struct core *core, const char *name, enum verdict_forced f
         return;
     core->forces =
         memory_grow(core->forces, core->nforces, &core->forces_capacity, sizeof *core->forces);
-    core->forces[core->nforces++] = (struct force){memory_strdup(name), forced};
+    core->forces[core->nforces++] = (struct force){.host = memory_strdup(name), .forced = forced};
 }
 
 /* The host that the operator means: by the name that status shows, which for hosts of templates is
@@ -254,23 +258,30 @@ static void tell_force(struct core *core, const char *name, enum verdict_forced 
                   words[forced], count, plural);
 }
 
+bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],
+                     uint32_t *host, struct error *error)
+{
+    uint8_t wire[NAME_MAX_SIZE];
+    *host = find_asked(core, asked, name);
+    if (*host == MODEL_NONE && !name_from_text(asked, wire))
+        return error_set(error, "'%.100s' is no host's name", asked);
+    return *host != MODEL_NONE || error_no_host(core, name, error);
+}
+
 bool core_force(struct core *core, const char *asked, enum verdict_forced forced, int64_t now_ms,
                 size_t *count, struct error *error)
 {
     const struct model *model = core->view.model;
-    uint8_t wire[NAME_MAX_SIZE];
     char name[NAME_TEXT_SIZE];
-    uint32_t host = find_asked(core, asked, name);
-    if (host == MODEL_NONE && !name_from_text(asked, wire))
-        return error_set(error, "'%.100s' is no host's name", asked);
-    if (host == MODEL_NONE)
-        return error_no_host(core, name, error);
+    uint32_t host;
+    if (!core_find_asked(core, asked, name, &host, error))
+        return false;
     *count = count_targets(core, host);
     if (*count == 0 && forced != FORCED_NOT)
         return error_set(error, "%.300s: nothing of this host is probed%s", name,
                          model->hosts[host].external ? " yet" : "");
     set_force(core, name, forced);
-    core_apply_forces(core);
+    core_apply_forces(core, now_ms);
     size_t back = forced == FORCED_NOT ? release(core, host, now_ms) : 0;
     tell_force(core, name, forced, *count, back, now_ms);
     return true;

@@ -30,6 +30,7 @@ void view_free(struct view *view)
     free(view->members);
     free(view->previous);
     free(view->percents);
+    free(view->tails_ms);
     free(view->previous_percents);
     free(view->touched_services);
     free(view->touched_pools);
@@ -181,7 +182,7 @@ void core_addresses(struct core *core, const char *name, const struct address *a
         view_touch_service(view, host->services[i]);
     }
     slots_sweep(&core->slots, forget, core);
-    core_apply_forces(core);
+    core_apply_forces(core, now_ms);
 }
 
 static void carry_addresses(struct core *core, struct view *before)
@@ -289,6 +290,7 @@ static void view_init(struct view *view, struct model *model)
         .members = memory_array(members, sizeof *view->members),
         .previous = memory_array(largest, sizeof *view->previous),
         .percents = memory_array(members, sizeof *view->percents),
+        .tails_ms = memory_array(members, sizeof *view->tails_ms),
         .previous_percents = memory_array(largest, sizeof *view->previous_percents),
         .touched_services = memory_array(model->nservices, sizeof *view->touched_services),
         .touched_pools = memory_array(model->npools, sizeof *view->touched_pools),
@@ -297,6 +299,7 @@ static void view_init(struct view *view, struct model *model)
     for (size_t i = 0, room = 0; i < model->npools; i++) {
         view->pools[i].selection.members = view->members + room;
         view->pools[i].selection.percents = view->percents + room;
+        view->pools[i].tails_ms = view->tails_ms + room;
         room += model->pools[i].nmembers;
     }
 }
@@ -304,17 +307,20 @@ static void view_init(struct view *view, struct model *model)
 struct model *core_load(struct core *core, struct model *model, struct catalog *catalog,
                         int64_t now_ms)
 {
+    if (core->view.model)
+        core_publish(core, now_ms); /* what has happened is told by the pools of before */
     struct view before = core->view;
     view_init(&core->view, model);
     index_pools(&core->view);
     carry_selections(&core->view, &before);
+    tails_carry(core, &before, now_ms);
     carry_addresses(core, &before);
     claim_targets(core, now_ms);
     for (uint32_t i = 0; i < model->nservices; i++)
         link_addresses(core, i, now_ms);
     slots_sweep(&core->slots, forget, core);
     core_prune_forces(core);
-    core_apply_forces(core);
+    core_apply_forces(core, now_ms);
     core_publish_all(core, catalog, now_ms);
     view_free(&before);
     return before.model;

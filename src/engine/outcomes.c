@@ -363,6 +363,7 @@ static void step(struct core *core, struct slot *slot, const struct outcome *out
         judged.reason = REASON_UPLINK;
     if (verdict_step(&slot->verdict, &policy, &judged, now_ms))
         core_touch(core, slot);
+    sightings_step(&slot->sightings, &before, &slot->verdict, &judged, now_ms);
     tell(core, slot, &before, now_ms);
 }
 
@@ -495,8 +496,10 @@ void core_late(struct core *core, uint32_t target, int64_t since_ms, int64_t dec
                int64_t now_ms)
 {
     struct slot *slot = core_slot(core, target);
-    if (verdict_late(&slot->verdict, decides_ms, now_ms))
+    if (verdict_late(&slot->verdict, decides_ms, now_ms)) {
+        sightings_late(&slot->sightings, now_ms);
         core_touch(core, slot);
+    }
     if (slot->verdict.status == VERDICT_DOWN)
         return;
     ask_neighbours(core, slot, now_ms);
@@ -543,4 +546,6 @@ void core_tick(struct core *core, int64_t now_ms)
     judge_pending(core, now_ms);
     tell_uplinks(core, now_ms);
     blind_tell(core, now_ms);
+    turnover_tick(core, now_ms);
+    drains_tick(core, now_ms);
 }

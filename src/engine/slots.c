@@ -117,6 +117,7 @@ static uint32_t take_id(struct slots *slots)
 static void inherit(struct slot *slot, const struct slot *kin)
 {
     slot->verdict = kin->verdict;
+    slot->sightings = kin->sightings;
     if (slot->settings.round_trip_ms && slot->settings.recipient)
         return;
     slot->verdict.undelivered_since_ms = 0;

@@ -6,6 +6,7 @@
 #define EVERMX_ENGINE_SLOTS_H
 
 #include "base/table.h"
+#include "engine/sightings.h"
 #include "model/model.h"
 #include "verdict/verdict.h"
 
@@ -31,8 +32,10 @@ struct slot {
     struct address address;
     uint16_t port;
     struct verdict verdict;
-    int64_t heard_ms;       /* when anything last came back from it; -1: never */
-    int64_t asked_ms;       /* when it was last probed out of turn */
+    struct sightings sightings;
+    uint32_t turnovers[FAILOVER_KINDS]; /* places in those of a publication that is under way */
+    int64_t heard_ms;                   /* when anything last came back from it; -1: never */
+    int64_t asked_ms;                   /* when it was last probed out of turn */
     struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */
     int64_t silence_ms;     /* when it ended */
     int64_t unreachable_ms; /* the first of a row of such outcomes; 0: there is none */

@@ -5,8 +5,10 @@
 
 #include "engine/core.h"
 #include "engine/events.h"
+#include "engine/failovers.h"
 #include "engine/slots.h"
 #include "verdict/uplink.h"
+#include "wire/name.h"
 
 /* Beside each service of the model. */
 struct service_view {
@@ -15,12 +17,15 @@ struct service_view {
     uint32_t *pools; /* that have a member who must give it */
     size_t npools, pools_capacity;
     bool touched;
+    uint64_t fell, rose; /* the last publications at which its vote became worse, and better */
 };
 
 /* Beside each pool of the model. */
 struct pool_view {
     struct selection selection;
     bool touched;
+    int64_t *tails_ms; /* of each member: see turnover.c */
+    int64_t tail_ms;   /* of all images that have been replaced */
 };
 
 /* Beside each host of the model. */
@@ -42,6 +47,7 @@ struct view {
     struct service_state *states;          /* of the services */
     enum member_state *members, *previous; /* room of all selections, and of the largest one */
     uint8_t *percents, *previous_percents; /* the same */
+    int64_t *tails_ms;                     /* room of all pools */
     uint32_t *touched_services, *touched_pools;
     size_t ntouched_services, ntouched_pools;
 };
@@ -49,6 +55,27 @@ struct view {
 struct force {
     char *host; /* lower case */
     enum verdict_forced forced;
+    /* A drain: how far it is. */
+    bool finished;      /* and told so */
+    uint64_t looked_at; /* the snapshot's serial */
+    int64_t looked_ms, due_ms;
+};
+
+/* What a publication does to a target's records. */
+struct turnover {
+    uint32_t slot;
+    enum failover_kind kind;
+    uint32_t pool; /* the first */
+    size_t npools;
+    int64_t until_ms;
+    bool measured; /* its own verdict is why, and now */
+};
+
+/* A member that a reload took out of its pool: resolvers may still hold it. */
+struct leftover {
+    char *host, *pool, *label; /* host NULL: none */
+    char *key;                 /* pool and label */
+    int64_t until_ms;
 };
 
 enum { GUARDS = ENGINE_UPLINKS }; /* IPv4 and IPv6 have an uplink each */
@@ -59,6 +86,12 @@ struct core {
     bool probing;
     struct slots slots;
     struct events *events;
+    struct failovers *failovers;
+    uint64_t publications; /* also those that changed nothing */
+    struct turnover *turnovers;
+    size_t nturnovers, turnovers_capacity;
+    struct leftover *leftovers;
+    size_t nleftovers, leftovers_capacity;
     struct uplink *uplink;
     bool guarded; /* silence is judged by it */
     struct guard {
@@ -109,8 +142,32 @@ uint32_t core_find_host(const struct core *core, const char *name);
 void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms);
 
 /* Forces each target as its hosts are; touches the services of those that this changes. */
-void core_apply_forces(struct core *core);
+void core_apply_forces(struct core *core, int64_t now_ms);
+/* Marks the targets of a host; marks: by the slots' numbers. */
+void core_mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
+                       enum verdict_forced *marks);
+/* The host that an operator means; name: as the model has it. */
+bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],
+                     uint32_t *host, struct error *error);
 /* Forgets hosts that are no longer in the model. */
 void core_prune_forces(struct core *core);
+
+/* ---- failovers, turnover.c ---- */
+
+/* A pool has been selected anew; view->previous holds its members' states before. before: its
+ * selection then, where its image is to be replaced; else NULL. */
+void turnover_pool(struct core *core, uint32_t number, const struct selection *before,
+                   int64_t now_ms);
+/* All of a publication are done: they are kept and told. */
+void turnover_end(struct core *core, int64_t now_ms);
+/* What resolvers hold no more is told. */
+void turnover_tick(struct core *core, int64_t now_ms);
+
+/* What resolvers hold of the pools before, over a reload. */
+void tails_carry(struct core *core, const struct view *before, int64_t now_ms);
+void tails_free(struct core *core);
+
+/* Tells of drains that are finished. */
+void drains_tick(struct core *core, int64_t now_ms);
 
 #endif

@@ -109,6 +109,8 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     for (size_t i = 0; i < ENGINE_UPLINKS; i++)
         status->frozen_since_ms[core->guards[i].family == 6] = core->guards[i].frozen_since_ms;
     fill_targets(core, status);
+    status->failovers = failovers_copy(core->failovers, arena, &status->nfailovers);
+    status->figures = *failovers_figures(core->failovers);
     status->npools = model->npools;
     status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);
     for (size_t i = 0; i < model->npools; i++)

@@ -225,6 +225,95 @@ static void test_force(void **state)
     assert_error("drain nobody.example.test", "nobody.example.test");
 }
 
+static void test_drained(void **state)
+{
+    (void)state;
+    json_t *answer = client_ask("drained mx1.example.test");
+    assert_string_equal(text_at(answer, "forced"), "(none)");
+    assert_true(json_is_false(json_object_get(answer, "finished")));
+    json_decref(answer);
+    json_decref(client_ask("drain mx1.example.test"));
+    answer = client_ask("drained MX1.example.test.");
+    assert_string_equal(text_at(answer, "host"), "mx1.example.test");
+    assert_string_equal(text_at(answer, "forced"), "drain");
+    assert_true(json_is_false(json_object_get(answer, "finished")));
+    assert_int_equal(integer_at(answer, "pools"), 2);
+    assert_int_equal(integer_at(answer, "held"), 1);
+    assert_int_equal(integer_at(answer, "kept"), 1); /* IMAPS is given by nobody else */
+    double left_s = json_number_value(json_object_get(answer, "left_s"));
+    assert_true(left_s > 0 && left_s <= 300 + 1);
+    assert_int_equal(strlen(text_at(answer, "until")), strlen("2027-01-15T08:00:00.000Z"));
+    json_t *answers = json_object_get(answer, "answers");
+    assert_int_equal(json_array_size(answers), 2);
+    json_t *held = find_by(answers, "state", "held"), *kept = find_by(answers, "state", "kept");
+    assert_string_equal(text_at(held, "pool"), "example.test MX");
+    assert_string_equal(text_at(held, "record"), "mx1.example.test");
+    assert_true(json_number_value(json_object_get(held, "held_s")) > 0);
+    assert_string_equal(text_at(kept, "pool"), "_imaps._tcp.example.test SRV");
+    assert_true(json_is_null(json_object_get(kept, "held_s")));
+    json_decref(answer);
+    json_decref(client_ask("undrain mx1.example.test"));
+    assert_error("drained", "usage: drained HOST");
+    assert_error("drained nobody.example.test", "nobody.example.test: no such host");
+    assert_error("drained a..b", "'a..b' is no host's name");
+}
+
+/* Two as the engine tells them: one with all moments, one that was kept in. */
+static void test_failovers(void **state)
+{
+    (void)state;
+    const struct failover failovers[] = {
+        {.kind = FAILOVER_LEFT,
+         .cause = CAUSE_SILENT,
+         .reason = REASON_CONNECT_TIMEOUT,
+         .host = "mx1.example.test",
+         .check = "smtp",
+         .address = {4, {127, 0, 0, 11}},
+         .port = 25,
+         .pool = "example.test MX",
+         .npools = 3,
+         .last_ms = 60000,
+         .first_ms = 61000,
+         .changed_ms = 62500,
+         .until_ms = 103000,
+         .back_ms = 90000},
+        {.kind = FAILOVER_KEPT,
+         .cause = CAUSE_DRAIN,
+         .host = "mx2.example.test",
+         .check = "smtp",
+         .address = {4, {127, 0, 0, 12}},
+         .port = 25,
+         .pool = "example.test MX",
+         .npools = 1,
+         .changed_ms = 95000},
+    };
+    const struct engine_status status = {.now_ms = 100000, .failovers = failovers, .nfailovers = 2};
+    const struct server_numbers numbers = {0};
+    static const struct {
+        const char *key;
+        double value;
+    } expected[] = {{"age_s", 37.5},     {"evidence_s", 1}, {"answers_s", 2.5},
+                    {"resolvers_s", 43}, {"held_s", 3},     {"back_s", 10}};
+    json_t *answer = render_status(&status, &numbers);
+    json_t *list = json_object_get(answer, "failovers");
+    assert_int_equal(json_array_size(list), 2);
+    json_t *one = json_array_get(list, 0), *other = json_array_get(list, 1);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_true(json_number_value(json_object_get(one, expected[i].key)) == expected[i].value);
+        assert_int_equal(json_is_null(json_object_get(other, expected[i].key)), i != 0);
+    }
+    assert_string_equal(text_at(one, "kind"), "left");
+    assert_string_equal(text_at(one, "cause"), "silent");
+    assert_string_equal(text_at(one, "reason"), "connect-timeout");
+    assert_string_equal(text_at(one, "address"), "127.0.0.11");
+    assert_string_equal(text_at(one, "pool"), "example.test MX");
+    assert_int_equal(integer_at(one, "pools"), 3);
+    assert_int_equal(integer_at(one, "port"), 25);
+    assert_string_equal(text_at(other, "kind"), "kept");
+    assert_string_equal(text_at(other, "reason"), "(none)");
+    json_decref(answer);
+}
+
 static void test_reload(void **state)
 {
     (void)state;
@@ -301,6 +390,8 @@ int main(void)
         cmocka_unit_test(test_returns_and_round_trips),
         cmocka_unit_test(test_explain_refuses),
         cmocka_unit_test(test_force),
+        cmocka_unit_test(test_drained),
+        cmocka_unit_test(test_failovers),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_of_a_bad_zone),
         cmocka_unit_test(test_refused_reload),

@@ -25,7 +25,8 @@
 static void test_unknown_commands(void **state)
 {
     static const char known[] =
-        "the commands are: status, explain, events, drain, undrain, force, reload, metrics, stop";
+        "the commands are: status, explain, events, drain, drained, undrain, force, reload, "
+        "metrics, stop";
     (void)state;
     assert_error("statux", "'statux' is no command");
     assert_error("statux", known);

@@ -8,6 +8,7 @@
 #include "support/control_fixture.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +33,9 @@ struct parsed {
     size_t nsamples;
     char families[FAMILIES_MAX][128], types[FAMILIES_MAX][16];
     size_t nfamilies;
-    bool has_type; /* of the last family */
+    bool has_type;        /* of the last family */
+    double bucket, bound; /* the last ones of a histogram that is under way; bound 0: none is */
+    bool wants_sum, wants_count;
     const char *fault;
 };
 
@@ -98,11 +101,40 @@ static const char *parse_comment(struct parsed *parsed, const char *line)
     if (strcmp(word, "TYPE") != 0 || !parsed->nfamilies || parsed->has_type ||
         strcmp(parsed->families[last], name) != 0)
         return "a type in the wrong place";
-    if (strcmp(rest, "counter") != 0 && strcmp(rest, "gauge") != 0)
+    if (strcmp(rest, "counter") != 0 && strcmp(rest, "gauge") != 0 &&
+        strcmp(rest, "histogram") != 0)
         return "an unknown type";
     strcpy(parsed->types[last], rest);
     parsed->has_type = true;
     return NULL;
+}
+
+/* Of a histogram come its buckets, by rising bounds up to +Inf, with all that is below each, then
+ * sum and count. suffix: what follows the family's name. */
+static const char *parse_histogram(struct parsed *parsed, const char *suffix, const char *labels,
+                                   double value)
+{
+    const char *le = strstr(suffix, "le=\"");
+    if (strncmp(suffix, "_bucket{", 8) == 0 && le && le < labels) {
+        double bound = strtod(le + 4, NULL);
+        if (parsed->wants_sum || parsed->wants_count || bound <= parsed->bound ||
+            value < (parsed->bound > 0 ? parsed->bucket : 0))
+            return "a bucket that does not rise";
+        parsed->wants_sum = bound == INFINITY;
+        parsed->bound = parsed->wants_sum ? 0 : bound;
+        parsed->bucket = value;
+        return NULL;
+    }
+    if (strncmp(suffix, "_sum", 4) == 0 && strchr(" {", suffix[4]) && parsed->wants_sum) {
+        parsed->wants_sum = false;
+        parsed->wants_count = true;
+        return value >= 0 ? NULL : "a sum below 0";
+    }
+    if (strncmp(suffix, "_count", 6) == 0 && strchr(" {", suffix[6]) && parsed->wants_count) {
+        parsed->wants_count = false;
+        return value == parsed->bucket ? NULL : "a count that is not the last bucket";
+    }
+    return "no sample of a histogram";
 }
 
 static const char *parse_sample(struct parsed *parsed, const char *line)
@@ -112,8 +144,11 @@ static const char *parse_sample(struct parsed *parsed, const char *line)
     if (!labels || *labels != ' ')
         return "no name, labels and a blank";
     size_t last = parsed->nfamilies - 1, name_size = (size_t)(end - line);
-    if (!parsed->nfamilies || !parsed->has_type || strlen(parsed->families[last]) != name_size ||
-        strncmp(parsed->families[last], line, name_size) != 0)
+    size_t family_size = parsed->nfamilies ? strlen(parsed->families[last]) : 0;
+    bool is_histogram = parsed->nfamilies && strcmp(parsed->types[last], "histogram") == 0;
+    if (!parsed->nfamilies || !parsed->has_type || name_size < family_size ||
+        (name_size > family_size && !is_histogram) ||
+        strncmp(parsed->families[last], line, family_size) != 0)
         return "a sample outside of its family";
     struct sample *sample = &parsed->samples[parsed->nsamples++];
     sample->value = strtod(labels + 1, &after);
@@ -121,6 +156,10 @@ static const char *parse_sample(struct parsed *parsed, const char *line)
         return "no number";
     if (strcmp(parsed->types[last], "counter") == 0 && !(sample->value >= 0))
         return "a counter below 0";
+    const char *fault =
+        is_histogram ? parse_histogram(parsed, line + family_size, labels, sample->value) : NULL;
+    if (fault)
+        return fault;
     snprintf(sample->series, SERIES_SIZE, "%.*s", (int)(labels - line), line);
     for (size_t i = 0; i + 1 < parsed->nsamples && parsed->nsamples < 200; i++)
         if (strcmp(parsed->samples[i].series, sample->series) == 0)
@@ -186,6 +225,15 @@ static void test_reader_is_strict(void **state)
         "# HELP a b\n# TYPE a counter\na -1\n",
         "# HELP a b\n# TYPE a gauge\na 1\n# HELP c d\n# TYPE c gauge\nc 1\na{b=\"c\"} 1\n",
         "# HELP a b\n# TYPE a gauge\n# HELP a b\n",
+#define HISTOGRAM "# HELP a b\n# TYPE a histogram\n"
+        HISTOGRAM "a 1\n",
+        HISTOGRAM "a_bucket{le=\"1\"} 1\na_sum 1\n",
+        HISTOGRAM "a_bucket{le=\"+Inf\"} 1\na_count 1\n",
+        HISTOGRAM "a_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n",
+        HISTOGRAM "a_bucket{le=\"2\"} 1\na_bucket{le=\"1\"} 1\n",
+        HISTOGRAM "a_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 2\na_sum 1\na_count 1\n",
+        HISTOGRAM "a_bucket{le=\"+Inf\"} 1\na_sum 1\na_total 1\n",
+        "# HELP a b\n# TYPE a gauge\na_sum 1\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -217,7 +265,35 @@ static void test_families_stay_together(void **state)
     free(text);
 }
 
+static void test_histograms(void **state)
+{
+    const struct exposition_label label = {"x", "1"};
+    const double bounds[] = {0.1, 5};
+    const uint64_t counts[] = {2, 0, 1};
+    struct exposition *out = exposition_new();
+    (void)state;
+    exposition_add_histogram(out, "a_seconds", "Times.", &label, 1, bounds, counts, 2, 7.25);
+    char *text = exposition_finish(out);
+    assert_string_equal(text, "# HELP a_seconds Times.\n# TYPE a_seconds histogram\n"
+                              "a_seconds_bucket{x=\"1\",le=\"0.1\"} 2\n"
+                              "a_seconds_bucket{x=\"1\",le=\"5\"} 2\n"
+                              "a_seconds_bucket{x=\"1\",le=\"+Inf\"} 3\n"
+                              "a_seconds_sum{x=\"1\"} 7.25\n"
+                              "a_seconds_count{x=\"1\"} 3\n");
+    struct parsed *parsed = parse(text);
+    assert_null(parsed->fault);
+    parsed_free(parsed);
+    free(text);
+}
+
 /* ---- the numbers ---- */
+
+/* Buckets with that of +Inf, sum and count: of failovers by cause, of returns; and counters. */
+enum {
+    HISTOGRAM_SAMPLES = FAILOVER_BOUNDS + 3,
+    FAILOVER_SAMPLES = FAILOVER_PHASES * (FAILOVER_CAUSES + 1) * HISTOGRAM_SAMPLES +
+                       FAILOVER_KINDS * FAILOVER_CAUSES,
+};
 
 static struct parsed *parse_sources(const struct metrics_sources *sources)
 {
@@ -292,6 +368,14 @@ static void test_numbers_of_everything(void **state)
                                          .frozen_since_ms = {0, 60000},
                                          .sessions = 2,
                                          .late_max_ms = 1250};
+    struct engine_status told = status;
+    struct failover_histogram *answers = &told.figures.left[TOOK_ANSWERS][CAUSE_SILENT];
+    answers->counts[3] = 2;
+    answers->counts[FAILOVER_BOUNDS] = 1;
+    answers->sum_s = 401.5;
+    told.figures.back[TOOK_RESOLVERS].counts[8] = 4;
+    told.figures.counts[FAILOVER_LEFT][CAUSE_SILENT] = 5;
+    told.figures.counts[FAILOVER_KEPT][CAUSE_DRAIN] = 6;
     const struct server_numbers numbers = {
         .udp = {.types = {[15] = 700, [TYPE_SLOT_NONE] = 300},
                 .rcodes = {[0] = 900, [3] = 100, [6] = 5},
@@ -308,7 +392,7 @@ static void test_numbers_of_everything(void **state)
         .tcp_refused = 5,
         .tcp_displaced = 6,
         .tcp_expired = 7};
-    const struct metrics_sources sources = {&status, &numbers, 1 << 20, 750};
+    const struct metrics_sources sources = {&told, &numbers, 1 << 20, 750};
     static const struct sample expected[] = {
         {"evermx_info{version=\"" EVERMX_VERSION "\"}", 1},
         {"process_resident_memory_bytes", 1 << 20},
@@ -367,7 +451,19 @@ static void test_numbers_of_everything(void **state)
         {"evermx_targets_unheard{reason=\"login-refused\"}", 2},
         {"evermx_uplink_frozen{family=\"ipv4\"}", 0},
         {"evermx_uplink_frozen{family=\"ipv6\"}", 1},
-#define FIRST "host=\"mx1.test\",address=\"127.0.0.1\",port=\"25\",check=\"smtp\""
+        {"evermx_failover_seconds_bucket{phase=\"answers\",cause=\"silent\",le=\"0.5\"}", 0},
+        {"evermx_failover_seconds_bucket{phase=\"answers\",cause=\"silent\",le=\"1\"}", 2},
+        {"evermx_failover_seconds_bucket{phase=\"answers\",cause=\"silent\",le=\"300\"}", 2},
+        {"evermx_failover_seconds_bucket{phase=\"answers\",cause=\"silent\",le=\"+Inf\"}", 3},
+        {"evermx_failover_seconds_sum{phase=\"answers\",cause=\"silent\"}", 401.5},
+        {"evermx_failover_seconds_count{phase=\"answers\",cause=\"silent\"}", 3},
+        {"evermx_failover_seconds_count{phase=\"evidence\",cause=\"drain\"}", 0},
+        {"evermx_return_seconds_bucket{phase=\"resolvers\",le=\"15\"}", 0},
+        {"evermx_return_seconds_bucket{phase=\"resolvers\",le=\"30\"}", 4},
+        {"evermx_failovers_total{kind=\"left\",cause=\"silent\"}", 5},
+        {"evermx_failovers_total{kind=\"kept\",cause=\"drain\"}", 6},
+#define FAILOVERS_NAMED 11
+#define FIRST           "host=\"mx1.test\",address=\"127.0.0.1\",port=\"25\",check=\"smtp\""
         {"evermx_target_up{" FIRST "}", 1},
         {"evermx_target_rtt_seconds{" FIRST "}", 0.0015},
         {"evermx_target_probes_total{" FIRST ",outcome=\"ok\"}", 5},
@@ -388,8 +484,9 @@ static void test_numbers_of_everything(void **state)
                  0);
     /* no others than these and: of the other 3 targets up and probes, but no rtt, and of one how
      * long nothing has arrived; 5 more reasons; 8 more rcodes that are always told, and of TCP
-     * edns, truncated, malformed and the cookies */
-    assert_int_equal(parsed->nsamples, count + 3 * 4 + 1 + 5 + 8 + 6);
+     * edns, truncated, malformed and the cookies; and the other numbers of failovers */
+    assert_int_equal(parsed->nsamples,
+                     count + 3 * 4 + 1 + 5 + 8 + 6 + FAILOVER_SAMPLES - FAILOVERS_NAMED);
     parsed_free(parsed);
 }
 
@@ -455,7 +552,7 @@ static void test_too_many_targets_are_summed(void **state)
     const struct metrics_sources sources = {&status, &numbers, 0, 0};
     struct parsed *parsed = parse_sources(&sources);
     assert_value(parsed, "evermx_targets{verdict=\"unknown\"}", (double)count);
-    assert_true(parsed->nsamples < 100);
+    assert_true(parsed->nsamples < 100 + FAILOVER_SAMPLES);
     parsed_free(parsed);
     free(targets);
 }
@@ -505,6 +602,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reader_is_strict),
         cmocka_unit_test(test_families_stay_together),
+        cmocka_unit_test(test_histograms),
         cmocka_unit_test(test_numbers_of_everything),
         cmocka_unit_test(test_manual_has_every_family),
         cmocka_unit_test(test_stuck_engine),

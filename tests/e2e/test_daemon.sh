@@ -403,7 +403,9 @@ test_events() {
     has "events" "mx2.example.test: forced up, 1 target" "$out"
     run "$evermxctl" -s answers.sock events 1
     is "the last event" 1 "$(wc -l <<<"$out")"
-    has "the last event" "mx1.example.test: drained, 2 targets" "$out"
+    run "$evermxctl" -s answers.sock events 6
+    has "what a drain does" "993 imaps: still in the answers of 2 pools: nothing better is there" "$out"
+    has "what a drain does" "25 smtp: out of the answers of 2 pools by an operator's command; " "$out"
     run "$evermxctl" -s answers.sock --json events 2
     is "the last two events" 2 "$(grep -c '"number"' <<<"$out")"
     run "$evermxctl" -s answers.sock events 0
@@ -412,13 +414,18 @@ test_events() {
     is "no number" 2 "$status"
     run "$evermxctl" -s answers.sock --follow status
     is "--follow is for events" 2 "$status"
-    "$evermxctl" -s answers.sock --follow events 1 >"$work/followed" 2>&1 &
+    run "$evermxctl" -s answers.sock --wait status
+    is "--wait is for drain" 2 "$status"
+    run "$evermxctl" -s answers.sock drain mx1.example.test --timeout 5
+    is "--timeout is for --wait" 2 "$status"
+    # Behind the drain came what it did to the answers.
+    "$evermxctl" -s answers.sock --follow events 6 >"$work/followed" 2>&1 &
     follower=$!
     started+=("$follower")
-    soon "followed from the last one" followed "drained, 2 targets"
+    soon "followed from the last ones" followed "drained, 2 targets"
     run "$evermxctl" -s answers.sock undrain mx1.example.test
     soon "followed on" followed "mx1.example.test: no longer forced, 2 targets"
-    is "each once" 2 "$(wc -l <"$work/followed")"
+    is "each once" 2 "$(grep -c 'drained, 2 targets\|no longer forced' "$work/followed")"
     kill -TERM "$follower"
     await_end "$follower"
     is "interrupted" 143 "$status"

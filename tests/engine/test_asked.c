@@ -235,6 +235,13 @@ static void *explain_and_drain(void *context)
         if (given)
             engine_explanation_free(&got);
         asker->refused += !engine_force(asker->engine, "mx1.example.test", forced, &count, &error);
+        struct engine_drain drain;
+        given = engine_drain(asker->engine, "mx1.example.test", &drain, &error);
+        asker->refused += !given;
+        if (given) {
+            asker->wrong += drain.forced != forced || (drain.finished && forced == FORCED_NOT);
+            engine_drain_free(&drain);
+        }
     }
     return NULL;
 }

@@ -22,6 +22,8 @@ bool __wrap_engine_explain(struct engine *unused, const uint8_t *name, uint16_t 
                            struct engine_explanation *explanation, struct error *error);
 bool __wrap_engine_force(struct engine *unused, const char *host, enum verdict_forced forced,
                          size_t *count, struct error *error);
+bool __wrap_engine_drain(struct engine *unused, const char *host, struct engine_drain *drain,
+                         struct error *error);
 int64_t __wrap_engine_heartbeat_ms(const struct engine *unused);
 void __wrap_server_numbers(const struct server *unused, struct server_numbers *numbers);
 
@@ -49,6 +51,17 @@ bool __wrap_engine_force(struct engine *unused, const char *host, enum verdict_f
     bool done = core_force(engine.core, host, forced, NOW_MS, count, error);
     core_publish(engine.core, NOW_MS);
     return done;
+}
+
+bool __wrap_engine_drain(struct engine *unused, const char *host, struct engine_drain *drain,
+                         struct error *error)
+{
+    (void)unused;
+    *drain = (struct engine_drain){.arena = arena_new(), .now_ms = NOW_MS};
+    bool found = core_drain(engine.core, host, drain, error);
+    if (!found)
+        engine_drain_free(drain);
+    return found;
 }
 
 int64_t __wrap_engine_heartbeat_ms(const struct engine *unused)

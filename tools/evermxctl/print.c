@@ -4,9 +4,11 @@
 #include "base/diagnostics.h"
 #include "base/memory.h"
 #include "explain.h"
+#include "failovers.h"
 #include "member.h"
 #include "target.h"
 #include "text.h"
+#include "wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,6 +185,7 @@ static void print_status(bool coloured, const json_t *answer)
         fputs(i ? "" : "\n", stdout);
         print_pool(coloured, json_array_get(pools, i));
     }
+    failovers_print(coloured, json_object_get(answer, "failovers"));
 }
 
 /* One line each: local time, subject, text. */
@@ -200,7 +203,9 @@ static void print_events(bool coloured, const json_t *answer)
         size_t at = 0;
         while (at < sizeof levels / sizeof *levels - 1 && strcmp(levels[at].level, level) != 0)
             at++;
-        bool rises = strcmp(kind, "up") == 0, falls = strcmp(kind, "down") == 0;
+        bool rises = strcmp(kind, "up") == 0 || strcmp(kind, "return") == 0 ||
+                     strcmp(kind, "drain-finished") == 0;
+        bool falls = strcmp(kind, "down") == 0;
         text_print(coloured, FAINT,
                    text_local_time(json_number_value(json_object_get(event, "age_s")), when));
         printf("  %s%s", member_is_text(event, "subject") ? member_text(event, "subject") : "",
@@ -302,10 +307,17 @@ static const struct command {
 } commands[] = {
     {"status", 0, 0, print_status, false},  {"explain", 1, 2, explain_print, false},
     {"events", 0, 1, print_events, false},  {"drain", 1, 1, print_forced, false},
-    {"undrain", 1, 1, print_forced, false}, {"force", 2, 2, print_forced, false},
-    {"reload", 0, 0, print_reload, false},  {"metrics", 0, 0, print_metrics, true},
-    {"stop", 0, 0, print_stopping, false},
+    {"drained", 1, 1, wait_print, false},   {"undrain", 1, 1, print_forced, false},
+    {"force", 2, 2, print_forced, false},   {"reload", 0, 0, print_reload, false},
+    {"metrics", 0, 0, print_metrics, true}, {"stop", 0, 0, print_stopping, false},
 };
+
+bool print_json(const json_t *answer)
+{
+    json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
+    putchar('\n');
+    return !json_object_get(answer, "error");
+}
 
 static const struct command *find_command(const char *word)
 {

@@ -10,6 +10,9 @@
 enum print_known { PRINT_UNKNOWN, PRINT_WRONG_COUNT, PRINT_KNOWN };
 enum print_known print_knows(const char *word, size_t arguments);
 
+/* As it came. False: it is an error. */
+bool print_json(const json_t *answer);
+
 /* Prints the answer to a command; makes its strings printable. False: it is an error (which goes to
  * stderr). */
 bool print_answer(const char *word, bool coloured, json_t *answer);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How far a drain is: whether resolvers may still hold an answer with the host. */
+#include "engine/core.h"
+
+#include "base/memory.h"
+#include "engine/state.h"
+#include "wire/rrtype.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOK_EACH_MS = 1000 }; /* a look is O(pools) */
+
+struct look {
+    const struct core *core;
+    uint32_t host;
+    enum verdict_forced *marks; /* FORCED_DOWN: a target of the host */
+    bool *names;                /* of hosts: their MX or SRV records are the host's */
+    struct engine_drain *drain;
+};
+
+static enum verdict_forced forced_of(const struct core *core, uint32_t host)
+{
+    const char *name = core->view.model->hosts[host].name;
+    for (size_t i = 0; i < core->nforces; i++)
+        if (strcmp(core->forces[i].host, name) == 0)
+            return core->forces[i].forced;
+    return FORCED_NOT;
+}
+
+static bool names_hosts(const struct pool *pool)
+{
+    return pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
+}
+
+/* Whether the host gives one of its services alone; or it is the host's, and nothing ever takes it
+ * out, as it is not probed. */
+static bool is_of_host(const struct look *look, const struct pool *pool,
+                       const struct member *member)
+{
+    if (member->nservices == 0)
+        return names_hosts(pool) && member->host == look->host;
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &look->core->view.services[member->services[i]];
+        size_t marked = 0;
+        for (size_t j = 0; j < service->nslots; j++)
+            marked += look->marks[service->slots[j]] == FORCED_DOWN;
+        if (service->nslots && marked == service->nslots)
+            return true;
+    }
+    return false;
+}
+
+/* The host that its (first) owner is; MODEL_NONE: none. */
+static uint32_t owner_of(const struct look *look, const struct pool *pool)
+{
+    char name[NAME_TEXT_SIZE];
+    size_t size = strcspn(pool->name, " ");
+    if (size >= sizeof name)
+        return MODEL_NONE;
+    for (size_t i = 0; i < size; i++)
+        name[i] = (char)tolower((unsigned char)pool->name[i]);
+    name[size] = '\0';
+    return core_find_host(look->core, name);
+}
+
+/* Addresses of a name that is out of its MX and SRV records, or should be, stay by design: mail
+ * must not bounce (see answer/select.h). Those records tell. */
+static bool is_behind_records(const struct look *look, const struct pool *pool)
+{
+    uint32_t owner = owner_of(look, pool), host = pool->members[0].host;
+    if (names_hosts(pool))
+        return false;
+    if (owner != MODEL_NONE && look->names[owner])
+        return true;
+    for (size_t i = 1; i < pool->nmembers; i++)
+        if (pool->members[i].host != host)
+            return false;
+    return host != MODEL_NONE && look->names[host]; /* known by an alias */
+}
+
+static void add_answer(struct look *look, const char *pool, const char *record, bool kept,
+                       bool behind, int64_t until_ms)
+{
+    struct engine_drain *drain = look->drain;
+    bool waits = until_ms > drain->now_ms;
+    drain->nkept += kept;
+    drain->nwaiting += waits && !kept;
+    if (waits && !kept && until_ms > drain->until_ms)
+        drain->until_ms = until_ms;
+    if (!(kept || waits || behind) || drain->nanswers == ENGINE_DRAIN_ANSWERS)
+        return;
+    drain->answers[drain->nanswers++] = (struct engine_drain_answer){
+        .pool = arena_strdup(drain->arena, pool),
+        .record = arena_strdup(drain->arena, record),
+        .kept = kept,
+        .behind = behind,
+        .until_ms = waits && !kept ? until_ms : 0,
+    };
+}
+
+static void look_at_pool(struct look *look, uint32_t number)
+{
+    const struct view *view = &look->core->view;
+    const struct pool *pool = &view->model->pools[number];
+    const struct pool_view *now = &view->pools[number];
+    bool found = false;
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        const struct member *member = &pool->members[i];
+        enum member_state state = now->selection.members[i];
+        if (!is_of_host(look, pool, member) || is_behind_records(look, pool))
+            continue;
+        found = true;
+        if (names_hosts(pool) && member->host != MODEL_NONE)
+            look->names[member->host] = true;
+        add_answer(look, pool->name, member->label, member_is_served(state),
+                   state == MEMBER_DEMOTED, now->tails_ms[i]);
+    }
+    look->drain->npools += found;
+}
+
+/* Those of the name, and of a machine those with its address. */
+static bool is_leftover_of_host(const struct look *look, const struct leftover *leftover)
+{
+    const struct host *host = &look->core->view.model->hosts[look->host];
+    char text[ADDRESS_TEXT_SIZE];
+    if (leftover->host && strcmp(leftover->host, host->name) == 0)
+        return true;
+    for (size_t i = 0; i < host->naddresses; i++) {
+        address_format(&host->addresses[i], text);
+        if (strcmp(leftover->label, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* MX and SRV first: they tell which addresses do not matter. */
+static void look_at_all(struct look *look)
+{
+    const struct core *core = look->core;
+    const struct model *model = core->view.model;
+    for (uint32_t i = 0; i < model->npools; i++)
+        if (names_hosts(&model->pools[i]))
+            look_at_pool(look, i);
+    for (uint32_t i = 0; i < model->npools; i++)
+        if (!names_hosts(&model->pools[i]))
+            look_at_pool(look, i);
+    for (size_t i = 0; i < core->nleftovers; i++)
+        if (is_leftover_of_host(look, &core->leftovers[i]))
+            add_answer(look, core->leftovers[i].pool, core->leftovers[i].label, false, false,
+                       core->leftovers[i].until_ms);
+}
+
+static void look_at_host(const struct core *core, uint32_t host, struct engine_drain *drain)
+{
+    const struct model *model = core->view.model;
+    struct look look = {
+        .core = core,
+        .host = host,
+        .marks = memory_array(core->slots.count, sizeof *look.marks),
+        .names = memory_array(model->nhosts, sizeof *look.names),
+        .drain = drain,
+    };
+    core_mark_targets(core, host, FORCED_DOWN, look.marks);
+    drain->host = arena_strdup(drain->arena, model->hosts[host].name);
+    drain->forced = forced_of(core, host);
+    drain->answers = ARENA_ARRAY(drain->arena, struct engine_drain_answer, ENGINE_DRAIN_ANSWERS);
+    look_at_all(&look);
+    bool out = drain->forced == FORCED_DRAIN || drain->forced == FORCED_DOWN;
+    drain->finished = out && !drain->nkept && !drain->nwaiting;
+    free(look.marks);
+    free(look.names);
+}
+
+bool core_drain(const struct core *core, const char *asked, struct engine_drain *drain,
+                struct error *error)
+{
+    char name[NAME_TEXT_SIZE];
+    uint32_t host;
+    if (!core_find_asked(core, asked, name, &host, error))
+        return false;
+    look_at_host(core, host, drain);
+    return true;
+}
+
+/* ---- told ---- */
+
+static void look_again(struct core *core, struct force *force, uint32_t host, int64_t now_ms)
+{
+    struct engine_drain drain = {.arena = arena_new(), .now_ms = now_ms};
+    look_at_host(core, host, &drain);
+    force->looked_ms = now_ms;
+    force->looked_at = publisher_serial(core->publisher);
+    force->due_ms = drain.nwaiting ? drain.until_ms : INT64_MAX;
+    if (drain.finished && !force->finished)
+        events_of(core->events, LOG_LEVEL_NOTICE, "drain-finished", force->host, now_ms,
+                  "drain finished: safe to stop %s now", force->host);
+    if (!drain.finished && force->finished)
+        events_of(core->events, LOG_LEVEL_WARNING, "drain-void", force->host, now_ms,
+                  "drained, and in answers again, as nothing better is there: not safe to stop %s "
+                  "now",
+                  force->host);
+    force->finished = drain.finished;
+    arena_free(drain.arena);
+}
+
+/* Looks again when a tail ends, and when the answers have changed. */
+void drains_tick(struct core *core, int64_t now_ms)
+{
+    uint64_t serial = publisher_serial(core->publisher);
+    for (size_t i = 0; i < core->nforces; i++) {
+        struct force *force = &core->forces[i];
+        bool due = serial != force->looked_at || now_ms >= force->due_ms;
+        uint32_t host = core_find_host(core, force->host);
+        if (force->forced == FORCED_DRAIN && due && host != MODEL_NONE &&
+            (!force->looked_ms || now_ms - force->looked_ms >= LOOK_EACH_MS))
+            look_again(core, force, host, now_ms);
+    }
+}

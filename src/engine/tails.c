@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tails over a reload: what resolvers hold of the answers before it. The TTL that they were given
+ * out with counts, whatever the new one is; members that are gone are kept until theirs is over. */
+#include "engine/core.h"
+
+#include "base/memory.h"
+#include "engine/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_leftover(struct leftover *leftover)
+{
+    free(leftover->host);
+    free(leftover->pool);
+    free(leftover->label);
+    free(leftover->key);
+}
+
+void tails_free(struct core *core)
+{
+    for (size_t i = 0; i < core->nleftovers; i++)
+        free_leftover(&core->leftovers[i]);
+    free(core->leftovers);
+}
+
+static void forget_those_over(struct core *core, int64_t now_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < core->nleftovers; i++) {
+        if (core->leftovers[i].until_ms > now_ms)
+            core->leftovers[kept++] = core->leftovers[i];
+        else
+            free_leftover(&core->leftovers[i]);
+    }
+    core->nleftovers = kept;
+}
+
+/* A pool that comes and goes leaves one. */
+static void keep_leftover(struct core *core, struct table *by_key, const struct model *model,
+                          const struct pool *pool, const struct member *member, int64_t until_ms)
+{
+    char *key = memory_printf("%s %s", pool->name, member->label);
+    uint32_t found;
+    if (table_get(by_key, key, strlen(key), &found)) {
+        if (until_ms > core->leftovers[found].until_ms)
+            core->leftovers[found].until_ms = until_ms;
+        free(key);
+        return;
+    }
+    table_put(by_key, key, strlen(key), (uint32_t)core->nleftovers);
+    core->leftovers = memory_grow(core->leftovers, core->nleftovers, &core->leftovers_capacity,
+                                  sizeof *core->leftovers);
+    core->leftovers[core->nleftovers++] = (struct leftover){
+        .host = member->host == MODEL_NONE ? NULL : memory_strdup(model->hosts[member->host].name),
+        .pool = memory_strdup(pool->name),
+        .label = memory_strdup(member->label),
+        .key = key,
+        .until_ms = until_ms,
+    };
+}
+
+/* Where it stands now; most often where it stood. NULL: nowhere. */
+static int64_t *tail_of_same(const struct view *view, const struct table *by_name,
+                             const struct pool *pool, size_t member)
+{
+    uint32_t found;
+    if (!table_get(by_name, pool->name, strlen(pool->name), &found))
+        return NULL;
+    const struct pool *now = &view->model->pools[found];
+    for (size_t i = 0; i < now->nmembers; i++) {
+        size_t at = (member + i) % now->nmembers;
+        if (strcmp(now->members[at].label, pool->members[member].label) == 0)
+            return &view->pools[found].tails_ms[at];
+    }
+    return NULL;
+}
+
+static void carry_pool(struct core *core, const struct view *before, uint32_t number,
+                       const struct table *by_name, struct table *by_key, int64_t now_ms)
+{
+    const struct pool *pool = &before->model->pools[number];
+    const struct pool_view *was = &before->pools[number];
+    int64_t served_until_ms = now_ms + was->selection.ttl_s * 1000LL + FAILOVER_RESOLVER_MS;
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        int64_t until_ms = was->tails_ms[i];
+        if (member_is_served(was->selection.members[i]) && served_until_ms > until_ms)
+            until_ms = served_until_ms;
+        if (until_ms <= now_ms)
+            continue;
+        int64_t *tail_ms = tail_of_same(&core->view, by_name, pool, i);
+        if (!tail_ms)
+            keep_leftover(core, by_key, before->model, pool, &pool->members[i], until_ms);
+        else if (until_ms > *tail_ms)
+            *tail_ms = until_ms;
+    }
+}
+
+void tails_carry(struct core *core, const struct view *before, int64_t now_ms)
+{
+    const struct model *model = core->view.model;
+    if (!before->model)
+        return;
+    forget_those_over(core, now_ms);
+    struct table *by_name = table_new(model->npools);
+    for (uint32_t i = 0; i < model->npools; i++)
+        table_put(by_name, model->pools[i].name, strlen(model->pools[i].name), i);
+    struct table *by_key = table_new(core->nleftovers);
+    for (size_t i = 0; i < core->nleftovers; i++)
+        table_put(by_key, core->leftovers[i].key, strlen(core->leftovers[i].key), (uint32_t)i);
+    for (uint32_t i = 0; i < before->model->npools; i++)
+        carry_pool(core, before, i, by_name, by_key, now_ms);
+    table_free(by_name);
+    table_free(by_key);
+}

@@ -1,0 +1,821 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the engine measures of its own failovers: their moments, how long resolvers may hold what
+ * was answered, and when a drained host may be stopped. */
+#include "engine/failovers.h"
+
+#include "base/log.h"
+#include "support/stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int quiet(void **state)
+{
+    (void)state;
+    log_set_level((enum log_level) - 1);
+    return 0;
+}
+
+/* Nobody comes back by a hold or slowly. */
+#define QUICK "checks: {smtp: {hold: 0s, slow-start: 0s}, imaps: {hold: 0s, slow-start: 0s}}\n"
+
+static void begin(struct stage *stage, const char *config, const char *zone)
+{
+    stage_init(stage, true);
+    stage_config(stage, config);
+    stage_zone(stage, "example.test", zone);
+    stage_load(stage);
+    stage_at(stage, 1000);
+    stage_outcome(stage, "*", "*", REASON_OK);
+    stage_publish(stage);
+}
+
+/* What was noted, copied, with times since the stage's start (0 stays 0). */
+struct noted {
+    struct engine_status status;
+    struct failover *list;
+    size_t count;
+    struct failover_figures figures;
+};
+
+static int64_t since(const struct stage *stage, int64_t at_ms)
+{
+    return at_ms ? at_ms - stage->start_ms : 0;
+}
+
+static struct noted noted_by(const struct stage *stage)
+{
+    struct noted noted = {.status = {.arena = arena_new()}};
+    core_status(stage->core, stage->now_ms, &noted.status);
+    noted.count = noted.status.nfailovers;
+    noted.figures = noted.status.figures;
+    noted.list = ARENA_ARRAY(noted.status.arena, struct failover, noted.count);
+    for (size_t i = 0; i < noted.count; i++) {
+        struct failover *one = &noted.list[i];
+        *one = noted.status.failovers[i];
+        one->last_ms = since(stage, one->last_ms);
+        one->first_ms = since(stage, one->first_ms);
+        one->changed_ms = since(stage, one->changed_ms);
+        one->until_ms = since(stage, one->until_ms);
+        one->back_ms = since(stage, one->back_ms);
+    }
+    return noted;
+}
+
+static void noted_free(struct noted *noted)
+{
+    engine_status_free(&noted->status);
+}
+
+static void assert_moments(const struct failover *failover, int64_t last_ms, int64_t first_ms,
+                           int64_t changed_ms, int64_t until_ms)
+{
+    if (failover->last_ms != last_ms || failover->first_ms != first_ms ||
+        failover->changed_ms != changed_ms || failover->until_ms != until_ms)
+        fail_msg("t0 %lld, t1 %lld, t2 %lld, t3 %lld; not %lld, %lld, %lld, %lld",
+                 (long long)failover->last_ms, (long long)failover->first_ms,
+                 (long long)failover->changed_ms, (long long)failover->until_ms, (long long)last_ms,
+                 (long long)first_ms, (long long)changed_ms, (long long)until_ms);
+}
+
+/* Events of a kind; *text: the last one's. */
+static size_t count_events(const struct stage *stage, const char *kind, char *text, size_t size)
+{
+    struct engine_events events = {.arena = arena_new(), .now_ms = stage->now_ms};
+    size_t count = 0;
+    core_events(stage->core, 0, &events);
+    for (size_t i = 0; i < events.count; i++) {
+        if (strcmp(events.list[i].kind, kind) != 0)
+            continue;
+        count++;
+        if (text)
+            snprintf(text, size, "%s: %s",
+                     events.list[i].subject ? events.list[i].subject : "(whole)",
+                     events.list[i].text);
+    }
+    engine_events_free(&events);
+    return count;
+}
+
+static size_t events_of_kind(const struct stage *stage, const char *kind)
+{
+    return count_events(stage, kind, NULL, 0);
+}
+
+static void fall(struct stage *stage, const char *host, const char *kind, enum reason reason)
+{
+    stage_outcome(stage, host, kind, reason);
+    stage_publish(stage);
+}
+
+static void die(struct stage *stage, const char *host)
+{
+    fall(stage, host, "smtp", REASON_REFUSED);
+    fall(stage, host, "smtp", REASON_REFUSED);
+}
+
+static void come_back(struct stage *stage, const char *host)
+{
+    for (int i = 0; i < 3; i++)
+        stage_outcome(stage, host, "smtp", REASON_OK);
+    stage_publish(stage);
+}
+
+static void drain(struct stage *stage, const char *host, enum verdict_forced forced)
+{
+    struct error error;
+    size_t count;
+    assert_true(core_force(stage->core, host, forced, stage->now_ms, &count, &error));
+    stage_publish(stage);
+}
+
+static struct engine_drain drain_of(const struct stage *stage, const char *host)
+{
+    struct engine_drain drain = {.arena = arena_new(), .now_ms = stage->now_ms};
+    struct error error;
+    if (!core_drain(stage->core, host, &drain, &error))
+        fail_msg("%s", error.text);
+    return drain;
+}
+
+static const struct engine_drain_answer *answer_of(const struct engine_drain *drain,
+                                                   const char *pool, const char *record)
+{
+    for (size_t i = 0; i < drain->nanswers; i++)
+        if (strcmp(drain->answers[i].pool, pool) == 0 &&
+            strcmp(drain->answers[i].record, record) == 0)
+            return &drain->answers[i];
+    return NULL;
+}
+
+/* ---- the ring and the figures ---- */
+
+static const struct failover a_failover = {
+    .kind = FAILOVER_LEFT,
+    .cause = CAUSE_SILENT,
+    .host = "mx1.example.test",
+    .check = "smtp",
+    .address = {4, {127, 0, 0, 11}},
+    .port = 25,
+    .pool = "example.test MX",
+    .npools = 1,
+    .last_ms = 1000,
+    .first_ms = 2000,
+    .changed_ms = 4000,
+    .until_ms = 15000,
+};
+
+static void the_last_ones_are_kept(void **state)
+{
+    struct failovers *failovers = failovers_new();
+    struct arena *arena = arena_new();
+    size_t count;
+    (void)state;
+    for (int i = 0; i < FAILOVERS_KEPT + 7; i++) {
+        struct failover failover = a_failover;
+        failover.changed_ms += i;
+        failovers_add(failovers, &failover);
+    }
+    const struct failover *list = failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(list[i].changed_ms, a_failover.changed_ms + 7 + (int64_t)i);
+    assert_int_equal(failovers_figures(failovers)->counts[FAILOVER_LEFT][CAUSE_SILENT],
+                     FAILOVERS_KEPT + 7);
+    arena_free(arena);
+    failovers_free(failovers);
+}
+
+static void each_is_over_once(void **state)
+{
+    struct failovers *failovers = failovers_new();
+    struct failover other = a_failover, kept = a_failover, back = a_failover;
+    (void)state;
+    other.port = 587;
+    other.until_ms = 9000;
+    kept.kind = FAILOVER_KEPT;
+    kept.port = 143;
+    back.kind = FAILOVER_BACK;
+    failovers_add(failovers, &a_failover);
+    failovers_add(failovers, &other);
+    failovers_add(failovers, &kept);
+    assert_null(failovers_next_over(failovers, 8999));
+    const struct failover *over = failovers_next_over(failovers, 9000);
+    assert_int_equal(over->port, 587);
+    assert_null(failovers_next_over(failovers, 9000));
+    failovers_add(failovers, &back); /* before its time: nothing is ever gone */
+    assert_null(failovers_next_over(failovers, 100000));
+    failovers_free(failovers);
+}
+
+static void histograms_hold_each_moment(void **state)
+{
+    struct failovers *failovers = failovers_new();
+    struct failover failover = a_failover;
+    (void)state;
+    failovers_add(failovers, &failover);
+    failover.last_ms = failover.first_ms = 0; /* never seen good: counted, not timed */
+    failovers_add(failovers, &failover);
+    failover = a_failover;
+    failover.kind = FAILOVER_KEPT;
+    failovers_add(failovers, &failover);
+    failover.kind = FAILOVER_LATE;
+    failovers_add(failovers, &failover);
+    failover = a_failover;
+    failover.until_ms = failover.last_ms + 301000;
+    failovers_add(failovers, &failover);
+    const struct failover_figures *figures = failovers_figures(failovers);
+    const struct failover_histogram *evidence = &figures->left[TOOK_EVIDENCE][CAUSE_SILENT];
+    const struct failover_histogram *answers = &figures->left[TOOK_ANSWERS][CAUSE_SILENT];
+    const struct failover_histogram *resolvers = &figures->left[TOOK_RESOLVERS][CAUSE_SILENT];
+    assert_int_equal(figures->counts[FAILOVER_LEFT][CAUSE_SILENT], 3);
+    assert_int_equal(figures->counts[FAILOVER_KEPT][CAUSE_SILENT], 1);
+    assert_int_equal(figures->counts[FAILOVER_LATE][CAUSE_SILENT], 1);
+    assert_int_equal(evidence->counts[3], 2); /* 1 s is not above the bound of 1 s */
+    assert_int_equal(answers->counts[5], 2);  /* 3 s: up to 4 */
+    assert_int_equal(resolvers->counts[7], 1);
+    assert_int_equal(resolvers->counts[FAILOVER_BOUNDS], 1);
+    assert_true(evidence->sum_s == 2 && answers->sum_s == 6 && resolvers->sum_s == 14 + 301);
+    failovers_free(failovers);
+}
+
+/* ---- moments ---- */
+
+/* The suspect's answers have a TTL of 1 s and end last; those before it are held longest. */
+static void a_death_has_four_moments(void **state)
+{
+    struct stage stage;
+    char text[300];
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 3000);
+    stage_outcome(&stage, "*", "*", REASON_OK); /* took 1 ms */
+    stage_at(&stage, 5000);
+    fall(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_at(&stage, 5400);
+    fall(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    const struct failover *one = &noted.list[0];
+    assert_moments(one, 2999, 5000, 5400, 5000 + 10000 + FAILOVER_RESOLVER_MS);
+    assert_int_equal(one->kind, FAILOVER_LEFT);
+    assert_int_equal(one->cause, CAUSE_REFUSED);
+    assert_int_equal(one->reason, REASON_REFUSED);
+    assert_string_equal(one->host, "mx1.example.test");
+    assert_string_equal(one->check, "smtp");
+    assert_string_equal(one->pool, "example.test MX");
+    assert_int_equal(one->npools, 1); /* not the pool of its only address */
+    noted_free(&noted);
+    assert_int_equal(count_events(&stage, "failover", text, sizeof text), 1);
+    assert_non_null(strstr(text,
+                           "mx1.example.test 127.0.0.11 port 25 smtp: out of the answers of "
+                           "1 pool 2.4 s after the last good probe (first seen after 2.0 s)"));
+    assert_non_null(strstr(text, " (10.6 s)"));
+    stage_at(&stage, 15900);
+    assert_int_equal(events_of_kind(&stage, "gone"), 0);
+    stage_at(&stage, 16000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 1);
+    stage_at(&stage, 30000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 1);
+    stage_free(&stage);
+}
+
+static void a_return_has_four_moments(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_at(&stage, 6000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_OK);
+    stage_at(&stage, 8000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_OK);
+    stage_at(&stage, 9000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_OK);
+    stage_publish(&stage);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2);
+    assert_int_equal(noted.list[0].back_ms, 9000);
+    assert_int_equal(noted.list[1].kind, FAILOVER_BACK);
+    assert_int_equal(noted.list[1].cause, CAUSE_REFUSED);
+    assert_moments(&noted.list[1], 4000, 6000, 9000, 9000 + 10000 + FAILOVER_RESOLVER_MS);
+    assert_int_equal(noted.figures.counts[FAILOVER_LEFT][CAUSE_REFUSED], 1);
+    assert_int_equal(noted.figures.counts[FAILOVER_BACK][CAUSE_REFUSED], 1);
+    assert_int_equal(noted.figures.back[TOOK_ANSWERS].counts[6], 1); /* 5 s */
+    noted_free(&noted);
+    assert_int_equal(events_of_kind(&stage, "return"), 1);
+    stage_at(&stage, 60000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 0);
+    stage_free(&stage);
+}
+
+/* A probe under way that finds its target late is the first that is known of a silence. */
+static void lateness_is_evidence(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    uint32_t id = 0;
+    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+        id++;
+    stage_at(&stage, 4000);
+    core_late(stage.core, id, stage.now_ms - 1000, stage.now_ms + 5000, stage.now_ms);
+    stage_publish(&stage);
+    stage_at(&stage, 9000);
+    const struct outcome silence = {
+        .reason = REASON_GREETING_TIMEOUT, .confirmed = true, .rtt_us = 6 * 1000 * 1000};
+    core_outcome(stage.core, id, &silence, stage.now_ms);
+    stage_publish(&stage);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].cause, CAUSE_SILENT);
+    assert_int_equal(noted.list[0].first_ms, 4000);
+    assert_int_equal(noted.list[0].last_ms, 999);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* Where the dialogue fails, a greeting in between is no evidence of its being well. */
+static void evidence_is_as_deep_as_what_failed(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS); /* a service probe each, at 1 s */
+    uint32_t id = 0;
+    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+        id++;
+    stage_at(&stage, 20000);
+    const struct outcome greeting = {.depth = DEPTH_LIVENESS, .reason = REASON_OK, .rtt_us = 1000};
+    const struct outcome failure = {
+        .depth = DEPTH_SERVICE, .reason = REASON_REPLY_4XX, .rtt_us = 1000};
+    core_outcome(stage.core, id, &greeting, stage.now_ms);
+    for (int64_t ms = 31000; ms <= 33000; ms += 1000) {
+        stage_at(&stage, ms);
+        core_outcome(stage.core, id, &failure, stage.now_ms);
+        core_outcome(stage.core, id, &greeting, stage.now_ms);
+        stage_publish(&stage);
+    }
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].cause, CAUSE_SICK);
+    assert_int_equal(noted.list[0].last_ms, 999);
+    assert_int_equal(noted.list[0].first_ms, 31000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* What only counts as it lasts is counted from its beginning. */
+static void doubt_is_evidence_from_its_beginning(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    uint32_t id = 0;
+    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+        id++;
+    const struct outcome doubt = {
+        .depth = DEPTH_SERVICE, .reason = REASON_DEFERRED, .rtt_us = 1000};
+    struct noted noted = {.count = 0};
+    for (int64_t ms = 30000; ms <= 30000 + 20 * 60000 && noted.count == 0; ms += 30000) {
+        stage_at(&stage, ms);
+        core_outcome(stage.core, id, &doubt, stage.now_ms);
+        stage_publish(&stage);
+        noted = noted_by(&stage);
+        if (noted.count == 0)
+            noted_free(&noted);
+    }
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].last_ms, 999);
+    assert_int_equal(noted.list[0].first_ms, 30000);
+    assert_true(noted.list[0].changed_ms > 60000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+static void never_good_is_counted_and_not_timed(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, true);
+    stage_zone(&stage, "example.test", ZONE_HEAD TWO_HOSTS);
+    stage_load(&stage);
+    stage_at(&stage, 1000);
+    stage_outcome(&stage, "mx2.example.test", "smtp", REASON_OK);
+    die(&stage, "mx1.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].last_ms, 0);
+    assert_int_equal(noted.figures.counts[FAILOVER_LEFT][CAUSE_REFUSED], 1);
+    for (size_t i = 0; i <= FAILOVER_BOUNDS; i++)
+        assert_int_equal(noted.figures.left[TOOK_ANSWERS][CAUSE_REFUSED].counts[i], 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+static void undelivered_mail_is_a_cause(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage,
+          "checks: {smtp: {probe-recipient: p@example.test, round-trip: 60s,"
+          " round-trip-drain: 300s}}\n",
+          ZONE_HEAD TWO_HOSTS);
+    uint32_t id = 0;
+    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
+        id++;
+    struct outcome trip = {.depth = DEPTH_ROUND_TRIP, .reason = REASON_OK, .rtt_us = -1};
+    trip.step_us[TIMED_DELIVERY] = 2 * 1000 * 1000;
+    stage_at(&stage, 5000);
+    core_outcome(stage.core, id, &trip, stage.now_ms);
+    trip.reason = REASON_UNDELIVERED;
+    for (int64_t s = 150; s <= 300; s += 150) {
+        stage_at(&stage, (10 + s) * 1000);
+        trip.step_us[TIMED_DELIVERY] = (int32_t)s * 1000 * 1000;
+        core_outcome(stage.core, id, &trip, stage.now_ms);
+        stage_publish(&stage);
+    }
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].cause, CAUSE_UNDELIVERED);
+    assert_moments(&noted.list[0], 3000, 160000, 310000, 310000 + 10000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_at(&stage, 400000);
+    trip.reason = REASON_OK;
+    core_outcome(stage.core, id, &trip, stage.now_ms);
+    stage_publish(&stage);
+    noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2);
+    assert_int_equal(noted.list[1].kind, FAILOVER_BACK);
+    assert_int_equal(noted.list[1].cause, CAUSE_UNDELIVERED);
+    assert_int_equal(noted.list[1].last_ms, 310000);
+    assert_int_equal(noted.list[1].first_ms, 400000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* ---- what is no failover ---- */
+
+static void the_last_one_is_kept_and_leaves_late(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 3000);
+    die(&stage, "mx2.example.test"); /* fail open: mx1 is answered again, mx2 on */
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 3);
+    assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+    assert_int_equal(noted.list[1].kind, FAILOVER_KEPT);
+    assert_int_equal(noted.list[2].kind, FAILOVER_KEPT);
+    assert_int_equal(noted.figures.counts[FAILOVER_LEFT][CAUSE_REFUSED], 1);
+    assert_int_equal(noted.figures.counts[FAILOVER_KEPT][CAUSE_REFUSED], 2);
+    noted_free(&noted);
+    stage_at(&stage, 20000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 0); /* it came to be answered again */
+    come_back(&stage, "mx2.example.test");
+    noted = noted_by(&stage);
+    assert_int_equal(noted.count, 4);
+    assert_int_equal(noted.list[3].kind, FAILOVER_LATE);
+    assert_string_equal(noted.list[3].host, "mx1.example.test");
+    assert_int_equal(noted.list[3].last_ms, 0);
+    assert_int_equal(noted.figures.counts[FAILOVER_LEFT][CAUSE_REFUSED], 1);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+static void a_standby_that_steps_back_has_not_failed(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage,
+          QUICK "policies: [{match: example.test MX, tiers: [[mx1.example.test], "
+                "[mx2.example.test]]}]\n",
+          ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 30000);
+    come_back(&stage, "mx1.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2); /* mx1's fall and return */
+    assert_string_equal(noted.list[0].host, "mx1.example.test");
+    assert_string_equal(noted.list[1].host, "mx1.example.test");
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* ---- drains ---- */
+
+static void a_drain_is_finished_when_nobody_holds_it(void **state)
+{
+    struct stage stage;
+    char text[200];
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 mx1\n"
+                              "_imaps._tcp SRV 0 1 993 mx2\n");
+    stage_at(&stage, 5000);
+    struct engine_drain told = drain_of(&stage, "MX1.example.test.");
+    assert_int_equal(told.forced, FORCED_NOT);
+    assert_false(told.finished);
+    assert_int_equal(told.nkept, 2);
+    engine_drain_free(&told);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_string_equal(told.host, "mx1.example.test");
+    assert_int_equal(told.forced, FORCED_DRAIN);
+    assert_int_equal(told.npools, 2); /* its own address stays, and is no matter */
+    assert_int_equal(told.nkept, 0);
+    assert_int_equal(told.nwaiting, 2);
+    assert_int_equal(since(&stage, told.until_ms), 5000 + 10000 + FAILOVER_RESOLVER_MS);
+    assert_non_null(answer_of(&told, "example.test MX", "mx1.example.test"));
+    assert_non_null(answer_of(&told, "_imaps._tcp.example.test SRV", "mx1.example.test"));
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2); /* by smtp, and by imaps */
+    assert_int_equal(noted.list[0].cause, CAUSE_DRAIN);
+    assert_moments(&noted.list[0], 5000, 5000, 5000, 5000 + 10000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_at(&stage, 15999);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 0);
+    stage_at(&stage, 16000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    assert_int_equal(told.nanswers, 0);
+    engine_drain_free(&told);
+    stage_at(&stage, 18000);
+    assert_int_equal(count_events(&stage, "drain-finished", text, sizeof text), 1);
+    assert_string_equal(text,
+                        "mx1.example.test: drain finished: safe to stop mx1.example.test now");
+    die(&stage, "mx2.example.test"); /* now the drained one is better than nothing */
+    stage_at(&stage, 20000);
+    assert_int_equal(events_of_kind(&stage, "drain-void"), 1);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(told.nkept, 1);
+    assert_true(answer_of(&told, "example.test MX", "mx1.example.test")->kept);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+static void an_undrained_host_is_back_at_once(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 5000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 9000);
+    drain(&stage, "mx1.example.test", FORCED_NOT);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2);
+    assert_int_equal(noted.list[1].kind, FAILOVER_BACK);
+    assert_int_equal(noted.list[1].cause, CAUSE_DRAIN);
+    assert_moments(&noted.list[1], 9000, 9000, 9000, 9000 + 10000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+static void the_only_one_is_never_safe_to_stop(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 mx1\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 60000);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    assert_int_equal(told.nkept, 1);
+    assert_int_equal(told.nwaiting, 0);
+    assert_true(answer_of(&told, "_imaps._tcp.example.test SRV", "mx1.example.test")->kept);
+    engine_drain_free(&told);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 0);
+    assert_int_equal(events_of_kind(&stage, "kept"), 1);
+    stage_free(&stage);
+}
+
+/* However it is written, and by whatever name the zone leads to it. */
+static void its_own_addresses_do_not_count(void **state)
+{
+    static const char *const hosts[] = {"MX1 A 127.0.0.11\nMX1 AAAA ::11\n",
+                                        "MX1 A 127.0.0.11\nmx1 A 127.0.0.21\n",
+                                        "mx1 CNAME real\nReal A 127.0.0.11\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct stage stage;
+        char zone[512];
+        snprintf(zone, sizeof zone, "%s@ MX 10 mx1\n@ MX 20 mx2\nmx2 A 127.0.0.12\n%s", ZONE_HEAD,
+                 hosts[i]);
+        begin(&stage, QUICK, zone);
+        drain(&stage, "mx1.example.test", FORCED_DRAIN);
+        stage_at(&stage, 30000);
+        struct engine_drain told = drain_of(&stage, "mx1.example.test");
+        if (!told.finished)
+            fail_msg("%zu: %zu kept, %s", i, told.nkept, told.answers[0].pool);
+        assert_int_equal(told.npools, 1);
+        engine_drain_free(&told);
+        stage_free(&stage);
+    }
+}
+
+/* That of a service on several machines, too, as far as its own name goes. */
+static void a_shared_name_that_is_drained_keeps_its_addresses(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD "@ MX 10 smtp\n@ MX 20 mx1\n@ MX 30 mx2\nSmtp A 127.0.0.11\n"
+                    "smtp A 127.0.0.13\nmx1 A 127.0.0.11\nmx2 A 127.0.0.12\n");
+    drain(&stage, "smtp.example.test", FORCED_DRAIN);
+    stage_at(&stage, 30000);
+    struct engine_drain told = drain_of(&stage, "smtp.example.test");
+    assert_int_equal(told.nkept, 0);
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* What no check takes out of the answers is still there. */
+static void what_is_not_probed_is_kept(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK "hosts: {mx1.example.test: {checks: [imaps]}}\n",
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 mx1\n_imaps._tcp SRV 0 1 993 mx2\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 60000);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    assert_int_equal(told.nkept, 1);
+    assert_true(answer_of(&told, "example.test MX", "mx1.example.test")->kept);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* Its address in the shared name counts; the name itself stands for the other machine, too. */
+static void a_shared_name_loses_the_machine(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 imap\n"
+                              "imap A 127.0.0.11\nimap A 127.0.0.12\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(told.npools, 2);
+    assert_int_equal(told.nkept, 0);
+    assert_non_null(answer_of(&told, "imap.example.test A", "127.0.0.11"));
+    engine_drain_free(&told);
+    stage_at(&stage, 30000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    drain(&stage, "mx2.example.test", FORCED_DRAIN); /* both: all are kept */
+    stage_at(&stage, 60000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    assert_true(answer_of(&told, "imap.example.test A", "127.0.0.11")->kept);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+static void demoted_counts_as_out(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK "policies: [{match: example.test MX, on-down: demote}]\n",
+          ZONE_HEAD TWO_HOSTS);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 30000);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    assert_true(answer_of(&told, "example.test MX", "mx1.example.test")->behind);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* ---- reloads ---- */
+
+#define LONG_TTL QUICK "policies: [{match: example.test MX, ttl: 100s}]\n"
+
+/* What was answered with the old TTL is held for the old TTL. */
+static void a_reload_shortens_no_tail(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 5000);
+    stage_config(&stage, QUICK);
+    stage_load(&stage);
+    stage_at(&stage, 6000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(since(&stage, told.until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.list[0].until_ms, 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_at(&stage, 7000);
+    stage_load(&stage); /* and once more, when it is out */
+    told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(since(&stage, told.until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    assert_int_equal(told.forced, FORCED_DRAIN);
+    engine_drain_free(&told);
+    noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1); /* a reload keeps them, and is none */
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* A record that is out of the zone is still in resolvers. */
+static void a_reload_forgets_no_pool(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    stage_zone(&stage, "example.test",
+               ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n"
+                         "_imaps._tcp SRV 0 1 993 mx1\n"
+                         "_imaps._tcp SRV 0 1 993 mx2\n"
+                         "mx1 A 127.0.0.11\n");
+    stage_at(&stage, 5000);
+    stage_config(&stage, QUICK);
+    stage_load(&stage);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(told.npools, 1);
+    const struct engine_drain_answer *left =
+        answer_of(&told, "example.test MX", "mx1.example.test");
+    assert_non_null(left);
+    assert_int_equal(since(&stage, left->until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    stage_at(&stage, 105900);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_at(&stage, 106000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* A death that a reload finds unpublished is measured, too. */
+static void a_reload_swallows_no_failover(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 3000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_REFUSED);
+    stage_load(&stage);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_moments(&noted.list[0], 999, 3000, 3000, 3000 + 10000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_ones_are_kept),
+        cmocka_unit_test(each_is_over_once),
+        cmocka_unit_test(histograms_hold_each_moment),
+        cmocka_unit_test(a_death_has_four_moments),
+        cmocka_unit_test(a_return_has_four_moments),
+        cmocka_unit_test(lateness_is_evidence),
+        cmocka_unit_test(evidence_is_as_deep_as_what_failed),
+        cmocka_unit_test(doubt_is_evidence_from_its_beginning),
+        cmocka_unit_test(never_good_is_counted_and_not_timed),
+        cmocka_unit_test(undelivered_mail_is_a_cause),
+        cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
+        cmocka_unit_test(a_standby_that_steps_back_has_not_failed),
+        cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
+        cmocka_unit_test(an_undrained_host_is_back_at_once),
+        cmocka_unit_test(the_only_one_is_never_safe_to_stop),
+        cmocka_unit_test(its_own_addresses_do_not_count),
+        cmocka_unit_test(a_shared_name_that_is_drained_keeps_its_addresses),
+        cmocka_unit_test(what_is_not_probed_is_kept),
+        cmocka_unit_test(a_shared_name_loses_the_machine),
+        cmocka_unit_test(demoted_counts_as_out),
+        cmocka_unit_test(a_reload_shortens_no_tail),
+        cmocka_unit_test(a_reload_forgets_no_pool),
+        cmocka_unit_test(a_reload_swallows_no_failover),
+    };
+    return cmocka_run_group_tests(tests, quiet, NULL);
+}

@@ -208,6 +208,7 @@ install: all
 	install -D -m 644 src/config/evermx.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/evermx.yaml.5
 	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7
 	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
+	install -D -m 644 tools/drill/resolvers.yaml $(DESTDIR)$(PREFIX)/share/evermx/resolvers.yaml
 
 .PHONY: clean
 clean:

@@ -10,6 +10,7 @@ static const struct subcommand {
     int (*run)(int argc, char **argv);
 } subcommands[] = {
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
+    {"simulate", "predicts how long a failover takes, and what it costs", drill_simulate},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

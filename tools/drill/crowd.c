@@ -73,11 +73,6 @@ double crowd_cache_ends_s(const struct resolver_class *class, double wait_s, uin
 
 /* ---- one draw ---- */
 
-/* Sums over draws: of the time between queries, and of that times the fetches. */
-struct load {
-    double waits_s, fetches;
-};
-
 /* Of users, the rate of the resolver is even between the bounds: where log-uniform many resolvers
  * have one, and each counts as often as it is asked. */
 static double draw_wait_s(const struct resolver_class *class, double share)
@@ -87,8 +82,7 @@ static double draw_wait_s(const struct resolver_class *class, double share)
 }
 
 static void draw(const struct crowd_setting *setting, const struct resolver_class *class,
-                 double share, struct chance *chance, float *last_s, float *one_s,
-                 struct load *load)
+                 double share, struct chance *chance, float *last_s, float *one_s)
 {
     const struct deaths *deaths = setting->deaths;
     const struct death *death = &deaths->list[chance_bits(chance) % deaths->count];
@@ -101,8 +95,41 @@ static void draw(const struct crowd_setting *setting, const struct resolver_clas
             last = ends_s;
     }
     *last_s = (float)last;
-    load->waits_s += wait_s;
-    load->fetches += wait_s * class->caches * crowd_cache_asks(class, each_s, setting->ttl_s);
+}
+
+/* ---- what it costs ---- */
+
+/* Of one resolver on the average, by the middles of equal parts of the logarithm: that of resolvers
+ * is even. */
+static void class_rates(const struct resolver_class *class, uint32_t ttl_s, double *asked,
+                        double *fetched)
+{
+    enum { PARTS = 256 };
+    double quietest_s = (double)class->quietest_ms / 1000;
+    double ratio = (double)class->busiest_ms / (double)class->quietest_ms;
+    *asked = *fetched = 0;
+    for (int i = 0; i < PARTS; i++) {
+        double wait_s = quietest_s * pow(ratio, (i + 0.5) / PARTS);
+        *asked += 1 / wait_s / PARTS;
+        *fetched += class->caches * crowd_cache_asks(class, wait_s * class->caches, ttl_s) / PARTS;
+    }
+}
+
+/* As many resolvers of each class as its users need: those who ask as much as their share is. */
+struct crowd_cost crowd_cost(const struct population *population, uint32_t ttl_s)
+{
+    struct crowd_cost cost = {0, 0};
+    double resolvers = 0;
+    for (size_t i = 0; i < population->count; i++) {
+        const struct resolver_class *class = &population->classes[i];
+        double asked, fetched;
+        class_rates(class, ttl_s, &asked, &fetched);
+        resolvers += class->users / asked;
+        cost.asked_s += class->users;
+        cost.queries_s += class->users / asked * fetched;
+    }
+    double scale = (double)population->resolvers / resolvers;
+    return (struct crowd_cost){cost.queries_s * scale, cost.asked_s * scale};
 }
 
 /* ---- times ---- */
@@ -181,12 +208,11 @@ static size_t class_draws(const struct crowd_setting *setting, const struct reso
 }
 
 static void draw_class(const struct crowd_setting *setting, const struct resolver_class *class,
-                       struct chance *chance, struct times *last, float *answers, size_t before,
-                       struct load *load)
+                       struct chance *chance, struct times *last, float *answers, size_t before)
 {
     for (size_t i = 0; i < last->count; i++) {
         double share = ((double)i + chance_share(chance)) / (double)last->count;
-        draw(setting, class, share, chance, &last->list[i], &answers[i], load);
+        draw(setting, class, share, chance, &last->list[i], &answers[i]);
         if (setting->progress && (before + i) % PROGRESS_EACH == 0)
             setting->progress(setting->context, before + i);
     }
@@ -198,7 +224,6 @@ struct crowd *crowd_draw(const struct crowd_setting *setting, struct chance *cha
     const struct population *population = setting->population;
     struct crowd *crowd = memory_alloc(sizeof *crowd);
     double users = sum_users(setting);
-    struct load load = {0, 0};
     size_t total = 0, before = 0;
     crowd->nclasses = population->count;
     crowd->classes = memory_array(population->count, sizeof *crowd->classes);
@@ -211,17 +236,12 @@ struct crowd *crowd_draw(const struct crowd_setting *setting, struct chance *cha
     for (size_t i = 0; i < population->count; i++) {
         struct times *last = &crowd->classes[i];
         draw_class(setting, &population->classes[i], chance, last, crowd->answers.list + before,
-                   before, &load);
+                   before);
         memcpy(crowd->users.list + before, last->list, last->count * sizeof *last->list);
         before += last->count;
     }
     times_sort(&crowd->users);
     times_sort(&crowd->answers);
-    if (total) { /* a draw stands for as many resolvers as it takes to be asked so often */
-        double each = (double)population->resolvers / load.waits_s;
-        crowd->asked_s = each * (double)total;
-        crowd->queries_s = each * load.fetches;
-    }
     return crowd;
 }
 

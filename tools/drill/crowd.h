@@ -43,12 +43,17 @@ struct crowd {
     size_t nclasses;
     struct times users;   /* the same of all together */
     struct times answers; /* of one cache that a user asks, each time another: for shares */
-    double queries_s;     /* that reach the servers while all is well, for this one name */
-    double asked_s;       /* that users ask their resolvers */
 };
 
 struct crowd *crowd_draw(const struct crowd_setting *setting, struct chance *chance);
 void crowd_free(struct crowd *crowd);
+
+/* What all users ask for the name in a second, and what of it reaches the servers, while all is
+ * well. */
+struct crowd_cost {
+    double queries_s, asked_s;
+};
+struct crowd_cost crowd_cost(const struct population *population, uint32_t ttl_s);
 
 /* By nearest rank; 0 to 1. NAN of none. */
 double times_quantile(const struct times *times, double share);

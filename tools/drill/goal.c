@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "goal.h"
 
-#include "crowd.h"
+#include "audience.h"
 #include "probe/jitter.h"
 
 #include <ctype.h>
@@ -114,15 +114,15 @@ static void tries_end(struct tries *tries)
 static double try_kind(const struct tries *tries, size_t kind, uint32_t ttl_s)
 {
     const struct goal_setting *setting = tries->setting;
-    const struct crowd_setting crowd_setting = {.population = setting->population,
-                                                .deaths = &tries->deaths[kind],
-                                                .ttl_s = ttl_s,
-                                                .draws = setting->draws,
-                                                .honest = tries->honest};
+    const struct audience_setting audience_setting = {.population = setting->population,
+                                                      .deaths = &tries->deaths[kind],
+                                                      .ttl_s = ttl_s,
+                                                      .draws = setting->draws,
+                                                      .honest = tries->honest};
     struct chance chance = {setting->seed};
-    struct crowd *crowd = crowd_draw(&crowd_setting, &chance);
-    double time_s = times_quantile(&crowd->users, tries->share);
-    crowd_free(crowd);
+    struct audience *audience = audience_draw(&audience_setting, &chance);
+    double time_s = times_quantile(&audience->users, tries->share);
+    audience_free(audience);
     return time_s;
 }
 
@@ -133,7 +133,7 @@ static struct plan try_ttl(struct tries *tries, uint32_t ttl_s, int64_t interval
     struct plan plan = {.ttl_s = ttl_s, .interval_ms = interval_ms, .time_s = -1};
     int64_t least_ms = jitter_ms(interval_ms, (uint64_t)interval_ms / 10);
     plan.probes_s = 2000.0 / (double)(interval_ms + least_ms);
-    plan.queries_s = crowd_cost(tries->setting->population, ttl_s).queries_s;
+    plan.queries_s = audience_cost(tries->setting->population, ttl_s).queries_s;
     size_t hardest = tries->hardest;
     for (size_t i = 0; i < tries->setting->nkinds && plan.time_s < within_s; i++) {
         size_t kind = i == 0 ? hardest : i <= hardest ? i - 1 : i;

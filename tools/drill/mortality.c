@@ -333,13 +333,27 @@ static int64_t patience_ms(const struct check_settings *check)
     return 10 * check->fall * rhythm_ms + check->recheck_ms * check->fall;
 }
 
+/* What the time of the break is random against. */
+static int64_t rhythm_of(enum death_kind kind, const struct check_settings *check)
+{
+    bool deep = kinds[kind].sight == SEES_SERVICE;
+    return deep && check->service_interval_ms > check->interval_ms ? check->service_interval_ms
+                                                                   : check->interval_ms;
+}
+
+/* Any moment within so many periods that where they begin does not matter. */
+static int64_t random_ms(struct chance *chance, int64_t period_ms)
+{
+    enum { PERIODS = 40 };
+    return (int64_t)(chance_share(chance) * PERIODS * (double)period_ms);
+}
+
 /* Messages are sent all the time, and none arrives of those that are taken after the break: told at
  * the same ages as by the engine (trips.c). */
 static void subject_trips(struct subject *subject, struct death *death)
 {
     const struct check_settings *check = &subject->setting->check;
-    int64_t sent_ms = subject->broken_ms -
-                      (int64_t)(chance_share(subject->chance) * (double)check->round_trip_ms);
+    int64_t sent_ms = subject->broken_ms - random_ms(subject->chance, check->round_trip_ms);
     while (sent_ms < subject->broken_ms)
         sent_ms += jitter_ms(check->round_trip_ms, chance_bits(subject->chance));
     const int64_t marks_ms[] = {check->alarm_ms / 2, check->alarm_ms, check->drain_ms};
@@ -362,16 +376,14 @@ void death_happen(struct death *death, enum death_kind kind, const struct death_
                               .chance = chance,
                               .broken_ms = INT64_MAX,
                               .depth = DEPTH_SERVICE};
-    int64_t longest_ms = check->service_interval_ms > check->interval_ms
-                             ? check->service_interval_ms
-                             : check->interval_ms;
     *death = (struct death){.seen_s = (double)INFINITY, .left_s = (double)INFINITY};
     verdict_init(&subject.verdict, 0);
     learn_init(&subject.learned);
     /* Its usual times are known, and the first whole dialogue, which is cut short, is over. */
-    while (subject.learned.good < LEARN_ENOUGH || subject.due_ms < 2 * longest_ms)
+    int64_t rhythm_ms = rhythm_of(kind, check);
+    while (subject.learned.good < LEARN_ENOUGH || subject.due_ms < 2 * rhythm_ms)
         subject_probe(&subject, death, kind);
-    subject.broken_ms = subject.due_ms + (int64_t)(chance_share(chance) * 2 * (double)longest_ms);
+    subject.broken_ms = subject.due_ms + random_ms(chance, rhythm_ms);
     if (kind == DEATH_QUEUE_STUCK) {
         if (is_smtp(check->kind) && check->round_trip_ms && setting->recipient)
             subject_trips(&subject, death);

@@ -68,18 +68,18 @@ static json_t *curve_of(const struct times *answers)
 void forecast_record(const struct forecast *forecast, const struct population *population,
                      struct record *record)
 {
-    const struct crowd *crowd = forecast->crowd;
+    const struct audience *audience = forecast->audience;
     if (!forecast->measured)
         record_deaths(forecast, record);
-    add_times(figures_of(forecast, record, PLACE_USER, "", PHASE_LEFT), &crowd->users);
-    for (size_t i = 0; i < crowd->nclasses; i++)
-        if (crowd->classes[i].count)
+    add_times(figures_of(forecast, record, PLACE_USER, "", PHASE_LEFT), &audience->users);
+    for (size_t i = 0; i < audience->nclasses; i++)
+        if (audience->classes[i].count)
             add_times(figures_of(forecast, record, PLACE_RESOLVER, population->classes[i].name,
                                  PHASE_LEFT),
-                      &crowd->classes[i]);
+                      &audience->classes[i]);
     json_array_append_new(record->repetitions,
                           json_pack("{s:s, s:s, s:o}", "system", forecast->system, "kind",
-                                    forecast->kind, "holding", curve_of(&crowd->answers)));
+                                    forecast->kind, "holding", curve_of(&audience->answers)));
 }
 
 /* ---- as text ---- */
@@ -98,7 +98,7 @@ static void print_moments(FILE *out)
 
 static void print_forecast(const struct forecast *forecast, unsigned hosts, FILE *out)
 {
-    const struct times *answers = &forecast->crowd->answers;
+    const struct times *answers = &forecast->audience->answers;
     char name[64];
     snprintf(name, sizeof name, "%s%s%s", forecast->system, *forecast->system ? " " : "",
              forecast->kind);
@@ -113,7 +113,7 @@ static void print_forecast(const struct forecast *forecast, unsigned hosts, FILE
 }
 
 void forecasts_print(const struct forecast *forecasts, size_t count, unsigned hosts,
-                     enum sender sender, const struct crowd_cost *cost, FILE *out)
+                     enum sender sender, const struct audience_cost *cost, FILE *out)
 {
     if (count == 0)
         return;

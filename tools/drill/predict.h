@@ -4,7 +4,7 @@
 #ifndef EVERMX_DRILL_PREDICT_H
 #define EVERMX_DRILL_PREDICT_H
 
-#include "crowd.h"
+#include "audience.h"
 #include "mortality.h"
 #include "population.h"
 #include "record.h"
@@ -24,7 +24,7 @@ struct forecast {
     const char *server; /* its name, as in what is to be compared with */
     const struct deaths *deaths;
     bool measured; /* the times of deaths are: no series of its own */
-    struct crowd *crowd;
+    struct audience *audience;
 };
 
 /* The series of a forecast, thinned out to FORECAST_TIMES where there are more: each stands for as
@@ -36,6 +36,6 @@ void forecast_record(const struct forecast *forecast, const struct population *p
 /* As text: shares of users by time, and the queries a second. hosts: in the answer while all are
  * well, 2 or more. */
 void forecasts_print(const struct forecast *forecasts, size_t count, unsigned hosts,
-                     enum sender sender, const struct crowd_cost *cost, FILE *out);
+                     enum sender sender, const struct audience_cost *cost, FILE *out);
 
 #endif

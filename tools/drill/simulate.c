@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evermx-drill simulate: what a failover will take, before anything has failed. The order of
- * things; the rest is mortality.h, population.h, crowd.h, goal.h and predict.h. */
+ * things; the rest is mortality.h, population.h, audience.h, goal.h and predict.h. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "drill.h"
@@ -120,14 +120,14 @@ static void on_plans(void *context, size_t done, size_t of)
 
 static void forecast_draw(struct simulation *simulation, struct forecast *forecast, size_t number)
 {
-    const struct crowd_setting setting = {.population = simulation->population,
-                                          .deaths = forecast->deaths,
-                                          .ttl_s = (uint32_t)simulation->ttl_s,
-                                          .draws = (size_t)simulation->draws,
-                                          .progress = on_draws,
-                                          .context = simulation};
+    const struct audience_setting setting = {.population = simulation->population,
+                                             .deaths = forecast->deaths,
+                                             .ttl_s = (uint32_t)simulation->ttl_s,
+                                             .draws = (size_t)simulation->draws,
+                                             .progress = on_draws,
+                                             .context = simulation};
     struct chance chance = {(uint64_t)simulation->seed << 32 | number};
-    forecast->crowd = crowd_draw(&setting, &chance);
+    forecast->audience = audience_draw(&setting, &chance);
     simulation->done += (size_t)simulation->draws;
 }
 
@@ -155,14 +155,15 @@ static void describe(const struct simulation *simulation, struct record *record)
 static bool tell_forecasts(struct simulation *simulation, struct forecast *forecasts, size_t count)
 {
     struct record *record = record_new("evermx: predicted failover");
-    const struct crowd_cost cost = crowd_cost(simulation->population, (uint32_t)simulation->ttl_s);
+    const struct audience_cost cost =
+        audience_cost(simulation->population, (uint32_t)simulation->ttl_s);
     bool never = false;
     describe(simulation, record);
     record_set_number(record, "queries_s", cost.queries_s);
     record_set_number(record, "asked_s", cost.asked_s);
     for (size_t i = 0; i < count; i++) {
         forecast_record(&forecasts[i], simulation->population, record);
-        never |= isinf(times_quantile(&forecasts[i].crowd->users, 1));
+        never |= isinf(times_quantile(&forecasts[i].audience->users, 1));
     }
     end_progress(simulation);
     bool written = output_write(&simulation->output, record);
@@ -181,7 +182,7 @@ static bool tell_forecasts(struct simulation *simulation, struct forecast *forec
 static void forecasts_free(struct forecast *forecasts, struct deaths *deaths, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        crowd_free(forecasts[i].crowd);
+        audience_free(forecasts[i].audience);
         deaths_free(&deaths[i]);
     }
 }

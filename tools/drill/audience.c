@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "crowd.h"
+#include "audience.h"
 
 #include "base/memory.h"
 
@@ -42,13 +42,13 @@ static struct life life_met(const struct resolver_class *class, double wait_s, u
     }
 }
 
-double crowd_cache_asks(const struct resolver_class *class, double wait_s, uint32_t ttl_s)
+double audience_cache_asks(const struct resolver_class *class, double wait_s, uint32_t ttl_s)
 {
     return 1 / (life_of(class, ttl_s, 0.5).hold_s + wait_s);
 }
 
-double crowd_cache_ends_s(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
-                          const struct death *death, struct chance *chance)
+double audience_cache_ends_s(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
+                             const struct death *death, struct chance *chance)
 {
     if (isinf(death->left_s))
         return (double)INFINITY;
@@ -81,14 +81,14 @@ static double draw_wait_s(const struct resolver_class *class, double share)
     return 1 / (quietest + share * (busiest - quietest));
 }
 
-static void draw(const struct crowd_setting *setting, const struct resolver_class *class,
+static void draw(const struct audience_setting *setting, const struct resolver_class *class,
                  double share, struct chance *chance, float *last_s, float *one_s)
 {
     const struct deaths *deaths = setting->deaths;
     const struct death *death = &deaths->list[chance_bits(chance) % deaths->count];
     double wait_s = draw_wait_s(class, share), each_s = wait_s * class->caches, last = 0;
     for (unsigned i = 0; i < class->caches; i++) {
-        double ends_s = crowd_cache_ends_s(class, each_s, setting->ttl_s, death, chance);
+        double ends_s = audience_cache_ends_s(class, each_s, setting->ttl_s, death, chance);
         if (i == 0)
             *one_s = (float)ends_s;
         if (ends_s > last)
@@ -111,14 +111,15 @@ static void class_rates(const struct resolver_class *class, uint32_t ttl_s, doub
     for (int i = 0; i < PARTS; i++) {
         double wait_s = quietest_s * pow(ratio, (i + 0.5) / PARTS);
         *asked += 1 / wait_s / PARTS;
-        *fetched += class->caches * crowd_cache_asks(class, wait_s * class->caches, ttl_s) / PARTS;
+        *fetched +=
+            class->caches * audience_cache_asks(class, wait_s * class->caches, ttl_s) / PARTS;
     }
 }
 
 /* As many resolvers of each class as its users need: those who ask as much as their share is. */
-struct crowd_cost crowd_cost(const struct population *population, uint32_t ttl_s)
+struct audience_cost audience_cost(const struct population *population, uint32_t ttl_s)
 {
-    struct crowd_cost cost = {0, 0};
+    struct audience_cost cost = {0, 0};
     double resolvers = 0;
     for (size_t i = 0; i < population->count; i++) {
         const struct resolver_class *class = &population->classes[i];
@@ -129,7 +130,7 @@ struct crowd_cost crowd_cost(const struct population *population, uint32_t ttl_s
         cost.queries_s += class->users / asked * fetched;
     }
     double scale = (double)population->resolvers / resolvers;
-    return (struct crowd_cost){cost.queries_s * scale, cost.asked_s * scale};
+    return (struct audience_cost){cost.queries_s * scale, cost.asked_s * scale};
 }
 
 /* ---- times ---- */
@@ -182,12 +183,12 @@ double times_mean_s(const struct times *times, double most_s)
 
 /* ---- all ---- */
 
-static bool is_drawn(const struct crowd_setting *setting, const struct resolver_class *class)
+static bool is_drawn(const struct audience_setting *setting, const struct resolver_class *class)
 {
     return !setting->honest || class_is_honest(class);
 }
 
-static double sum_users(const struct crowd_setting *setting)
+static double sum_users(const struct audience_setting *setting)
 {
     const struct population *population = setting->population;
     double users = 0;
@@ -198,8 +199,8 @@ static double sum_users(const struct crowd_setting *setting)
 }
 
 /* As many draws as its users' share; one at least. */
-static size_t class_draws(const struct crowd_setting *setting, const struct resolver_class *class,
-                          double users)
+static size_t class_draws(const struct audience_setting *setting,
+                          const struct resolver_class *class, double users)
 {
     if (!is_drawn(setting, class))
         return 0;
@@ -207,7 +208,7 @@ static size_t class_draws(const struct crowd_setting *setting, const struct reso
     return draws < 1 ? 1 : (size_t)(draws + 0.5);
 }
 
-static void draw_class(const struct crowd_setting *setting, const struct resolver_class *class,
+static void draw_class(const struct audience_setting *setting, const struct resolver_class *class,
                        struct chance *chance, struct times *last, float *answers, size_t before)
 {
     for (size_t i = 0; i < last->count; i++) {
@@ -219,38 +220,38 @@ static void draw_class(const struct crowd_setting *setting, const struct resolve
     times_sort(last);
 }
 
-struct crowd *crowd_draw(const struct crowd_setting *setting, struct chance *chance)
+struct audience *audience_draw(const struct audience_setting *setting, struct chance *chance)
 {
     const struct population *population = setting->population;
-    struct crowd *crowd = memory_alloc(sizeof *crowd);
+    struct audience *audience = memory_alloc(sizeof *audience);
     double users = sum_users(setting);
     size_t total = 0, before = 0;
-    crowd->nclasses = population->count;
-    crowd->classes = memory_array(population->count, sizeof *crowd->classes);
+    audience->nclasses = population->count;
+    audience->classes = memory_array(population->count, sizeof *audience->classes);
     for (size_t i = 0; i < population->count; i++) {
-        crowd->classes[i] = times_new(class_draws(setting, &population->classes[i], users));
-        total += crowd->classes[i].count;
+        audience->classes[i] = times_new(class_draws(setting, &population->classes[i], users));
+        total += audience->classes[i].count;
     }
-    crowd->users = times_new(total);
-    crowd->answers = times_new(total);
+    audience->users = times_new(total);
+    audience->answers = times_new(total);
     for (size_t i = 0; i < population->count; i++) {
-        struct times *last = &crowd->classes[i];
-        draw_class(setting, &population->classes[i], chance, last, crowd->answers.list + before,
+        struct times *last = &audience->classes[i];
+        draw_class(setting, &population->classes[i], chance, last, audience->answers.list + before,
                    before);
-        memcpy(crowd->users.list + before, last->list, last->count * sizeof *last->list);
+        memcpy(audience->users.list + before, last->list, last->count * sizeof *last->list);
         before += last->count;
     }
-    times_sort(&crowd->users);
-    times_sort(&crowd->answers);
-    return crowd;
+    times_sort(&audience->users);
+    times_sort(&audience->answers);
+    return audience;
 }
 
-void crowd_free(struct crowd *crowd)
+void audience_free(struct audience *audience)
 {
-    for (size_t i = 0; i < crowd->nclasses; i++)
-        free(crowd->classes[i].list);
-    free(crowd->classes);
-    free(crowd->users.list);
-    free(crowd->answers.list);
-    free(crowd);
+    for (size_t i = 0; i < audience->nclasses; i++)
+        free(audience->classes[i].list);
+    free(audience->classes);
+    free(audience->users.list);
+    free(audience->answers.list);
+    free(audience);
 }

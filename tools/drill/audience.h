@@ -9,8 +9,8 @@
  * moment of the break is drawn exactly. From there it is followed, from fetch to fetch, until the
  * server's answer has changed: each of these fetches has the TTL that the server gave just then.
  * What it then holds is given away until its end. One that holds nothing then is clean. */
-#ifndef EVERMX_DRILL_CROWD_H
-#define EVERMX_DRILL_CROWD_H
+#ifndef EVERMX_DRILL_AUDIENCE_H
+#define EVERMX_DRILL_AUDIENCE_H
 
 #include "chance.h"
 #include "mortality.h"
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct crowd_setting {
+struct audience_setting {
     const struct population *population;
     const struct deaths *deaths; /* each as likely as the others */
     uint32_t ttl_s;
@@ -37,7 +37,7 @@ struct times {
     size_t count;
 };
 
-struct crowd {
+struct audience {
     struct times *classes; /* of the population; empty where left out: the last dead answer that a
                               user gets, of several caches the last one's */
     size_t nclasses;
@@ -45,15 +45,15 @@ struct crowd {
     struct times answers; /* of one cache that a user asks, each time another: for shares */
 };
 
-struct crowd *crowd_draw(const struct crowd_setting *setting, struct chance *chance);
-void crowd_free(struct crowd *crowd);
+struct audience *audience_draw(const struct audience_setting *setting, struct chance *chance);
+void audience_free(struct audience *audience);
 
 /* What all users ask for the name in a second, and what of it reaches the servers, while all is
  * well. */
-struct crowd_cost {
+struct audience_cost {
     double queries_s, asked_s;
 };
-struct crowd_cost crowd_cost(const struct population *population, uint32_t ttl_s);
+struct audience_cost audience_cost(const struct population *population, uint32_t ttl_s);
 
 /* By nearest rank; 0 to 1. NAN of none. */
 double times_quantile(const struct times *times, double share);
@@ -65,9 +65,9 @@ double times_mean_s(const struct times *times, double most_s);
 /* ---- for tests ---- */
 
 /* When a cache that is asked every wait_s (mean) has given away its last dead answer. */
-double crowd_cache_ends_s(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
-                          const struct death *death, struct chance *chance);
+double audience_cache_ends_s(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
+                             const struct death *death, struct chance *chance);
 /* How often it asks the servers while all is well. */
-double crowd_cache_asks(const struct resolver_class *class, double wait_s, uint32_t ttl_s);
+double audience_cache_asks(const struct resolver_class *class, double wait_s, uint32_t ttl_s);
 
 #endif

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double moments_s[] = {0, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600};
+static const double moments_s[] = {1, 2, 5, 10, 15, 60, 300};
 enum { MOMENTS = sizeof moments_s / sizeof *moments_s };
 
 /* ---- to the record ---- */
@@ -82,60 +82,77 @@ void forecast_record(const struct forecast *forecast, const struct population *p
                                     forecast->kind, "holding", curve_of(&audience->answers)));
 }
 
-/* ---- as text ---- */
+/* ---- as text: 80 columns ---- */
+
+static void print_seconds(double s, FILE *out)
+{
+    if (isinf(s))
+        fprintf(out, "%8s", "never");
+    else
+        fprintf(out, s < 99.5 ? "%6.1f s" : "%6.0f s", s);
+}
+
+/* "gdnsd kill" */
+static void print_label(const struct forecast *forecast, FILE *out)
+{
+    char label[64];
+    snprintf(label, sizeof label, "%s%s%s", forecast->system, *forecast->system ? " " : "",
+             forecast->kind);
+    fprintf(out, "%-20.20s", label);
+}
 
 static void print_moments(FILE *out)
 {
-    fprintf(out, "  %-20s", "");
+    fprintf(out, "%-20s", "");
     for (size_t i = 0; i < MOMENTS; i++) {
         char text[16];
         snprintf(text, sizeof text, moments_s[i] < 120 ? "%g s" : "%g min",
                  moments_s[i] < 120 ? moments_s[i] : moments_s[i] / 60);
-        fprintf(out, " %7s", text);
+        fprintf(out, " %6s", text);
     }
-    fprintf(out, " %10s\n", "mean");
+    fprintf(out, " %8s\n", "mean");
 }
 
 static void print_forecast(const struct forecast *forecast, unsigned hosts, FILE *out)
 {
     const struct times *answers = &forecast->audience->answers;
-    char name[64];
-    snprintf(name, sizeof name, "%s%s%s", forecast->system, *forecast->system ? " " : "",
-             forecast->kind);
-    fprintf(out, "  %-20s", name);
+    print_label(forecast, out);
     for (size_t i = 0; i < MOMENTS; i++)
-        fprintf(out, " %6.2f%%", 100 * times_share_after(answers, moments_s[i]) / hosts);
-    double mean_s = times_mean_s(answers, (double)INFINITY) / hosts;
-    if (isinf(mean_s))
-        fprintf(out, " %10s\n", "never ends");
+        fprintf(out, " %5.2f%%", 100 * times_share_after(answers, moments_s[i]) / hosts);
+    fputc(' ', out);
+    print_seconds(times_mean_s(answers, (double)INFINITY) / hosts, out);
+    fputc('\n', out);
+}
+
+static void print_heading(unsigned hosts, enum sender sender, FILE *out)
+{
+    if (sender == SENDER_GIVES_UP)
+        fprintf(out,
+                "\nUsers without service, by time after the break; 1 of %u hosts is dead, and each "
+                "user\ntries one of those that it is told of, and gives up:\n",
+                hosts);
     else
-        fprintf(out, " %8.2f s\n", mean_s);
+        fprintf(out,
+                "\nUsers who are delayed, by time after the break; 1 of %u hosts is dead, and each "
+                "user\nbegins with one of those that it is told of, and goes on to the next:\n",
+                hosts);
 }
 
 void forecasts_print(const struct forecast *forecasts, size_t count, unsigned hosts,
                      enum sender sender, const struct audience_cost *cost, FILE *out)
 {
-    if (count == 0)
-        return;
-    if (sender == SENDER_GIVES_UP)
-        fprintf(
-            out,
-            "\nUsers without service, by time after the break (of %u hosts in the answer one is "
-            "dead; each user takes one of them, and gives up):\n",
-            hosts);
-    else
-        fprintf(
-            out,
-            "\nUsers who are delayed, by time after the break (of %u hosts in the answer one is "
-            "dead; each user begins with one of them, and goes on to the next: nobody is "
-            "without service):\n",
-            hosts);
+    print_heading(hosts, sender, out);
     print_moments(out);
     for (size_t i = 0; i < count; i++)
         print_forecast(&forecasts[i], hosts, out);
-    fprintf(
-        out,
-        "\nCost of the TTL: %.0f queries a second for this name reach the servers, of %.0f that "
-        "users ask (%.1f %%).\n",
-        cost->queries_s, cost->asked_s, 100 * cost->queries_s / cost->asked_s);
+    fputs("\n99 % of all users are told of no dead host any more after", out);
+    for (size_t i = 0; i < count; i++) {
+        fputc('\n', out);
+        print_label(&forecasts[i], out);
+        print_seconds(times_quantile(&forecasts[i].audience->users, 0.99), out);
+    }
+    fprintf(out,
+            "\n\nThe TTL costs %.0f queries a second for this name at the servers, of %.0f that "
+            "users ask.\n",
+            cost->queries_s, cost->asked_s);
 }

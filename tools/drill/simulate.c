@@ -145,7 +145,8 @@ static void describe(const struct simulation *simulation, struct record *record)
         record_set_number(record, "deaths", (double)simulation->deaths);
     }
     record_set_number(record, "ttl_s", (double)simulation->ttl_s);
-    record_set(record, "population", simulation->population_file);
+    record_set(record, "population",
+               simulation->population_found ? "default" : simulation->population_file);
     record_set_number(record, "resolvers", (double)simulation->population->resolvers);
     record_set_number(record, "draws", (double)simulation->draws);
     record_set_number(record, "seed", (double)simulation->seed);

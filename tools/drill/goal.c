@@ -214,12 +214,12 @@ static void print_plans(const struct goal *goal, const struct plan *plans, size_
 {
     char name[16], time[32];
     snprintf(name, sizeof name, "p%g", goal->share * 100);
-    fprintf(out, "  %6s  %9s  %8s  %-11s  %22s  %14s\n", "TTL", "interval", name, "at worst",
-            "queries/s at servers", "probes/s, host");
+    fprintf(out, "  %6s  %9s  %8s  %-11s  %18s  %14s\n", "TTL", "interval", name, "at worst",
+            "queries/s, servers", "probes/s, host");
     for (size_t i = 0; i < count; i++) {
         const struct plan *plan = &plans[i];
         format_seconds(plan->time_s, time);
-        fprintf(out, "  %4u s  %7.1f s  %8s  %-11s  %22.0f  %14.2f\n", plan->ttl_s,
+        fprintf(out, "  %4u s  %7.1f s  %8s  %-11s  %18.0f  %14.2f\n", plan->ttl_s,
                 (double)plan->interval_ms / 1000, time, death_word(plan->kind), plan->queries_s,
                 plan->probes_s);
     }
@@ -255,14 +255,16 @@ static void print_why(const struct goal *goal, const struct goal_setting *settin
     }
     double guilty = percent_users(setting->population, is_above, goal->within_s);
     format_seconds(best->time_s, time);
-    fprintf(out,
-            "p%g cannot be below %s: that is what TTL %u s and interval %.1f s come to (%s).\n",
-            goal->share * 100, time, best->ttl_s, (double)best->interval_ms / 1000,
-            death_word(best->kind));
+    fprintf(
+        out,
+        "p%g cannot be much below %s: that is what TTL %u s and interval %.1f s come to (%s).\n",
+        goal->share * 100, time, best->ttl_s, (double)best->interval_ms / 1000,
+        death_word(best->kind));
     if (guilty >= 100 * (1 - goal->share))
         fprintf(out,
-                "%.1f %% of the users sit behind resolvers that keep answers for longer than %g s, "
-                "whatever their TTL is.\n",
+                "%.1f %% of the users sit behind resolvers that keep answers for longer than\n%g "
+                "s, whatever "
+                "their TTL is.\n",
                 guilty, goal->within_s);
 }
 

@@ -124,6 +124,25 @@ static void test_kill(void **state)
     deaths_free(&deaths);
 }
 
+/* "Unreachable" is a router's word: asked again after 350 ms, and once more when another host has
+ * been asked for its word, 500 ms later, unless that was heard by chance. */
+static void test_reject(void **state)
+{
+    struct death_setting setting = SETTING(CHECK_SMTP, "interval=2s");
+    struct deaths deaths = die(DEATH_REJECT, &setting, DEATHS);
+    unsigned by_chance = 0;
+    (void)state;
+    for (size_t i = 0; i < deaths.count; i++) {
+        double waits_s = deaths.list[i].left_s - deaths.list[i].seen_s;
+        by_chance += fabs(waits_s - 0.35) < 1e-6;
+        if (fabs(waits_s - 0.35) > 1e-6)
+            assert_float_equal(waits_s, 0.85, 1e-6);
+    }
+    /* In the 50 ms, or nearly, that count: UPLINK_PROOF_MS is 300. */
+    assert_in_range(by_chance, DEATHS / 100, DEATHS * 5 / 100);
+    deaths_free(&deaths);
+}
+
 /* ---- how long a silence takes to be believed ---- */
 
 static struct patience patience_of(const struct death_setting *setting)
@@ -322,11 +341,17 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kill),        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_slow_host),   cmocka_unit_test(test_caps),
-        cmocka_unit_test(test_421),         cmocka_unit_test(test_behind_the_greeting),
-        cmocka_unit_test(test_queue_stuck), cmocka_unit_test(test_connections_alone),
-        cmocka_unit_test(test_measured),    cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_reject),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_slow_host),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_421),
+        cmocka_unit_test(test_behind_the_greeting),
+        cmocka_unit_test(test_queue_stuck),
+        cmocka_unit_test(test_connections_alone),
+        cmocka_unit_test(test_measured),
+        cmocka_unit_test(test_seed),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

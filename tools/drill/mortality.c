@@ -16,12 +16,21 @@
 #include "probe/judge.h"
 #include "probe/learn.h"
 #include "verdict/verdict.h"
+#include "witness.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum sight { SEES_NOTHING, SEES_REFUSAL, SEES_SILENCE, SEES_HANG, SEES_GREETING, SEES_SERVICE };
+enum sight {
+    SEES_NOTHING,
+    SEES_REFUSAL,
+    SEES_ICMP,
+    SEES_SILENCE,
+    SEES_HANG,
+    SEES_GREETING,
+    SEES_SERVICE
+};
 
 static const struct {
     const char *word, *sentence;
@@ -29,6 +38,7 @@ static const struct {
 } kinds[DEATH_KINDS] = {
     [DEATH_KILL] = {"kill", "connections are refused", SEES_REFUSAL},
     [DEATH_STOP] = {"stop", "connections are refused", SEES_REFUSAL},
+    [DEATH_REJECT] = {"reject", "a firewall or a router says: unreachable", SEES_ICMP},
     [DEATH_POWER] = {"power", "packets get no answer", SEES_SILENCE},
     [DEATH_BLACKHOLE] = {"blackhole", "packets get no answer", SEES_SILENCE},
     [DEATH_HANG] = {"hang", "connected, and no greeting comes", SEES_HANG},
@@ -77,6 +87,8 @@ struct subject {
     struct learned learned;
     struct chance *chance;
     int64_t due_ms, broken_ms;
+    int64_t unreachable_ms; /* since; 0: it is not */
+    struct witness *witness;
     enum probe_depth depth;
 };
 
@@ -105,9 +117,9 @@ static void probe_alive(struct probe *probe, const struct subject *subject)
     probe_dialogue(probe, subject->setting->rtt_ms, whole ? TIMED_RCPT : TIMED_GREETING);
 }
 
-static void probe_refused(struct probe *probe, const struct subject *subject)
+static void probe_refused(struct probe *probe, const struct subject *subject, enum reason reason)
 {
-    probe->outcome.reason = REASON_REFUSED;
+    probe->outcome.reason = reason;
     probe_dialogue(probe, subject->setting->rtt_ms, TIMED_CONNECT);
 }
 
@@ -203,7 +215,10 @@ static struct probe probe_of(const struct subject *subject, enum death_kind kind
         probe_alive(&probe, subject);
         break;
     case SEES_REFUSAL:
-        probe_refused(&probe, subject);
+        probe_refused(&probe, subject, REASON_REFUSED);
+        break;
+    case SEES_ICMP:
+        probe_refused(&probe, subject, REASON_UNREACHABLE);
         break;
     case SEES_SILENCE:
         probe_silent(&probe, subject);
@@ -310,6 +325,24 @@ static void death_note(struct death *death, const struct subject *subject, bool 
 
 /* ---- its life ---- */
 
+/* Who says "unreachable" may be our own router: the last step is taken when others have shown that
+ * they are reached, as by the engine (is_uplink in outcomes.c). Whether the next probe is at once.
+ */
+static bool subject_doubt(struct subject *subject, struct outcome *outcome, int64_t now_ms)
+{
+    if (!subject->unreachable_ms)
+        subject->unreachable_ms = now_ms;
+    if (subject->verdict.bad + 1 < subject->policy.fall) {
+        witness_mute(subject->witness, subject->unreachable_ms, now_ms);
+        return false;
+    }
+    enum uplink_belief belief = witness_ask(subject->witness, subject->unreachable_ms, now_ms);
+    if (belief == UPLINK_BELIEVE)
+        return false;
+    outcome->reason = REASON_UPLINK;
+    return belief == UPLINK_AGAIN;
+}
+
 static void subject_probe(struct subject *subject, struct death *death, enum death_kind kind)
 {
     int64_t started_ms = subject->due_ms;
@@ -319,11 +352,17 @@ static void subject_probe(struct subject *subject, struct death *death, enum dea
     if (dead && probe.late_ms >= 0 && probe.late_ms < probe.took_ms &&
         verdict_late(&subject->verdict, ended_ms, started_ms + probe.late_ms))
         death_note(death, subject, true, started_ms + probe.late_ms);
+    bool again = probe.outcome.reason == REASON_UNREACHABLE &&
+                 subject_doubt(subject, &probe.outcome, ended_ms);
+    if (subject->witness && probe.outcome.reason == REASON_OK)
+        witness_alive(subject->witness, ended_ms);
     subject_learn(subject, &probe.outcome, ended_ms);
     verdict_step(&subject->verdict, &subject->policy, &probe.outcome, ended_ms);
     if (dead)
         death_note(death, subject, reason_status(probe.outcome.reason) == OUTCOME_FAIL, ended_ms);
     subject_plan(subject, started_ms, ended_ms);
+    if (again)
+        subject->due_ms = ended_ms;
 }
 
 /* As long as a dialogue needs that comes seldom, several times over: then it never comes. */
@@ -389,8 +428,15 @@ void death_happen(struct death *death, enum death_kind kind, const struct death_
             subject_trips(&subject, death);
         return;
     }
+    if (kind == DEATH_REJECT) {
+        subject.witness = witness_new(check->interval_ms, setting->rtt_ms,
+                                      subject.due_ms - check->interval_ms, chance);
+        if (subject.policy.fall < 2) /* the first one is never enough */
+            subject.policy.fall = 2;
+    }
     while (isinf(death->left_s) && subject.due_ms - patience_ms(check) < subject.broken_ms)
         subject_probe(&subject, death, kind);
+    witness_free(subject.witness);
 }
 
 void death_free(struct death *death)

@@ -13,8 +13,9 @@
 #include <stddef.h>
 
 enum death_kind {
-    DEATH_KILL, /* nobody listens */
-    DEATH_STOP, /* the same, in order */
+    DEATH_KILL,   /* nobody listens */
+    DEATH_STOP,   /* the same, in order */
+    DEATH_REJECT, /* by ICMP */
     DEATH_POWER,
     DEATH_BLACKHOLE,
     DEATH_HANG, /* connected by the kernel, and no greeting */

@@ -150,19 +150,15 @@ static struct watched watch_cache(const struct resolver_class *class, double wai
     struct chance chance = {99};
     double now_s = 0, held_s = 0, area = 0;
     for (int i = 0; i < FETCHES; i++) {
-        double kept_s = class_ttl_s(class, ttl_s);
-        double renews_s = kept_s - class_prefetch_s(class, kept_s), part = chance_share(&chance);
-        double query_s = 0;
-        if (class->clock != CLOCK_EXACT) {
-            kept_s += class->clock == CLOCK_KEEPS ? part : -part;
-            renews_s += class->clock == CLOCK_KEEPS ? part : -part;
-        }
-        while (query_s < renews_s)
+        double kept_s = class_ttl_s(class, ttl_s), ends_s = now_s + kept_s, query_s = now_s;
+        if (class->clock != CLOCK_EXACT) /* by a clock of whole seconds */
+            ends_s = floor(now_s) + kept_s + (class->clock == CLOCK_KEEPS ? 1 : 0);
+        while (query_s < ends_s - class_prefetch_s(class, kept_s) || query_s <= now_s)
             query_s += chance_wait(&chance, wait_s);
-        double holds_s = fmin(kept_s, query_s);
+        double holds_s = fmin(ends_s, query_s) - now_s;
         held_s += holds_s;
         area += holds_s * holds_s / 2;
-        now_s += query_s;
+        now_s = query_s;
     }
     return (struct watched){held_s / now_s, area / now_s, FETCHES / now_s};
 }

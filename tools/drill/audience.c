@@ -17,34 +17,47 @@ struct life {
     double kept_s, hold_s;
 };
 
-static struct life life_of(const struct resolver_class *class, double ttl_s, double share)
+/* Where whole seconds are counted, both end with one, and what counts is how much of a second had
+ * gone when the answer was fetched: the wait for the query that fetched it began with one, too. */
+static struct life life_of(const struct resolver_class *class, double ttl_s, double gone_s)
 {
     double kept_s = class_ttl_s(class, ttl_s), prefetch_s = class_prefetch_s(class, kept_s);
     if (class->clock == CLOCK_KEEPS)
-        kept_s += share;
+        kept_s += 1 - gone_s;
     else if (class->clock == CLOCK_CUTS)
-        kept_s -= share;
+        kept_s -= gone_s;
     double hold_s = kept_s - prefetch_s;
     return (struct life){kept_s, hold_s > 0 ? hold_s : 0};
+}
+
+static double part_of_second(double wait_s)
+{
+    return wait_s - floor(wait_s);
 }
 
 /* Found at a random moment, a life is a long one more often than a short one. */
 static struct life life_met(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
                             struct chance *chance)
 {
+    double longest_s = life_of(class, ttl_s, 0).hold_s + wait_s;
     if (class->clock == CLOCK_EXACT)
         return life_of(class, ttl_s, 0);
-    double longest_s = life_of(class, ttl_s, class->clock == CLOCK_KEEPS ? 1 : 0).hold_s + wait_s;
     for (;;) {
-        struct life life = life_of(class, ttl_s, chance_share(chance));
+        struct life life = life_of(class, ttl_s, part_of_second(chance_wait(chance, wait_s)));
         if (chance_share(chance) * longest_s < life.hold_s + wait_s)
             return life;
     }
 }
 
+/* The mean of part_of_second(): of a wait that is cut off after a second. */
+static double mean_part(double wait_s)
+{
+    return wait_s > 1e6 ? 0.5 : wait_s - 1 / expm1(1 / wait_s);
+}
+
 double audience_cache_asks(const struct resolver_class *class, double wait_s, uint32_t ttl_s)
 {
-    return 1 / (life_of(class, ttl_s, 0.5).hold_s + wait_s);
+    return 1 / (life_of(class, ttl_s, mean_part(wait_s)).hold_s + wait_s);
 }
 
 double audience_cache_ends_s(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
@@ -55,16 +68,21 @@ double audience_cache_ends_s(const struct resolver_class *class, double wait_s, 
     /* At the break: what it holds ends then, and then it fetches again. */
     struct life life = life_met(class, wait_s, ttl_s, chance);
     double age_s = chance_share(chance) * (life.hold_s + wait_s);
-    double next_s = chance_wait(chance, wait_s);
-    if (age_s < life.hold_s)
+    double waits_s = chance_wait(chance, wait_s), next_s = waits_s;
+    if (age_s < life.hold_s) {
         next_s += life.hold_s - age_s;
-    else
-        age_s = life.hold_s + chance_wait(chance, wait_s); /* the wait has no memory */
+    } else {
+        double waited_s = chance_wait(chance, wait_s); /* the wait has no memory */
+        age_s = life.hold_s + waited_s;
+        waits_s += waited_s;
+    }
     double ends_s = life.kept_s - age_s;
     while (next_s < death->left_s) {
-        life = life_of(class, death_ttl_s(death, ttl_s, next_s), chance_share(chance));
+        uint32_t given_s = death_ttl_s(death, ttl_s, next_s);
+        life = life_of(class, given_s, part_of_second(waits_s));
         ends_s = next_s + life.kept_s;
-        next_s += life.hold_s + chance_wait(chance, wait_s);
+        waits_s = chance_wait(chance, wait_s);
+        next_s += life.hold_s + waits_s;
     }
     if (ends_s > next_s)
         ends_s = next_s;

@@ -10,9 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How whole seconds are counted: an answer with a TTL of 10 s, that came in the middle of one, is
- * kept for exactly so long, until the end of the last second (10 to 11 s), or until its beginning
- * (9 to 10 s). */
+/* How whole seconds are counted: an answer with a TTL of 10 s, that comes in the middle of one, is
+ * kept for exactly so long, to the end of the last second (10.5 s), or to its beginning (9.5 s). */
 enum class_clock { CLOCK_EXACT, CLOCK_KEEPS, CLOCK_CUTS };
 
 /* All that a resolver of a class does alike. */

@@ -45,7 +45,8 @@ static void record_deaths(const struct forecast *forecast, struct record *record
 {
     for (size_t i = 0; i < forecast->deaths->count; i++) {
         const struct death *death = &forecast->deaths->list[i];
-        add_time(figures_of(forecast, record, PLACE_HOST, "", PHASE_EVIDENCE), death->seen_s);
+        add_time(figures_of(forecast, record, PLACE_HOST, "evermxd", PHASE_EVIDENCE),
+                 death->seen_s);
         add_time(figures_of(forecast, record, PLACE_SERVER, forecast->server, PHASE_LEFT),
                  death->left_s);
     }

@@ -152,20 +152,17 @@ static void describe(const struct simulation *simulation, struct record *record)
     record_set_number(record, "seed", (double)simulation->seed);
 }
 
-/* The record and the text of all forecasts. Whether one says "never". */
+/* The record and the text of all forecasts. Whether they could be written. */
 static bool tell_forecasts(struct simulation *simulation, struct forecast *forecasts, size_t count)
 {
     struct record *record = record_new("evermx: predicted failover");
     const struct audience_cost cost =
         audience_cost(simulation->population, (uint32_t)simulation->ttl_s);
-    bool never = false;
     describe(simulation, record);
     record_set_number(record, "queries_s", cost.queries_s);
     record_set_number(record, "asked_s", cost.asked_s);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         forecast_record(&forecasts[i], simulation->population, record);
-        never |= isinf(times_quantile(&forecasts[i].audience->users, 1));
-    }
     end_progress(simulation);
     bool written = output_write(&simulation->output, record);
     const struct output *output = &simulation->output;
@@ -175,9 +172,7 @@ static bool tell_forecasts(struct simulation *simulation, struct forecast *forec
         forecasts_print(forecasts, count, (unsigned)simulation->hosts, simulation->sender, &cost,
                         stdout);
     record_free(record);
-    if (!written)
-        exit(DRILL_IMPOSSIBLE);
-    return never;
+    return written;
 }
 
 static void forecasts_free(struct forecast *forecasts, struct deaths *deaths, size_t count)
@@ -204,9 +199,9 @@ static int predict(struct simulation *simulation)
                                          .deaths = &deaths[i]};
         forecast_draw(simulation, &forecasts[i], i);
     }
-    bool never = tell_forecasts(simulation, forecasts, count);
+    bool written = tell_forecasts(simulation, forecasts, count);
     forecasts_free(forecasts, deaths, count);
-    return never ? DRILL_UNNOTICED : DRILL_DONE;
+    return written ? DRILL_DONE : DRILL_IMPOSSIBLE;
 }
 
 /* ---- of what was measured ---- */
@@ -258,10 +253,10 @@ static int predict_measured(struct simulation *simulation)
         fprintf(stderr,
                 "evermx-drill simulate: %s tells no time after which a server's answer changed\n",
                 simulation->detection_file);
-    bool never = count && tell_forecasts(simulation, forecasts, count);
+    bool written = count && tell_forecasts(simulation, forecasts, count);
     forecasts_free(forecasts, deaths, count);
     record_free(measured);
-    return !count ? DRILL_IMPOSSIBLE : never ? DRILL_UNNOTICED : DRILL_DONE;
+    return written ? DRILL_DONE : DRILL_IMPOSSIBLE;
 }
 
 /* ---- the goal ---- */

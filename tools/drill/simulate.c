@@ -159,8 +159,8 @@ static bool tell_forecasts(struct simulation *simulation, struct forecast *forec
     const struct audience_cost cost =
         audience_cost(simulation->population, (uint32_t)simulation->ttl_s);
     describe(simulation, record);
-    record_set_number(record, "queries_s", cost.queries_s);
-    record_set_number(record, "asked_s", cost.asked_s);
+    record_set_number(record, "queries_s", round(cost.queries_s));
+    record_set_number(record, "asked_s", round(cost.asked_s));
     for (size_t i = 0; i < count; i++)
         forecast_record(&forecasts[i], simulation->population, record);
     end_progress(simulation);

@@ -210,6 +210,7 @@ install: all
 	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7
 	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
 	install -D -m 644 tools/drill/evermx-drill.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermx-drill.1
+	install -D -m 644 tools/drill/resolvers.yaml $(DESTDIR)$(PREFIX)/share/evermx/resolvers.yaml
 
 .PHONY: clean
 clean:

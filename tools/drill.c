@@ -12,6 +12,7 @@ static const struct subcommand {
     {"watch", "samples servers, resolvers and a host while it fails, or breaks it itself",
      drill_watch},
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
+    {"simulate", "predicts how long a failover takes, and what it costs", drill_simulate},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/diagnostics.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/shared.h"
 
@@ -266,6 +267,11 @@ void config_free(struct config *config);
  * drain. The texts stay the configuration's: check_settings_copy() holds them for longer. */
 void config_host_settings(const struct config_host *host, const struct config_check *check,
                           struct check_settings *settings);
+
+/* Sets options of a check as they would stand in its file, each "NAME=VALUE" ("interval=1s"), and
+ * what follows from them for others. Options that name files or hosts are not for this. */
+bool config_set_options(struct check_settings *settings, const char *const *options, size_t count,
+                        struct error *error);
 
 const char *check_kind_name(enum check_kind kind); /* "smtp" */
 bool check_kind_from_name(const char *name, enum check_kind *kind);

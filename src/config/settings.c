@@ -132,6 +132,41 @@ void config_host_settings(const struct config_host *host, const struct config_ch
     settings_follow(settings, &check->settings, sets);
 }
 
+/* ---- from elsewhere ---- */
+
+static const struct option *find_setting(const char *name, size_t length)
+{
+    for (size_t i = 0; i < section_settings.count; i++) {
+        const struct option *option = &section_settings.rows[i];
+        if (!option->read && strlen(option->name) == length &&
+            strncmp(option->name, name, length) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+bool config_set_options(struct check_settings *settings, const char *const *options, size_t count,
+                        struct error *error)
+{
+    const struct check_settings before = *settings;
+    unsigned given = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct error why;
+        size_t length = strcspn(options[i], "=");
+        const struct option *option = find_setting(options[i], length);
+        if (!option || !options[i][length])
+            return error_set(error, "'%.100s' is no NAME=VALUE of a check's options", options[i]);
+        if (!(kind_takes(settings->kind) & option->bit))
+            return error_set(error, "a check of type '%s' has no '%s' to set",
+                             check_kind_name(settings->kind), option->name);
+        if (!option_parse(option, options[i] + length + 1, settings, &why))
+            return error_set(error, "'%s': %s", option->name, why.text);
+        given |= option->bit;
+    }
+    settings_follow(settings, &before, given);
+    return true;
+}
+
 /* ---- contradictions ---- */
 
 const char *kinds_with(unsigned setting, char text[KINDS_TEXT_SIZE])

@@ -209,7 +209,11 @@ void slot_unlink(struct slot *slot, uint32_t service)
 
 struct verdict_policy slot_policy(const struct slot *slot)
 {
-    const struct check_settings *settings = &slot->settings;
+    return policy_of_settings(&slot->settings);
+}
+
+struct verdict_policy policy_of_settings(const struct check_settings *settings)
+{
     return (struct verdict_policy){
         .fall = settings->fall,
         .rise = settings->rise,

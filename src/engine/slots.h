@@ -80,5 +80,7 @@ void slot_release(struct slot *slot);                /* neither pinned nor in a 
 bool slot_link(struct slot *slot, uint32_t service); /* false: it was linked before */
 void slot_unlink(struct slot *slot, uint32_t service);
 struct verdict_policy slot_policy(const struct slot *slot);
+/* The same of a check's settings alone. */
+struct verdict_policy policy_of_settings(const struct check_settings *settings);
 
 #endif

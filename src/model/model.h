@@ -136,6 +136,9 @@ struct member {
 
 #define TIER_OUTSIDE UINT_MAX
 
+/* Unless the policy says otherwise, the zone says less, or nothing is probed. */
+enum { STEERED_TTL_S = 10 };
+
 struct policy {
     uint32_t ttl_s;
     enum when_all_down when_all_down;

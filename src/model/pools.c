@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Unless the policy says otherwise, the zone says less, or nothing is probed. */
-enum { STEERED_TTL_S = 10 };
-
 /* What a site's pool would be. One draft serves all sites. */
 struct draft {
     const struct site *site;

@@ -12,12 +12,10 @@
 #include <string.h>
 
 enum {
-    LOOK_MS = 100,       /* between two looks at sessions that are silent */
-    NEWS_MS = 10,        /* within that the loop tells what has come */
-    TURN_LATE_MS = 100,  /* a timer later than this has cost hedges their chance */
-    SOCKETS_WITNESS = 3, /* so many independent packets without an answer are no accident */
-    STUCK_MS = 700, /* a dialogue without a line for so long is a witness of the host's silence:
-                       it keeps the place that another's second session would need */
+    NEWS_MS = 10,       /* within that the loop tells what has come */
+    TURN_LATE_MS = 100, /* a timer later than this has cost hedges their chance */
+    STUCK_MS = 700,     /* a dialogue without a line for so long is a witness of the host's silence:
+                           it keeps the place that another's second session would need */
 };
 
 static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
@@ -294,7 +292,7 @@ static bool attempt_decide(struct attempt *attempt, int64_t now_ms)
                                 peer_is_silent_elsewhere(attempt->setting.peer));
     else
         attempt_fail_silent(attempt, REASON_CONNECT_TIMEOUT,
-                            attempt->sockets >= SOCKETS_WITNESS || !attempt->patience.hedged);
+                            attempt->sockets >= HEDGE_SOCKETS || !attempt->patience.hedged);
     return true;
 }
 
@@ -320,8 +318,8 @@ static void attempt_rearm(struct attempt *attempt, int64_t now_ms)
         }
     }
     if (patience->hedged && attempt->connected)
-        sooner(&at_ms, now_ms + LOOK_MS, now_ms);
-    attempt_arm(attempt, now_ms, at_ms > now_ms ? at_ms : now_ms + LOOK_MS);
+        sooner(&at_ms, now_ms + HEDGE_LOOK_MS, now_ms);
+    attempt_arm(attempt, now_ms, at_ms > now_ms ? at_ms : now_ms + HEDGE_LOOK_MS);
 }
 
 /* When a first session without an octet is late. */
@@ -336,7 +334,7 @@ static void attempt_follow(struct attempt *attempt, int64_t now_ms)
     int64_t stuck_ms = attempt_heard_ms(attempt) + STUCK_MS;
     bool stuck = now_ms >= stuck_ms;
     attempt_count_silent(attempt, stuck);
-    attempt_arm(attempt, now_ms, stuck ? now_ms + LOOK_MS : stuck_ms);
+    attempt_arm(attempt, now_ms, stuck ? now_ms + HEDGE_LOOK_MS : stuck_ms);
 }
 
 static void attempt_run(struct attempt *attempt, int64_t now_ms)
@@ -352,14 +350,14 @@ static void attempt_run(struct attempt *attempt, int64_t now_ms)
         attempt->patience.hedged && attempt->connected && now_ms >= attempt_late_ms(attempt);
     /* Other ports of the host, which are asked when it is told, go first: they see as much. */
     if (late && attempt->trials[1].state == TRIAL_NONE &&
-        now_ms >= attempt_late_ms(attempt) + LOOK_MS)
+        now_ms >= attempt_late_ms(attempt) + HEDGE_LOOK_MS)
         attempt_second(attempt);
     attempt_count_silent(attempt, attempt->patience.early &&
                                       (attempt->trials[0].silent || attempt->trials[1].silent));
     if (attempt_decide(attempt, now_ms))
         return;
     attempt_rearm(attempt, now_ms);
-    late |= attempt->sockets >= SOCKETS_WITNESS;
+    late |= attempt->sockets >= HEDGE_SOCKETS;
     if (!late || !attempt->patience.early || attempt->told_late || !attempt_confirms(attempt, true))
         return;
     attempt->told_late = true;

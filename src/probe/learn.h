@@ -52,8 +52,12 @@ struct patience {
     bool slow;           /* the probe may well last: others of the host go first */
 };
 
-/* Between two further sockets of a hedged connection. */
-enum { DIAL_EACH_MS = 175 };
+enum {
+    DIAL_EACH_MS = 175,  /* between two further sockets of a hedged connection */
+    HEDGE_LOOK_MS = 100, /* between two looks at sessions that are silent; a second one is begun so
+                            long after the first is late */
+    HEDGE_SOCKETS = 3,   /* so many independent packets without an answer are no accident */
+};
 
 void learn_patience(const struct learned *learned, const struct check_settings *check,
                     struct patience *patience);

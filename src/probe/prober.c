@@ -8,6 +8,7 @@
 #include "probe/attempt.h"
 #include "probe/channel.h"
 #include "probe/ehlo.h"
+#include "probe/jitter.h"
 #include "probe/learn.h"
 #include "probe/peers.h"
 #include "probe/probe.h"
@@ -100,11 +101,9 @@ static uint64_t job_random(struct job *job)
     return *random;
 }
 
-/* Up to a tenth less, so that targets that began together do not stay together; never more: what is
- * promised for the interval holds. */
 static int64_t job_jitter(struct job *job, int64_t wait_ms)
 {
-    return wait_ms - (int64_t)(job_random(job) % (uint64_t)(wait_ms / 10 + 1));
+    return jitter_ms(wait_ms, job_random(job));
 }
 
 static void job_count_excuses(struct job *job, enum reason reason)

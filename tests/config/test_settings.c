@@ -315,6 +315,33 @@ static void test_settings_equal(void **state)
     assert_null(copy.recipient);
 }
 
+/* As a program sets them that has no file. */
+static void test_set_options(void **state)
+{
+    static const char *const good[] = {"greeting-timeout=68s", "interval=200ms", "fall=1",
+                                       "tls=off"};
+    static const char *const bad[] = {"interval", "interval=",    "interval=1",     "interval=2h",
+                                      "=1s",      "intervals=1s", "mailbox=a.test", "sentinel=on"};
+    struct config *config = config_new();
+    struct check_settings settings = config->checks[CHECK_SMTP].settings;
+    const int64_t timeout_ms = settings.timeout_ms;
+    struct error error;
+    (void)state;
+    assert_true(config_set_options(&settings, good, sizeof good / sizeof *good, &error));
+    assert_int_equal(settings.interval_ms, 200);
+    assert_int_equal(settings.recheck_ms, 200); /* never above the interval */
+    assert_int_equal(settings.timeout_ms, timeout_ms + 60000);
+    assert_int_equal(settings.fall, 1);
+    assert_int_equal(settings.tls, CHECK_TLS_OFF);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        settings = config->checks[CHECK_SMTP].settings;
+        if (config_set_options(&settings, &bad[i], 1, &error))
+            fail_msg("'%s' was taken", bad[i]);
+        assert_true(strlen(error.text) > 0);
+    }
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +357,7 @@ int main(void)
                                         config_file_tear_down),
         cmocka_unit_test_setup_teardown(test_host_settings_by_kind, config_file_set_up,
                                         config_file_tear_down),
+        cmocka_unit_test(test_set_options),
         cmocka_unit_test_setup_teardown(test_settings_equal, config_file_set_up,
                                         config_file_tear_down),
     };

@@ -1,0 +1,130 @@
+#!/bin/bash
+# test_drill_simulate.sh - `evermx-drill simulate` as its users call it: what it predicts and keeps, of the
+# configuration and of what was measured, goals, and what it says of bad options. About 2 seconds.
+#
+# EVERMX_BUILD   where the programs are, default build
+
+set -u
+LC_ALL=C
+export LC_ALL
+unset COLUMNS NO_COLOR
+
+repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 1
+build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
+work=$(mktemp -d) || exit 1
+cd "$work" || exit 1
+. "$repository/tests/support/started.sh"
+
+has() { # WHAT PART TEXT
+    case $3 in *"$2"*) is "$1" "" "" ;; *) is "$1" "$2" "$3" ;; esac
+}
+
+# Sets out, err, status.
+run() {
+    timeout --kill-after=2 60 "$build/evermx-drill" simulate "$@" >out 2>err </dev/null
+    status=$?
+    out=$(<out) err=$(<err)
+}
+
+few=(--draws 5000 --reps 200)
+cat >people.yaml <<'X'
+resolvers: 100
+classes:
+  - {name: busy, users: 1, busiest: 1ms, quietest: 1ms}
+X
+
+# ---- predictions ----
+
+run "${few[@]}" --json one.json --csv one.csv
+is "a prediction" 0 "$status"
+has "of each kind" "hang: out of the answers" "$out"
+has "of the server" "evermx  server, predicted" "$out"
+has "of each class of the default population" "evermx  resolver 4min+" "$out"
+has "shares over time" "Users without service, by time after the break; 1 of 2 hosts is dead" "$out"
+has "its cost" "queries a second for this name at the servers" "$out"
+is "nothing on stderr" "" "$err"
+run "${few[@]}" --json two.json
+cmp -s one.json two.json
+is "the same seed, the same record" 0 $?
+run "${few[@]}" --seed 2 --json two.json
+cmp -s one.json two.json
+is "another seed, another one" 1 $?
+run --population people.yaml --kind kill --ttl 100s --json - "${few[@]}"
+has "JSON instead of the table" '{"format": "evermx-drill 1"' "$out"
+has "with what it takes to repeat it" '"ttl_s": 100' "$out"
+has "and the curve" '"holding": [[' "$out"
+run --population people.yaml --kind tls,554 "${few[@]}" --sender retries --hosts 4
+is "what is predicted does not count as unnoticed" 0 "$status"
+has "never" "evermx tls           25.00% 25.00%" "$out"
+has "who goes on to the next is delayed" "Users who are delayed" "$out"
+
+# ---- by a configuration ----
+
+cat >evermx.yaml <<'X'
+checks: {mine: {type: imap, interval: 60s}}
+hosts: {mx1.example.test: {checks: [mine], fall: 1, interval: 10s}}
+X
+median() { # of the server's series
+    printf '%s\n' "$out" | sed -n 's/^evermx  server, predicted *[0-9]* *\([0-9]*\).*/\1/p'
+}
+run --config evermx.yaml --check mine --kind kill "${few[@]}"
+is "an interval of 60 s" 1 "$(($(median) >= 24 && $(median) <= 33))"
+run --config evermx.yaml --check mine --host mx1.example.test --kind kill "${few[@]}"
+is "one of 10 s" 1 "$(($(median) >= 4 && $(median) <= 6))"
+run --config evermx.yaml --check mine --host mx1.example.test --kind kill --interval 1h "${few[@]}"
+is "one of 1 h" 1 "$(($(median) >= 1400 && $(median) <= 2000))"
+
+# ---- of what was measured ----
+
+cat >measured.json <<'X'
+{"format": "evermx-drill 1", "title": "t", "settings": {}, "series": [
+{"system": "gdnsd", "kind": "kill", "place": "server", "name": "a", "phase": "left", "never": 0, "times_s": [7, 7, 7]},
+{"system": "gdnsd", "kind": "kill", "place": "resolver", "name": "b", "phase": "left", "never": 0, "times_s": [9]},
+{"system": "pdns", "kind": "hang", "place": "server", "name": "a", "phase": "left", "never": 2, "times_s": []}], "repetitions": []}
+X
+run --detection measured.json --population people.yaml --ttl 5s --draws 2000
+is "of a record" 0 "$status"
+has "7 s and some of 5" "gdnsd  resolver busy, predicted  1000    9." "$out"
+has "what was never noticed" "pdns hang            50.00% 50.00%" "$out"
+printf '{"format": "evermx-drill 1", "title": "t", "settings": {}, "series": [], "repetitions": []}' >none.json
+run --detection none.json
+is "a record without such times" 3 "$status"
+has "is told" "none.json tells no time" "$err"
+
+# ---- goals ----
+
+run --population people.yaml --goal 'p99 < 15s' --kind kill,hang
+is "a goal that can be met" 0 "$status"
+has "is told with its plans" "p99 < 15 s is met by these" "$out"
+run --goal 'p99<15' --kind kill
+is "one that cannot" 1 "$status"
+has "is told why" "sit behind resolvers that keep answers" "$out"
+
+# ---- wrong ----
+
+wrong() { # STATUS WORDS OPTION...
+    local expected=$1 words=$2
+    shift 2
+    run "$@"
+    is "$*" "$expected" "$status"
+    has "$* is told" "$words" "$err"
+}
+wrong 2 "kind of failure" --kind kill,murder
+wrong 2 "is given twice" --kind kill,kill
+wrong 2 "'interval': '2' needs a unit" --interval 2
+wrong 2 "no NAME=VALUE" --set intervall=2s
+wrong 2 "out of range: 2 to 1000" --hosts 1
+wrong 2 "gives-up or retries" --sender waits
+wrong 2 "is no goal" --goal soon
+wrong 2 "--host: needs --config" --host mx1
+wrong 2 "there is no such check" --check ping
+wrong 2 "what is that for?" now
+wrong 2 "is no option" --often
+wrong 2 "it can't with a --detection" --goal 'p99 < 1s' --detection measured.json
+wrong 3 "cannot read the file" --population nowhere.yaml
+wrong 3 "nowhere.json" --detection nowhere.json
+sed 's/users: 1/users: most/' people.yaml >bad.yaml
+wrong 3 "bad.yaml:3:25: error: 'users': 'most' is no whole number" --population bad.yaml
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -15,5 +15,6 @@ int64_t clock_coarse_ms(void);
 /* Unix time, which may step: for what is compared with other machines' clocks. To a few
  * milliseconds, and so without reading a hardware counter. */
 uint32_t clock_unix_s(void);
+int64_t clock_unix_ms(void); /* exact */
 
 #endif

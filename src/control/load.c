@@ -2,6 +2,7 @@
 #include "control/load.h"
 
 #include "base/privileges.h"
+#include "wire/name.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,28 @@ static bool is_complete(const struct load_source *source, const struct config *c
                                      "user: this machine has no user '%s'", config->user);
     warn_of_place(config, diagnostics);
     return complete;
+}
+
+/* A zone that holds _canary itself is answered as it stands. Told once, as what is wrong with its
+ * file is. */
+static void warn_of_canaries(const struct loaded *loaded, const struct loaded *before,
+                             struct diagnostics *diagnostics)
+{
+    static const uint8_t top[] = {7, '_', 'c', 'a', 'n', 'a', 'r', 'y'};
+    bool told = before && before->config && before->model && before->config->canary;
+    for (size_t i = 0; loaded->config->canary && i < loaded->model->nzones; i++) {
+        const struct zone *zone = &loaded->model->zones[i];
+        uint8_t name[sizeof top + NAME_MAX_SIZE];
+        memcpy(name, top, sizeof top);
+        name_lower(zone->apex, name + sizeof top);
+        if (told && i < before->model->nzones && before->model->zones[i].content == zone->content)
+            continue;
+        if (!zone->failed && name_size(name) <= NAME_MAX_SIZE &&
+            zone_node(loaded->model, zone, name))
+            diagnostics_warning(diagnostics, zone->file, 0, 0,
+                                "the zone %s holds _canary itself: it has no canary names",
+                                zone->name);
+    }
 }
 
 static void tell_zones(const struct load_source *source, const struct model *previous,
@@ -140,8 +163,10 @@ bool load(const struct load_source *source, const struct loaded *before, bool st
     if (loaded->model && loaded->config->nzones > 0 && loaded->model->nzones == 0)
         complete = diagnostics_error(diagnostics, NULL, 0, 0,
                                      "no zone could be read: there is nothing to serve");
-    if (loaded->model && complete)
+    if (loaded->model && complete) {
+        warn_of_canaries(loaded, before, diagnostics);
         return true;
+    }
     model_free(loaded->model);
     load_free_config(loaded->config, before);
     *loaded = (struct loaded){0};

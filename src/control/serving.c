@@ -29,7 +29,8 @@ static struct rate_options rate_of(const struct config_rate *rate, struct rate_n
     return (struct rate_options){
         .limits = {[RATE_ANSWERS] = rate->answers,
                    [RATE_NEGATIVES] = rate->negatives,
-                   [RATE_ERRORS] = rate->errors},
+                   [RATE_ERRORS] = rate->errors,
+                   [RATE_CANARIES] = rate->answers},
         .slip = rate->slip,
         .ipv4_bits = rate->ipv4_prefix,
         .ipv6_bits = rate->ipv6_prefix,
@@ -50,6 +51,7 @@ static struct server_options options_of(const struct config *config, struct rate
         .tcp_connections = config->tcp_connections,
         .tcp_per_client = config->tcp_per_client,
         .answers = answers_of(config),
+        .canary = config->canary,
     };
 }
 

@@ -18,6 +18,7 @@ static const struct {
     [EXPLAIN_STARTING] = {14, "the server is starting"},
     [EXPLAIN_BAD_ZONE] = {24, "the zone file has errors"},
     [EXPLAIN_ALL_DOWN] = {0, "all hosts are down"},
+    [EXPLAIN_CANARY] = {0, "a canary name that fails from its time on"},
     [EXPLAIN_FAIL_OPEN] = {0, "all hosts are down, answered nevertheless"},
     [EXPLAIN_TOO_LARGE] = {0, "the records exceed 65535 octets"},
     [EXPLAIN_NOT_OURS] = {20, ""},

@@ -29,6 +29,7 @@ enum explanation {
     EXPLAIN_BAD_ZONE,
     EXPLAIN_ALL_DOWN,
     EXPLAIN_FAIL_OPEN,
+    EXPLAIN_CANARY,
     EXPLAIN_TOO_LARGE,
     EXPLAIN_NOT_OURS,
     EXPLAIN_NO_TRANSFER,
@@ -50,6 +51,7 @@ struct message {
     uint16_t chain_answers; /* the CNAMEs and DNAMEs followed so far, */
     size_t chain_end;       /* and the offset behind them */
     bool authoritative;
+    bool canary;         /* the question is for a name of canary.h */
     uint16_t covered;    /* offset of the name whose wildcard answers the question; 0: none does */
     bool settled;        /* by parsing alone: there is nothing to look up */
     uint8_t explanation; /* enum explanation */

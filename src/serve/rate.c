@@ -160,6 +160,8 @@ static size_t name_of(const struct rate_subject *subject)
 /* A truncated answer has lost its records; an empty one that is not truncated is an EDNS error. */
 static enum rate_kind kind_of(const struct rate_subject *subject)
 {
+    if (subject->canary)
+        return RATE_CANARIES;
     bool error = subject->rcode != RCODE_NOERROR && subject->rcode != RCODE_NXDOMAIN;
     if (error || subject->question_end < HEADER_SIZE + 5)
         return RATE_ERRORS;
@@ -197,7 +199,7 @@ enum rate_verdict rate_judge(struct rate *rate, const struct rate_rules *rules, 
     if (!interval_us)
         return RATE_PASS;
     uint64_t key = mix(network, kind);
-    if (kind != RATE_ERRORS) {
+    if (kind == RATE_ANSWERS || kind == RATE_NEGATIVES) {
         size_t name = name_of(subject); /* as such, or as the end of other names */
         key = name_hash(mix(key, name == QUESTION_OFFSET), subject->message + name,
                         subject->message + subject->question_end - 4);

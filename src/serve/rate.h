@@ -22,6 +22,7 @@ enum rate_kind {
     RATE_ANSWERS,   /* records: an account for each name (a wildcard's names share one) */
     RATE_NEGATIVES, /* NXDOMAIN, NODATA, referrals: one for each zone or delegation */
     RATE_ERRORS,    /* any other rcode: one */
+    RATE_CANARIES,  /* of canary names, whatever it is: one */
     RATE_KINDS
 };
 
@@ -87,7 +88,7 @@ void rate_set_time(struct rate *rate, int64_t now_ms);
 /* An answer about to be sent, as far as it matters here. */
 struct rate_subject {
     unsigned rcode, answers, authorities;
-    bool truncated;
+    bool truncated, canary;
     const uint8_t *message; /* the question, and behind it the first records */
     size_t question_end;    /* HEADER_SIZE where there is no question */
     size_t size;            /* of what is written */

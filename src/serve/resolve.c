@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The long way to an answer: whatever is not one RRset of an existing name. */
+#include "serve/canary.h"
 #include "serve/message.h"
 #include "wire/rrtype.h"
 
@@ -207,18 +208,25 @@ static void follow_dname(struct walk *walk, const struct catalog_node *owner)
     walk_to(walk, (size_t)(room - writer->start));
 }
 
+/* A record that no zone holds, of the name asked for now. */
+static void write_made(struct walk *walk, uint16_t rrtype, uint32_t ttl_s, const uint8_t *rdata,
+                       size_t size)
+{
+    write_owner(walk, walk->name_size);
+    uint8_t *room = writer_take(&walk->message->writer, RR_FIXED_SIZE + size);
+    if (!room)
+        return;
+    room = write_u16(room, rrtype);
+    room = write_u16(room, RRCLASS_IN);
+    room = write_u32(room, ttl_s);
+    memcpy(write_u16(room, (uint16_t)size), rdata, size);
+    walk->message->answers++;
+}
+
 static void write_any(struct walk *walk)
 {
     static const uint8_t rdata[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
-    write_owner(walk, walk->name_size);
-    uint8_t *room = writer_take(&walk->message->writer, RR_FIXED_SIZE + sizeof rdata);
-    if (!room)
-        return;
-    room = write_u16(room, RRTYPE_HINFO);
-    room = write_u16(room, RRCLASS_IN);
-    room = write_u32(room, ANY_TTL_S);
-    memcpy(write_u16(room, sizeof rdata), rdata, sizeof rdata);
-    walk->message->answers++;
+    write_made(walk, RRTYPE_HINFO, ANY_TTL_S, rdata, sizeof rdata);
 }
 
 /* A node that answers for the name itself, or the wildcard that covers it. Returns whether the walk
@@ -265,6 +273,50 @@ static bool step_existing(struct walk *walk, const struct catalog_node *node)
     return node->dname && walk->rrtype != RRTYPE_CNAME && walk->rrtype != RRTYPE_ANY;
 }
 
+static void answer_canary(struct walk *walk, const struct canary_terms *terms, catalog_ref zone)
+{
+    const struct message *message = walk->message;
+    struct canary_state *state = message->settings->canary;
+    int64_t now_ms = state->now_ms();
+    uint8_t rdata[CANARY_RDATA_MAX];
+    size_t size = 0;
+    uint64_t serial = atomic_fetch_add_explicit(&state->answers, 1, memory_order_relaxed) + 1;
+    if (canary_fails(terms, now_ms))
+        explain(walk, RCODE_SERVFAIL, EXPLAIN_CANARY);
+    else if (walk->rrtype == RRTYPE_ANY)
+        write_any(walk);
+    else if (walk->rrtype == RRTYPE_TXT)
+        size = canary_write_txt(terms, now_ms, serial, message->client, rdata);
+    else if (walk->rrtype == RRTYPE_A)
+        size = canary_write_a(terms, now_ms, rdata);
+    else
+        write_negative(walk, zone, RCODE_NOERROR);
+    if (size)
+        write_made(walk, walk->rrtype, terms->ttl_s, rdata, size);
+}
+
+/* Canary names, where they are on, stand right below an apex, and only where the zone itself has no
+ * _canary there: that would be the closest encloser. They go before a wildcard, as names do that
+ * exist. False: it is none. */
+static inline bool step_canary(struct walk *walk, const struct catalog_node *encloser)
+{
+    struct message *message = walk->message;
+    size_t below = walk->name_size - encloser->name_size - walk->extra;
+    struct canary_terms terms;
+    if (!message->settings->canary || !(encloser->flags & NODE_APEX) ||
+        !canary_may_be(walk->name, below))
+        return false;
+    enum canary_kind kind = canary_read(walk->name, below, &terms);
+    if (kind == CANARY_NONE)
+        return false;
+    message->canary = walk->offset == QUESTION_OFFSET; /* else it is for what led here */
+    if (kind == CANARY_NAME)
+        answer_canary(walk, &terms, encloser->zone);
+    else
+        write_negative(walk, encloser->zone, kind == CANARY_WRONG ? RCODE_NXDOMAIN : RCODE_NOERROR);
+    return true;
+}
+
 /* A name that does not exist, below one that does. `known`: it is the apex of a zone of ours, and
  * so exists even where the zone above does not say so. Returns whether the walk goes on. */
 static bool step_missing(struct walk *walk, const struct catalog_node *encloser, bool known)
@@ -279,6 +331,8 @@ static bool step_missing(struct walk *walk, const struct catalog_node *encloser,
         return walk->rrtype != RRTYPE_CNAME && walk->rrtype != RRTYPE_ANY;
     } else if (known) {
         write_negative(walk, encloser->zone, RCODE_NOERROR);
+    } else if (step_canary(walk, encloser)) {
+        return false;
     } else if (encloser->wildcard) {
         if (walk->offset == QUESTION_OFFSET)
             walk->message->covered =

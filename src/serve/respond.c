@@ -95,7 +95,7 @@ parse(struct responder *responder, struct message *message, const struct dns_cli
     message->answers = message->authorities = message->additionals = 0;
     message->chain_answers = 0;
     message->rcode = RCODE_NOERROR;
-    message->authoritative = message->settled = false;
+    message->authoritative = message->canary = message->settled = false;
     message->explanation = EXPLAIN_NOTHING;
     message->covered = 0;
     message->wanted = 0;

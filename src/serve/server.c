@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "serve/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "serve/canary.h"
 #include "serve/worker.h"
 
 #include <errno.h>
@@ -36,6 +38,7 @@ struct server {
     struct tcp_worker *tcp;
     unsigned workers;
     struct settings *settings; /* all responders' */
+    struct canary_state canary;
     char host_name[UINT8_MAX + 1];
     uint8_t secret[1][SIPHASH_KEY_SIZE]; /* where the configuration has none */
 };
@@ -188,8 +191,7 @@ static bool tcp_options(const struct server *server, const struct server_options
 }
 
 /* With rate limits of their own, which are freed together with them. */
-static struct settings *settings_of(const struct server *server,
-                                    const struct server_options *options)
+static struct settings *settings_of(struct server *server, const struct server_options *options)
 {
     struct settings *settings = memory_alloc(sizeof *settings);
     struct settings_options answers = options->answers;
@@ -201,6 +203,7 @@ static struct settings *settings_of(const struct server *server,
     }
     settings_init(settings, &answers);
     settings->rate = options->rate ? rate_rules_new(options->rate, server->workers) : NULL;
+    settings->canary = options->canary ? &server->canary : NULL;
     return settings;
 }
 
@@ -215,6 +218,7 @@ struct server *server_new(const struct server_options *options, struct publisher
         return NULL;
     }
     server->workers = options->workers;
+    server->canary.now_ms = clock_unix_ms;
     server->settings = settings_of(server, options);
     struct tcp_options tcp;
     if (!tcp_options(server, options, &tcp, error))

@@ -29,6 +29,7 @@ struct server_options {
     size_t nlisten;
     unsigned workers;
     struct settings_options answers;
+    bool canary;                     /* names below _canary are answered: see canary.h */
     const struct rate_options *rate; /* by UDP; NULL: no limits */
     unsigned tcp_idle_ms;     /* how long a connection may rest, or keep us waiting; 0: 10 s */
     unsigned tcp_connections; /* at once; fewer where descriptors are short; 0: 1024 */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct rate_rules;
+struct canary_state;
 
 enum {
     UDP_ANSWER_MAX = 4096,     /* octets: the most that may be set */
@@ -30,6 +31,7 @@ struct settings {
     uint8_t identity_size;                                 /* 0: none is told */
     char identity[UINT8_MAX + 1];  /* NSID (RFC 5001), id.server and hostname.bind (RFC 4892) */
     const struct rate_rules *rate; /* by UDP; NULL: no limits */
+    struct canary_state *canary;   /* NULL: there are no canary names */
 };
 
 struct settings_options {

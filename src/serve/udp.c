@@ -121,6 +121,7 @@ static enum rate_verdict judge(const struct udp_worker *worker, const struct rat
         .answers = message->answers,
         .authorities = message->authorities,
         .truncated = message->writer.full,
+        .canary = message->canary,
         .message = message->writer.start,
         .question_end = message->query.question_end,
         .size = writer_offset(&message->writer),

@@ -32,6 +32,7 @@ static void defaults(void **state)
     assert_int_equal(config->udp_size, 1232);
     assert_true(config->cookies);
     assert_int_equal(config->ncookie_secrets, 0);
+    assert_false(config->canary);
     config_free(config);
 }
 
@@ -39,11 +40,12 @@ static void ranges(void **state)
 {
     struct config_file *file = *state;
     struct config *config = config_file_load_good(
-        file, "server: {identity: ns1-lon, version: off, udp-size: 512, cookies: off}");
+        file, "server: {identity: ns1-lon, version: off, udp-size: 512, cookies: off, canary: on}");
     assert_string_equal(config->identity, "ns1-lon");
     assert_false(config->version);
     assert_int_equal(config->udp_size, 512);
     assert_false(config->cookies);
+    assert_true(config->canary);
     config_free(config);
     config = config_file_load_good(file, "server: {identity: \"\", udp-size: 4096}");
     assert_string_equal(config->identity, "");

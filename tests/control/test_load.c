@@ -189,6 +189,41 @@ static void test_credentials(void **state)
     drop(place, &loaded);
 }
 
+/* Of a zone that holds _canary itself, by a name below it or in a template: once. */
+static void test_own_canaries(void **state)
+{
+    struct place *place = *state;
+    struct loaded loaded, next;
+    static const char yaml[] = "server: {listen: [\"127.0.0.1@20101\"], canary: %s}\n"
+                               "zones:\n  - a.zone\n  - {file: customer.zone, names: names}\n";
+    char text[sizeof yaml + 2];
+    write_zone(place, "x._CANARY TXT x\n");
+    folder_write(place->folder, "customer.zone",
+                 "$TTL 60\n@ SOA a. b. 1 2 3 4 5\n@ NS ns.a.test.\n_canary TXT x\n");
+    snprintf(text, sizeof text, yaml, "off");
+    folder_write(place->folder, "evermx.yaml", text);
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.count, 0);
+    drop(place, &loaded);
+    snprintf(text, sizeof text, yaml, "on");
+    folder_write(place->folder, "evermx.yaml", text);
+    files_settle();
+    assert_true(load_again(place, &loaded));
+    assert_int_equal(place->diagnostics.count, 2);
+    assert_int_equal(place->diagnostics.errors, 0);
+    assert_string_equal(place->diagnostics.list[0].text,
+                        "the zone a.test holds _canary itself: it has no canary names");
+    assert_string_equal(place->diagnostics.list[1].text,
+                        "the zone @customer.zone holds _canary itself: it has no canary names");
+    diagnostics_free(&place->diagnostics);
+    write_zone(place, "canary TXT x\n");
+    assert_true(load(&place->source, &loaded, true, &next, &place->diagnostics));
+    assert_int_equal(place->diagnostics.count, 0);
+    model_free(next.model);
+    load_free_config(next.config, &loaded);
+    drop(place, &loaded);
+}
+
 /* What is not wrong yet: an address that may come, a file that will not be read again. */
 static void test_warnings_of_the_place(void **state)
 {
@@ -332,6 +367,7 @@ int main(void)
         TEST(test_bad_configuration), TEST(test_command_line),
         TEST(test_bad_zone),          TEST(test_refused),
         TEST(test_credentials),       TEST(test_warnings_of_the_place),
+        TEST(test_own_canaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

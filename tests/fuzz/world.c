@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/scratch.h"
+#include "serve/canary.h"
 #include "serve/message.h"
 
 #include <string.h>
@@ -209,6 +210,17 @@ const struct snapshot *world_snapshot(void)
     return publisher_current(world_publisher());
 }
 
+static int64_t canary_clock(void)
+{
+    return INT64_C(1700000000123);
+}
+
+static struct canary_state *world_canaries(void)
+{
+    static struct canary_state state = {.now_ms = canary_clock};
+    return &state;
+}
+
 const struct settings *world_settings(void)
 {
     static const uint8_t secret[1][SIPHASH_KEY_SIZE] = {{1, 2, 3, 4, 5, 6, 7, 8}};
@@ -220,6 +232,7 @@ const struct settings *world_settings(void)
                                                  .secrets = secret,
                                                  .nsecrets = 1};
         settings_init(&settings, &options);
+        settings.canary = world_canaries();
     }
     return &settings;
 }
@@ -233,6 +246,7 @@ static void start(struct responder *responder, struct dns_client *client, enum t
                                   .address_size = sizeof address,
                                   .address = address};
     responder_init(responder, world_settings(), seed);
+    world_settings()->canary->answers = 0;
     responder->now_s = 1700000000; /* by which stored cookies are good */
 }
 

@@ -25,7 +25,7 @@ struct model *world_model(const struct config *config);
  * are up. */
 struct publisher *world_publish(const struct model *model, unsigned salt);
 
-/* What responders are told: cookies, an identity. */
+/* What responders are told: cookies, an identity, canary names. */
 const struct settings *world_settings(void);
 
 /* respond() with a responder that has just begun; seed is of its random numbers. The answer has

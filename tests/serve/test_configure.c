@@ -9,6 +9,7 @@
 #include "support/packet.h"
 #include "support/place.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -242,6 +243,46 @@ static void reconfigured(void **state)
     expect_both(running, "q=example.test/MX opt o=3", expected);
 }
 
+/* The one TXT record of an answer: its numbers, and from whom it came. */
+static void ask_canary(const struct running *running, int type, const char *at, int64_t *time_ms,
+                       unsigned *serial)
+{
+    uint8_t answer[UDP_ANSWER_MAX];
+    char from[ADDRESS_TEXT_SIZE], text[UINT8_MAX + 1];
+    int64_t epoch;
+    size_t size = ask(running, type, at, at, "q=t9.p7.x._canary.example.test/TXT", answer);
+    const uint8_t *rdata = answer + HEADER_SIZE + 30 + 4 + 2 + RR_FIXED_SIZE;
+    assert_true(size > (size_t)(rdata - answer) && rdata + 1 + *rdata == answer + size);
+    snprintf(text, sizeof text, "%.*s", *rdata, (const char *)rdata + 1);
+    assert_int_equal(sscanf(text, "canary time=%" SCNd64 " epoch=%" SCNd64 " serial=%u from=%63s",
+                            time_ms, &epoch, serial, from),
+                     4);
+    assert_int_equal(epoch, *time_ms / 7000);
+    assert_string_equal(from, at);
+}
+
+/* Off at first. All responders count together, over a reload, too; the time is the machine's. */
+static void canary_names(void **state)
+{
+    struct running *running = *state;
+    struct error error;
+    struct server_options options = {.canary = true, .tcp_idle_ms = IDLE_MS};
+    unsigned before = 0;
+    int64_t time_ms, start_ms = clock_unix_ms();
+    expect_both(running, "q=t9.p7.x._canary.example.test/TXT", "NXDOMAIN aa 1/0/1/0");
+    for (unsigned i = 0; i < 20; i++) {
+        unsigned serial;
+        assert_true(server_configure(running->server, &options, &error));
+        ask_canary(running, i % 3 ? SOCK_DGRAM : SOCK_STREAM, i % 2 ? "127.0.0.1" : "::1", &time_ms,
+                   &serial);
+        assert_int_equal(serial, ++before);
+        assert_in_range(time_ms, start_ms, clock_unix_ms());
+    }
+    options.canary = false;
+    assert_true(server_configure(running->server, &options, &error));
+    expect_both(running, "q=t9.p7.x._canary.example.test/TXT", "NXDOMAIN aa 1/0/1/0");
+}
+
 struct load {
     const struct running *running;
     int type;
@@ -334,8 +375,11 @@ static void reconfigured_under_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(cookies_belong_to_addresses),    TEST(cookies_as_others_make_them),
-        TEST(told_idle_time_is_the_real_one), TEST(reconfigured),
+        TEST(cookies_belong_to_addresses),
+        TEST(cookies_as_others_make_them),
+        TEST(told_idle_time_is_the_real_one),
+        TEST(reconfigured),
+        TEST(canary_names),
         TEST(reconfigured_under_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

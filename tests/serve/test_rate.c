@@ -19,7 +19,8 @@
 enum { SEED = 12345 };
 
 static const struct rate_options plain = {
-    .limits = {[RATE_ANSWERS] = 100, [RATE_NEGATIVES] = 50, [RATE_ERRORS] = 20},
+    .limits =
+        {[RATE_ANSWERS] = 100, [RATE_NEGATIVES] = 50, [RATE_ERRORS] = 20, [RATE_CANARIES] = 80},
     .slip = 2,
     .ipv4_bits = 24,
     .ipv6_bits = 56,
@@ -317,6 +318,29 @@ static void errors(void **state)
     limiter_free(rate);
 }
 
+/* Canary names of all zones share one account, whatever is said of them, and nobody else's. */
+static void canaries(void **state)
+{
+    (void)state;
+    struct limiter *rate = limiter_new(&plain, 1);
+    struct saying kinds[] = {saying("t1.p1.a._canary.a.test", RCODE_NOERROR, 1, 0, 0),
+                             saying("t1.p1.b._canary.b.test", RCODE_NOERROR, 0, 1, 8),
+                             saying("t1._canary.a.test", RCODE_NXDOMAIN, 0, 1, 8),
+                             saying("t1.p1.f0.c._canary.b.test", RCODE_SERVFAIL, 0, 0, 0)};
+    unsigned good = 0;
+    for (unsigned i = 0; i < 4000; i++) {
+        kinds[i % 4].subject.canary = true;
+        rate_set_time(rate->rate, i);
+        good += check(rate, "192.0.2.1", &kinds[i % 4]) == RATE_PASS && i >= 3000;
+    }
+    assert_in_range(good, 79, 81);
+    for (unsigned i = 0; i < 4; i++) {
+        kinds[i].subject.canary = false;
+        assert_int_equal(check(rate, "192.0.2.1", &kinds[i]), RATE_PASS);
+    }
+    limiter_free(rate);
+}
+
 static void no_limit(void **state)
 {
     (void)state;
@@ -438,13 +462,21 @@ static void other_networks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(below_and_above), cmocka_unit_test(slips),
-        cmocka_unit_test(networks),        cmocka_unit_test(exempt),
-        cmocka_unit_test(names),           cmocka_unit_test(random_names),
-        cmocka_unit_test(errors),          cmocka_unit_test(no_limit),
-        cmocka_unit_test(threads),         cmocka_unit_test(crowds_blame_nobody),
-        cmocka_unit_test(pauses),          cmocka_unit_test(neighbours),
-        cmocka_unit_test(other_rules),     cmocka_unit_test(other_networks),
+        cmocka_unit_test(below_and_above),
+        cmocka_unit_test(slips),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(exempt),
+        cmocka_unit_test(names),
+        cmocka_unit_test(random_names),
+        cmocka_unit_test(errors),
+        cmocka_unit_test(canaries),
+        cmocka_unit_test(no_limit),
+        cmocka_unit_test(threads),
+        cmocka_unit_test(crowds_blame_nobody),
+        cmocka_unit_test(pauses),
+        cmocka_unit_test(neighbours),
+        cmocka_unit_test(other_rules),
+        cmocka_unit_test(other_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@ static const struct subcommand {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
+    {"resolvers", "what resolvers do with TTLs, and so with a failover", drill_resolvers},
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };

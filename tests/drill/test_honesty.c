@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Resolvers of all kinds, made of a few lines each, are asked by the plan in a time of their own;
- * what is found must be what they were made to do. */
+/* Resolvers of all kinds, made of a few lines each, are asked by the timetable in a time of their
+ * own; what is found must be what they were made to do. */
 #include "../../tools/drill/fetches.h"
 #include "../../tools/drill/honesty.h"
-#include "../../tools/drill/plan.h"
+#include "../../tools/drill/timetable.h"
 
 #include "base/memory.h"
 
@@ -51,10 +51,10 @@ struct entry {
 
 struct world {
     struct resolver resolver;
-    struct plan plan;
+    struct timetable timetable;
     struct observed observed;
-    struct entry entries[PLAN_CANARIES_MAX][CACHES];
-    struct turn turns[PLAN_CANARIES_MAX];
+    struct entry entries[TIMETABLE_CANARIES_MAX][CACHES];
+    struct turn turns[TIMETABLE_CANARIES_MAX];
     uint64_t serial, seed;
 };
 
@@ -108,7 +108,7 @@ static void answer(struct world *world, const struct canary *canary, const struc
 static void resolve(struct world *world, size_t index, int64_t now_ms, struct observation *seen)
 {
     const struct resolver *resolver = &world->resolver;
-    const struct canary *canary = &world->plan.canaries[index];
+    const struct canary *canary = &world->timetable.canaries[index];
     struct entry *entry = &world->entries[index][draw(world, resolver->caches)];
     double now_s = (double)now_ms / 1000, ends_s = entry->expires_s;
     bool uncached = resolver->no_cache || (resolver->no_txt && canary->purpose != PURPOSE_ADDRESS);
@@ -165,17 +165,17 @@ static void ask(struct world *world, size_t index, int64_t now_ms)
 /* At each step the one that is overdue for the longest time. */
 static void run(struct world *world)
 {
-    for (int64_t now_ms = 0; now_ms < world->plan.length_ms; now_ms += STEP_MS) {
+    for (int64_t now_ms = 0; now_ms < world->timetable.length_ms; now_ms += STEP_MS) {
         int64_t earliest_ms = now_ms + 1;
-        size_t which = world->plan.count;
-        for (size_t i = 0; i < world->plan.count; i++) {
-            int64_t due_ms = plan_due_ms(&world->plan, i, &world->turns[i]);
+        size_t which = world->timetable.count;
+        for (size_t i = 0; i < world->timetable.count; i++) {
+            int64_t due_ms = timetable_due_ms(&world->timetable, i, &world->turns[i]);
             if (due_ms < earliest_ms) {
                 earliest_ms = due_ms;
                 which = i;
             }
         }
-        if (which < world->plan.count)
+        if (which < world->timetable.count)
             ask(world, which, now_ms);
     }
 }
@@ -189,13 +189,14 @@ static struct world *measure_long(struct resolver resolver, uint32_t length_s)
         resolver.caches = 1;
     world->resolver = resolver;
     world->seed = 4711;
-    plan_make(&world->plan, ttls_s, sizeof ttls_s / sizeof *ttls_s, TTL_S, length_s, START_UNIX_S);
+    timetable_make(&world->timetable, ttls_s, sizeof ttls_s / sizeof *ttls_s, TTL_S, length_s,
+                   START_UNIX_S);
     run(world);
-    world->observed.canaries = world->plan.canaries;
-    world->observed.ncanaries = world->plan.count;
+    world->observed.canaries = world->timetable.canaries;
+    world->observed.ncanaries = world->timetable.count;
     world->observed.ttl_s = TTL_S;
     world->observed.start_ms = OURS_AT_START_MS;
-    world->observed.end_ms = OURS_AT_START_MS + world->plan.length_ms;
+    world->observed.end_ms = OURS_AT_START_MS + world->timetable.length_ms;
     return world;
 }
 
@@ -497,7 +498,7 @@ static void changes_take_the_ttl(void **state)
 
 static void too_short_to_tell(void **state)
 {
-    struct world *world = measure_long((struct resolver){.rtt_ms = 2}, PLAN_LEAST_S);
+    struct world *world = measure_long((struct resolver){.rtt_ms = 2}, TIMETABLE_LEAST_S);
     struct findings findings;
     (void)state;
     world->observed.ttl_s = 300; /* as if that had been the operator's */
@@ -509,25 +510,25 @@ static void too_short_to_tell(void **state)
 
 /* Each TTL once, and no more than 20 questions a second; one that has ended is asked for no more.
  */
-static void plan_is_bounded(void **state)
+static void timetable_is_bounded(void **state)
 {
     struct world *world = measure_long((struct resolver){.rtt_ms = 2}, LENGTH_S);
-    unsigned asked[PLAN_CANARIES_MAX] = {0};
+    unsigned asked[TIMETABLE_CANARIES_MAX] = {0};
     (void)state;
     assert_in_range(world->observed.count, 800, LENGTH_S * 20);
     for (size_t i = 0; i < world->observed.count; i++)
         asked[world->observed.list[i].canary]++;
-    for (size_t i = 0; i < world->plan.count; i++) {
-        const struct canary *canary = &world->plan.canaries[i];
+    for (size_t i = 0; i < world->timetable.count; i++) {
+        const struct canary *canary = &world->timetable.canaries[i];
         unsigned least = LENGTH_S * 1000 / (unsigned)canary->interval_ms * 3 / 4;
         if (canary->purpose == PURPOSE_SLEEP)
             assert_int_equal(asked[i], 4);
         else
             assert_in_range(asked[i], least, LENGTH_S * 5);
-        for (size_t other = i + 1; other < world->plan.count; other++)
+        for (size_t other = i + 1; other < world->timetable.count; other++)
             assert_false(canary->purpose == PURPOSE_KEEP &&
-                         world->plan.canaries[other].purpose == PURPOSE_KEEP &&
-                         canary->ttl_s == world->plan.canaries[other].ttl_s);
+                         world->timetable.canaries[other].purpose == PURPOSE_KEEP &&
+                         canary->ttl_s == world->timetable.canaries[other].ttl_s);
     }
     world_free(world);
 }
@@ -574,7 +575,7 @@ int main(void)
         cmocka_unit_test(lossy),
         cmocka_unit_test(changes_take_the_ttl),
         cmocka_unit_test(too_short_to_tell),
-        cmocka_unit_test(plan_is_bounded),
+        cmocka_unit_test(timetable_is_bounded),
         cmocka_unit_test(json_tells_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

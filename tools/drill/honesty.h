@@ -73,6 +73,17 @@ void honesty_find(const struct observed *observed, struct findings *findings);
  * or not. */
 void honesty_changes(const struct observed *observed, struct figures *figures);
 
+enum judgment {
+    JUDGED_NOT,      /* too little was seen */
+    JUDGED_HONEST,   /* a failover takes the operator's TTL, or less */
+    JUDGED_TOO_LONG, /* it takes longer */
+    JUDGED_BEHIND,   /* it does for clients that keep answers themselves, or that ask seldom */
+    JUDGED_SILENT,   /* nothing came */
+    JUDGED_STRANGE,  /* nothing of a canary came */
+    JUDGMENTS
+};
+enum judgment honesty_judge(const struct findings *findings);
+
 /* One sentence for an operator, without its stop. To be freed. */
 char *honesty_verdict(const struct findings *findings);
 /* What it rests upon: lines with the number of observations. To be freed. */

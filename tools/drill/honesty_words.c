@@ -2,6 +2,7 @@
 #include "honesty.h"
 
 #include "base/memory.h"
+#include "finder.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -45,6 +46,11 @@ static bool is_kept(const struct keeping *keeping)
     return keeping->answers > keeping->fetches;
 }
 
+static bool is_never_kept(const struct findings *findings)
+{
+    return !is_kept(&findings->own) && !is_kept(&findings->own_address);
+}
+
 static void say_too_long(FILE *out, const struct keeping *keeping)
 {
     char text[SECONDS_SIZE];
@@ -62,9 +68,15 @@ static void say_too_long(FILE *out, const struct keeping *keeping)
 
 static void say_behind(FILE *out, const struct findings *findings, const struct keeping *keeping)
 {
-    char told[SECONDS_SIZE], all[SECONDS_SIZE];
+    char told[SECONDS_SIZE], text[SECONDS_SIZE];
     seconds_text(keeping->shown_most_s, told);
-    if (keeping->given_s > findings->ttl_s)
+
+    if (findings->expired_first == TELL_YES)
+        fprintf(out,
+                "honest to those who ask often: a failover takes your TTL, %s; but the first to "
+                "ask after a pause gets the old answer, however old",
+                seconds_text(findings->ttl_s, text));
+    else if (keeping->given_s > findings->ttl_s)
         fprintf(out,
                 "fetches anew within our TTL, but tells its clients %s: a failover takes that long "
                 "for those that keep answers themselves",
@@ -73,39 +85,77 @@ static void say_behind(FILE *out, const struct findings *findings, const struct 
         fprintf(out,
                 "tells its clients a TTL of %s with old answers: a failover takes up to %s for "
                 "those that keep answers themselves",
-                told, seconds_text(keeping->horizon_s, all));
+                told, seconds_text(keeping->horizon_s, text));
+}
+
+static const char *const judgment_words[JUDGMENTS] = {
+    [JUDGED_NOT] = "unknown",       [JUDGED_HONEST] = "honest",
+    [JUDGED_TOO_LONG] = "too-long", [JUDGED_BEHIND] = "too-long-behind",
+    [JUDGED_SILENT] = "silent",     [JUDGED_STRANGE] = "no-canary",
+};
+
+enum judgment honesty_judge(const struct findings *findings)
+{
+    const struct keeping *keeping = worse(findings);
+
+    if (!findings->told)
+        return findings->came ? JUDGED_STRANGE : JUDGED_SILENT;
+    if (!keeping->answers)
+        return JUDGED_NOT;
+    if (keeping->too_long)
+        return JUDGED_TOO_LONG;
+    if (is_never_kept(findings))
+        return JUDGED_HONEST;
+    if (keeping->too_long_behind || findings->expired_first == TELL_YES)
+        return JUDGED_BEHIND;
+    return findings->ttl_s + rounding_s > findings->length_s ? JUDGED_NOT : JUDGED_HONEST;
+}
+
+static void say_honest(FILE *out, const struct findings *findings)
+{
+    char text[SECONDS_SIZE];
+
+    if (is_never_kept(findings))
+        fputs("keeps no answers: a failover takes no longer than at the server", out);
+    else
+        fprintf(out, "honest: a failover takes your TTL, %s", seconds_text(findings->ttl_s, text));
+}
+
+static void say_unknown(FILE *out, const struct findings *findings)
+{
+    char ttl[SECONDS_SIZE], text[SECONDS_SIZE];
+
+    if (worse(findings)->answers)
+        fprintf(out, "not dishonest in %s, which is too short to see a TTL of %s end",
+                seconds_text(findings->length_s, text), seconds_text(findings->ttl_s, ttl));
+    else
+        fprintf(out, "could not be judged: too few answers (%u of %u questions: %s)",
+                findings->told, findings->asked, findings->failure);
 }
 
 static void say_verdict(FILE *out, const struct findings *findings)
 {
-    const struct keeping *keeping = worse(findings);
-    char ttl[SECONDS_SIZE], text[SECONDS_SIZE];
-    seconds_text(findings->ttl_s, ttl);
-
-    if (!findings->came)
+    switch (honesty_judge(findings)) {
+    case JUDGED_SILENT:
         fprintf(out, "never answered (%u questions: %s)", findings->asked, findings->failure);
-    else if (!findings->told)
+        break;
+    case JUDGED_STRANGE:
         fprintf(out, "answers none of our names (%u questions: %s)", findings->asked,
                 findings->failure);
-    else if (!keeping->answers)
-        fprintf(out, "could not be judged: too few answers (%u of %u questions: %s)",
-                findings->told, findings->asked, findings->failure);
-    else if (keeping->too_long)
-        say_too_long(out, keeping);
-    else if (!is_kept(&findings->own) && !is_kept(&findings->own_address))
-        fputs("keeps no answers: a failover takes no longer than at the server", out);
-    else if (findings->ttl_s + 2 > findings->length_s)
-        fprintf(out, "not dishonest in %s, which is too short to see a TTL of %s end",
-                seconds_text(findings->length_s, text), ttl);
-    else if (keeping->too_long_behind && findings->expired_first != TELL_YES)
-        say_behind(out, findings, keeping);
-    else if (findings->expired_first == TELL_YES)
-        fprintf(out,
-                "honest to those who ask often: a failover takes your TTL, %s; but the first to "
-                "ask after a pause gets the old answer, however old",
-                ttl);
-    else
-        fprintf(out, "honest: a failover takes your TTL, %s", ttl);
+        break;
+    case JUDGED_TOO_LONG:
+        say_too_long(out, worse(findings));
+        break;
+    case JUDGED_BEHIND:
+        say_behind(out, findings, worse(findings));
+        break;
+    case JUDGED_HONEST:
+        say_honest(out, findings);
+        break;
+    default:
+        say_unknown(out, findings);
+        break;
+    }
 }
 
 char *honesty_verdict(const struct findings *findings)
@@ -242,8 +292,11 @@ char *honesty_lines(const struct findings *findings)
     size_t size;
     FILE *out = open_text(&text, &size);
 
-    fprintf(out, "    answered       %u of %u", findings->told, findings->asked);
-    if (!isnan(findings->rtt_ms))
+    fprintf(out, "    answered       %u of %u", findings->asked - findings->failed,
+            findings->asked);
+    if (findings->rtt_ms < 1)
+        fputs(", in less than a millisecond (median)", out);
+    else if (!isnan(findings->rtt_ms))
         fprintf(out, ", in %.0f ms (median)", findings->rtt_ms);
     if (findings->failed)
         fprintf(out, "; %u failed, mostly: %s", findings->failed, findings->failure);
@@ -319,6 +372,7 @@ json_t *honesty_json(const struct findings *findings)
         const char *key;
         json_t *value;
     } more[] = {
+        {"judgment", json_string(judgment_words[honesty_judge(findings)])},
         {"floor", tell_json(findings->has_floor)},
         {"floor_s", known(findings->has_floor == TELL_YES, findings->floor_s)},
         {"ceiling", tell_json(findings->has_ceiling)},

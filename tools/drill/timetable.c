@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "plan.h"
+#include "timetable.h"
 
 enum {
     TWIN_TTL_S = 5,
@@ -11,10 +11,10 @@ enum {
     STAGGER_MS = 150,
 };
 
-static struct canary *add(struct plan *plan, enum purpose purpose, uint32_t ttl_s,
+static struct canary *add(struct timetable *timetable, enum purpose purpose, uint32_t ttl_s,
                           int64_t interval_ms)
 {
-    struct canary *canary = &plan->canaries[plan->count++];
+    struct canary *canary = &timetable->canaries[timetable->count++];
     *canary = (struct canary){.purpose = purpose, .ttl_s = ttl_s, .interval_ms = interval_ms};
     return canary;
 }
@@ -25,45 +25,45 @@ static int64_t interval_ms_of(uint32_t ttl_s)
     return ttl_s < 2 ? 500 : ttl_s < 300 ? 1000 : 2000;
 }
 
-static void add_kept(struct plan *plan, const uint32_t *ttls_s, size_t nttls)
+static void add_kept(struct timetable *timetable, const uint32_t *ttls_s, size_t nttls)
 {
-    for (size_t i = 0; i < nttls && i < PLAN_TTLS_MAX; i++) {
-        bool is_there = ttls_s[i] == plan->ttl_s || ttls_s[i] == TWIN_TTL_S;
+    for (size_t i = 0; i < nttls && i < TIMETABLE_TTLS_MAX; i++) {
+        bool is_there = ttls_s[i] == timetable->ttl_s || ttls_s[i] == TWIN_TTL_S;
         for (size_t before = 0; before < i; before++)
             is_there |= ttls_s[before] == ttls_s[i];
         if (!is_there)
-            add(plan, PURPOSE_KEEP, ttls_s[i], interval_ms_of(ttls_s[i]));
+            add(timetable, PURPOSE_KEEP, ttls_s[i], interval_ms_of(ttls_s[i]));
     }
 }
 
-void plan_make(struct plan *plan, const uint32_t *ttls_s, size_t nttls, uint32_t ttl_s,
-               uint32_t length_s, int64_t start_unix_s)
+void timetable_make(struct timetable *timetable, const uint32_t *ttls_s, size_t nttls,
+                    uint32_t ttl_s, uint32_t length_s, int64_t start_unix_s)
 {
-    *plan = (struct plan){.length_ms = (int64_t)length_s * 1000, .ttl_s = ttl_s};
+    *timetable = (struct timetable){.length_ms = (int64_t)length_s * 1000, .ttl_s = ttl_s};
     /* Each change is seen before the next one comes; and renewals, which are TTL apart, meet it at
      * another moment each time. */
     uint32_t period_s = ttl_s + ttl_s / 4 + 1;
     for (unsigned i = 0; i < CHANGING; i++)
-        add(plan, PURPOSE_CHANGE, ttl_s, 600)->period_s = period_s < 86400 ? period_s : 86400;
-    add(plan, PURPOSE_ADDRESS, ttl_s, 1000)->period_s = 1;
-    add(plan, PURPOSE_TWIN, TWIN_TTL_S, 1000);
-    add(plan, PURPOSE_STALE, TWIN_TTL_S, 1000)->fails_unix_s =
+        add(timetable, PURPOSE_CHANGE, ttl_s, 600)->period_s = period_s < 86400 ? period_s : 86400;
+    add(timetable, PURPOSE_ADDRESS, ttl_s, 1000)->period_s = 1;
+    add(timetable, PURPOSE_TWIN, TWIN_TTL_S, 1000);
+    add(timetable, PURPOSE_STALE, TWIN_TTL_S, 1000)->fails_unix_s =
         start_unix_s + (length_s / 4 > 8 ? length_s / 4 : 8);
-    add(plan, PURPOSE_PREFETCH, length_s >= 45 ? 20 : 10, 1000);
-    add(plan, PURPOSE_CACHES, CACHES_TTL_S, 1000);
-    add(plan, PURPOSE_SLEEP, TWIN_TTL_S, SLEEP_MS);
-    add(plan, PURPOSE_SLEEP, TWIN_TTL_S,
-        plan->length_ms / 2 > SLEEP_MS ? plan->length_ms / 2 : SLEEP_MS);
-    add_kept(plan, ttls_s, nttls);
+    add(timetable, PURPOSE_PREFETCH, length_s >= 45 ? 20 : 10, 1000);
+    add(timetable, PURPOSE_CACHES, CACHES_TTL_S, 1000);
+    add(timetable, PURPOSE_SLEEP, TWIN_TTL_S, SLEEP_MS);
+    add(timetable, PURPOSE_SLEEP, TWIN_TTL_S,
+        timetable->length_ms / 2 > SLEEP_MS ? timetable->length_ms / 2 : SLEEP_MS);
+    add_kept(timetable, ttls_s, nttls);
 }
 
-static int64_t first_due_ms(const struct plan *plan, size_t canary)
+static int64_t first_due_ms(const struct timetable *timetable, size_t canary)
 {
-    if (plan->canaries[canary].purpose != PURPOSE_CHANGE)
+    if (timetable->canaries[canary].purpose != PURPOSE_CHANGE)
         return (int64_t)canary * STAGGER_MS;
-    int64_t spread_ms = (int64_t)plan->ttl_s * 1000;
-    if (spread_ms > plan->length_ms / 4)
-        spread_ms = plan->length_ms / 4;
+    int64_t spread_ms = (int64_t)timetable->ttl_s * 1000;
+    if (spread_ms > timetable->length_ms / 4)
+        spread_ms = timetable->length_ms / 4;
     return (int64_t)canary * spread_ms / CHANGING;
 }
 
@@ -88,12 +88,12 @@ static int64_t sleep_due_ms(int64_t pause_ms, const struct turn *turn)
     return turn->asked < 4 ? turn->last_ms + PREFETCH_EACH_MS : INT64_MAX;
 }
 
-int64_t plan_due_ms(const struct plan *plan, size_t canary, const struct turn *turn)
+int64_t timetable_due_ms(const struct timetable *timetable, size_t canary, const struct turn *turn)
 {
-    const struct canary *asked = &plan->canaries[canary];
+    const struct canary *asked = &timetable->canaries[canary];
 
     if (!turn->asked)
-        return first_due_ms(plan, canary);
+        return first_due_ms(timetable, canary);
     if (asked->purpose == PURPOSE_PREFETCH)
         return prefetch_due_ms(asked->interval_ms, turn);
     if (asked->purpose == PURPOSE_SLEEP)

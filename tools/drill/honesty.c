@@ -167,12 +167,13 @@ static void keep_canary(const struct finder *finder, size_t canary, struct keepi
     unsigned alive = fetches_alive(&fetches);
     for (size_t i = 0; i < fetches.count; i++) {
         const struct fetch *fetch = &fetches.list[i];
-        double kept_s = finder_seconds(fetch->last_ms - fetch->time_ms);
-        if (fetch->answers > 1 && kept_s > keeping->kept_s) {
-            keeping->kept_s = kept_s;
-            keeping->open = still_kept(finder, canary, fetch, alive);
-        }
+        double *longest_s =
+            still_kept(finder, canary, fetch, alive) ? &keeping->open_s : &keeping->ended_s;
+        if (fetch->answers > 1)
+            *longest_s = fmax(*longest_s, finder_seconds(fetch->last_ms - fetch->time_ms));
     }
+    keeping->kept_s = fmax(keeping->ended_s, keeping->open_s);
+    keeping->open = keeping->open_s > keeping->ended_s + rounding_s;
     keeping->fetches += (unsigned)fetches.count;
     judge(keeping, observed->canaries[canary].interval_ms, alive <= 1);
     fetches_free(&fetches);
@@ -228,6 +229,12 @@ static void find_keepings(struct finder *finder)
 
 enum { CEILING_FROM_S = 300, CEILING_SLACK_S = 5 };
 
+double honesty_kept_s(const struct keeping *keeping)
+{
+    bool agree = keeping->horizon_s < keeping->kept_s + rounding_s;
+    return agree && !keeping->open ? keeping->horizon_s : keeping->kept_s;
+}
+
 static bool is_raised(const struct keeping *keeping)
 {
     return keeping->given_s > keeping->ttl_s;
@@ -243,7 +250,7 @@ static bool is_told_falsely(const struct keeping *keeping)
 static void take_floor(struct findings *findings, const struct keeping *keeping, bool believes)
 {
     bool raised = is_raised(keeping) && believes;
-    double floor_s = raised ? keeping->given_s : keeping->kept_s;
+    double floor_s = raised ? keeping->given_s : honesty_kept_s(keeping);
 
     if (!keeping->too_long && !raised)
         return;
@@ -265,8 +272,10 @@ static void take_ceiling(struct findings *findings, const struct keeping *keepin
         ceiling_s = isnan(ceiling_s) ? keeping->kept_s : fmin(ceiling_s, keeping->kept_s);
     if (isnan(ceiling_s))
         return;
-    findings->ceiling_s =
-        findings->has_ceiling == TELL_YES ? fmax(findings->ceiling_s, ceiling_s) : ceiling_s;
+    if (findings->has_ceiling != TELL_YES || ceiling_s > findings->ceiling_s) {
+        findings->ceiling_s = ceiling_s;
+        findings->ceiling_told = !keeping->too_short;
+    }
     findings->has_ceiling = TELL_YES;
 }
 

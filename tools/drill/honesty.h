@@ -19,8 +19,10 @@ struct keeping {
     unsigned answers, fetches; /* the same number: none was kept */
     double given_s; /* the highest TTL shown with an answer just fetched; -1: there was none */
     uint32_t shown_least_s, shown_most_s;
-    double kept_s;    /* the longest age of an answer */
-    bool open;        /* that one was still kept when all ended */
+    double kept_s; /* the longest age of an answer */
+    bool open;     /* that one was still kept when all ended, and no other got as old */
+    double ended_s,
+        open_s; /* the longest of those that were replaced, and of those that were not */
     double horizon_s; /* age and shown TTL together, at most: so long may a client's own cache have
                          it. Of an honest resolver the TTL and some rounding */
     bool too_long;    /* it was kept beyond its TTL, and any rounding */
@@ -44,7 +46,8 @@ struct findings {
 
     enum tell has_floor, has_ceiling;
     double floor_s, ceiling_s;
-    bool floor_open; /* it is that at least */
+    bool floor_open;   /* it is that at least */
+    bool ceiling_told; /* TTLs shown are not higher; else they are, and forgotten all the same */
 
     enum tell prefetches;
     unsigned renewals, early;
@@ -72,6 +75,9 @@ void honesty_find(const struct observed *observed, struct findings *findings);
  * more: what a failover takes there. Changes too shortly before the end are left out, whether seen
  * or not. */
 void honesty_changes(const struct observed *observed, struct figures *figures);
+
+/* How long answers are kept: somewhat longer than the last one of those seen, as its TTL told. */
+double honesty_kept_s(const struct keeping *keeping);
 
 enum judgment {
     JUDGED_NOT,      /* too little was seen */

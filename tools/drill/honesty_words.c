@@ -63,7 +63,7 @@ static void say_too_long(FILE *out, const struct keeping *keeping)
                 seconds_text(floor(keeping->kept_s), text));
     else
         fprintf(out, "keeps our answers %s: a failover takes that long for its users",
-                seconds_text(keeping->kept_s, text));
+                seconds_text(honesty_kept_s(keeping), text));
 }
 
 static void say_behind(FILE *out, const struct findings *findings, const struct keeping *keeping)
@@ -186,14 +186,14 @@ static void write_keeping(FILE *out, const struct keeping *keeping, const char *
                  keeping->too_long ? "!" : "");
     else
         strcpy(kept, "not");
-    fprintf(out, "    %-4s %6" PRIu32 " %8s %9s %9.1f%s %9u %8u\n", rrtype, keeping->ttl_s, given,
+    fprintf(out, "    %-8s %6" PRIu32 " %8s %9s %9.1f%s %9u %8u\n", rrtype, keeping->ttl_s, given,
             kept, keeping->horizon_s, keeping->too_long_behind ? "!" : " ", keeping->answers,
             keeping->fetches);
 }
 
 static void write_keepings(FILE *out, const struct findings *findings)
 {
-    fputs("            TTL     told      kept    behind    answers  fetches\n", out);
+    fputs("    seconds     TTL     told      kept    behind    answers  fetches\n", out);
     for (size_t i = 0; i < findings->nkeepings; i++)
         write_keeping(out, &findings->keepings[i], "TXT");
     write_keeping(out, &findings->own_address, "A");
@@ -210,7 +210,8 @@ static void write_bounds(FILE *out, const struct findings *findings)
         fprintf(out, "    floor          %s\n",
                 findings->has_floor == TELL_NO ? "none" : "could not tell");
     if (findings->has_ceiling == TELL_YES)
-        fprintf(out, "    ceiling        %s\n", seconds_text(findings->ceiling_s, text));
+        fprintf(out, "    ceiling        %s%s\n", seconds_text(findings->ceiling_s, text),
+                findings->ceiling_told ? "" : ", though it tells higher TTLs");
     else if (findings->has_ceiling == TELL_NO)
         fprintf(out, "    ceiling        none up to %" PRIu32 " s\n",
                 findings->keepings[findings->nkeepings - 1].ttl_s);
@@ -227,7 +228,7 @@ static void write_prefetch(FILE *out, const struct findings *findings)
     else if (findings->prefetches == TELL_NO)
         fprintf(out, "no (%u renewal%s)\n", findings->renewals, findings->renewals == 1 ? "" : "s");
     else
-        fputs("could not tell: no answer was seen to end\n", out);
+        fputs("could not tell\n", out);
 }
 
 static void write_stale(FILE *out, const struct findings *findings)
@@ -376,6 +377,7 @@ json_t *honesty_json(const struct findings *findings)
         {"floor", tell_json(findings->has_floor)},
         {"floor_s", known(findings->has_floor == TELL_YES, findings->floor_s)},
         {"ceiling", tell_json(findings->has_ceiling)},
+        {"ceiling_told", json_boolean(findings->has_ceiling == TELL_YES && findings->ceiling_told)},
         {"ceiling_s", known(findings->has_ceiling == TELL_YES, findings->ceiling_s)},
         {"prefetch", tell_json(findings->prefetches)},
         {"renewals", json_integer(findings->renewals)},

@@ -170,12 +170,15 @@ static void tick(evutil_socket_t fd, short what, void *argument)
 
 /* ---- its course ---- */
 
+/* The second time it does not wait for what is under way. */
 static void end(evutil_socket_t fd, short what, void *argument)
 {
     struct survey *survey = argument;
     int64_t now_ms = clock_now_ms();
 
     (void)fd, (void)what;
+    if (survey->ended)
+        event_base_loopbreak(survey->base);
     for (size_t i = 0; i < survey->nsubjects && !survey->ended; i++) {
         event_del(&survey->subjects[i].tick);
         survey->subjects[i].observed.end_ms = now_ms;

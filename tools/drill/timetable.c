@@ -49,7 +49,7 @@ void timetable_make(struct timetable *timetable, const uint32_t *ttls_s, size_t 
     add(timetable, PURPOSE_TWIN, TWIN_TTL_S, 1000);
     add(timetable, PURPOSE_STALE, TWIN_TTL_S, 1000)->fails_unix_s =
         start_unix_s + (length_s / 4 > 8 ? length_s / 4 : 8);
-    add(timetable, PURPOSE_PREFETCH, length_s >= 45 ? 20 : 10, 1000);
+    add(timetable, PURPOSE_PREFETCH, length_s >= 25 ? 20 : 10, 1000);
     add(timetable, PURPOSE_CACHES, CACHES_TTL_S, 1000);
     add(timetable, PURPOSE_SLEEP, TWIN_TTL_S, SLEEP_MS);
     add(timetable, PURPOSE_SLEEP, TWIN_TTL_S,

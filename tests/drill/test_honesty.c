@@ -31,6 +31,7 @@ enum {
 /* One that does nothing of all this is honest. */
 struct resolver {
     double floor_s, ceiling_s; /* the ceiling is for higher TTLs than 100 only; 0: none */
+    bool unlike;               /* it is that of one in two fetches: of other caches */
     double hold_s;             /* keeps at least that, and does not show it */
     double drop_s;             /* forgets after that, and does not show it */
     double show_least_s;       /* shows at least that, whatever it keeps */
@@ -69,10 +70,11 @@ static int64_t server_ms(int64_t now_ms)
     return (int64_t)START_UNIX_S * 1000 + now_ms + 371; /* it is not at a second's beginning */
 }
 
-static double kept_s(const struct resolver *resolver, double ttl_s)
+static double kept_s(const struct world *world, double ttl_s)
 {
+    const struct resolver *resolver = &world->resolver;
     double kept = fmax(ttl_s, resolver->floor_s);
-    if (resolver->ceiling_s > 0 && ttl_s > 100)
+    if (resolver->ceiling_s > 0 && ttl_s > 100 && (!resolver->unlike || world->serial % 2))
         kept = fmin(kept, resolver->ceiling_s);
     return kept;
 }
@@ -85,7 +87,7 @@ static bool fetch(struct world *world, const struct canary *canary, int64_t now_
     if (canary->fails_unix_s && time_ms >= canary->fails_unix_s * 1000)
         return false;
     *entry = (struct entry){true, (double)now_ms / 1000, 0, time_ms, ++world->serial};
-    entry->expires_s = entry->fetched_s + kept_s(resolver, canary->ttl_s);
+    entry->expires_s = entry->fetched_s + kept_s(world, canary->ttl_s);
     return true;
 }
 
@@ -338,6 +340,8 @@ static void ceiling_3600(void **state)
     assert_float_equal(findings.ceiling_s, 3600, 0);
     assert_verdict(&findings, "honest: a failover takes your TTL, 10 s");
     assert_lines(&findings, "ceiling        3600 s\n");
+    findings = FIND(.ceiling_s = 3600, .caches = 6, .unlike = true);
+    assert_lines(&findings, "ceiling        3600 s in some of its caches\n");
 }
 
 /* Shown are 86400 s; after 15 s it is fetched anew. */

@@ -110,6 +110,13 @@ static void add_source(struct findings *findings, const struct address *source)
 
 /* ---- how long answers are kept ---- */
 
+static void keep_given(struct keeping *keeping, double ttl_s)
+{
+    if (keeping->given_s < 0 || ttl_s < keeping->given_least_s)
+        keeping->given_least_s = ttl_s;
+    keeping->given_s = fmax(keeping->given_s, ttl_s);
+}
+
 static void keep_answer(const struct finder *finder, struct keeping *keeping,
                         const struct observation *seen)
 {
@@ -119,8 +126,8 @@ static void keep_answer(const struct finder *finder, struct keeping *keeping,
         keeping->shown_least_s = seen->ttl_s;
     if (seen->ttl_s > keeping->shown_most_s)
         keeping->shown_most_s = seen->ttl_s;
-    if (age * 1000 <= 50 + finder->findings->clock_error_ms) /* fetched for this very question */
-        keeping->given_s = fmax(keeping->given_s, seen->ttl_s);
+    if (age * 1000 <= 50 + finder->findings->clock_error_ms) /* fetched for this question */
+        keep_given(keeping, seen->ttl_s);
     keeping->horizon_s = fmax(keeping->horizon_s, age + seen->ttl_s);
     keeping->answers++;
 }
@@ -266,8 +273,8 @@ static void take_ceiling(struct findings *findings, const struct keeping *keepin
     double ceiling_s = NAN;
 
     if (keeping->ttl_s >= CEILING_FROM_S && keeping->given_s >= 0 &&
-        keeping->given_s < keeping->ttl_s - CEILING_SLACK_S)
-        ceiling_s = keeping->given_s;
+        keeping->given_least_s < keeping->ttl_s - CEILING_SLACK_S)
+        ceiling_s = keeping->given_least_s;
     if (keeping->too_short)
         ceiling_s = isnan(ceiling_s) ? keeping->kept_s : fmin(ceiling_s, keeping->kept_s);
     if (isnan(ceiling_s))
@@ -275,6 +282,7 @@ static void take_ceiling(struct findings *findings, const struct keeping *keepin
     if (findings->has_ceiling != TELL_YES || ceiling_s > findings->ceiling_s) {
         findings->ceiling_s = ceiling_s;
         findings->ceiling_told = !keeping->too_short;
+        findings->ceiling_of_some = keeping->given_s > ceiling_s && !keeping->too_short;
     }
     findings->has_ceiling = TELL_YES;
 }

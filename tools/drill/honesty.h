@@ -18,11 +18,12 @@ struct keeping {
     uint32_t ttl_s;
     unsigned answers, fetches; /* the same number: none was kept */
     double given_s; /* the highest TTL shown with an answer just fetched; -1: there was none */
+    double given_least_s; /* the lowest of those; its caches may not be alike */
     uint32_t shown_least_s, shown_most_s;
     double kept_s; /* the longest age of an answer */
     bool open;     /* that one was still kept when all ended, and no other got as old */
     double ended_s,
-        open_s; /* the longest of those that were replaced, and of those that were not */
+        open_s;       /* the longest of those that were replaced, and of those that were not */
     double horizon_s; /* age and shown TTL together, at most: so long may a client's own cache have
                          it. Of an honest resolver the TTL and some rounding */
     bool too_long;    /* it was kept beyond its TTL, and any rounding */
@@ -46,8 +47,9 @@ struct findings {
 
     enum tell has_floor, has_ceiling;
     double floor_s, ceiling_s;
-    bool floor_open;   /* it is that at least */
-    bool ceiling_told; /* TTLs shown are not higher; else they are, and forgotten all the same */
+    bool floor_open;      /* it is that at least */
+    bool ceiling_of_some; /* of its caches */
+    bool ceiling_told;    /* TTLs shown are not higher; else they are, and forgotten all the same */
 
     enum tell prefetches;
     unsigned renewals, early;

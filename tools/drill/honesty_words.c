@@ -211,7 +211,9 @@ static void write_bounds(FILE *out, const struct findings *findings)
                 findings->has_floor == TELL_NO ? "none" : "could not tell");
     if (findings->has_ceiling == TELL_YES)
         fprintf(out, "    ceiling        %s%s\n", seconds_text(findings->ceiling_s, text),
-                findings->ceiling_told ? "" : ", though it tells higher TTLs");
+                !findings->ceiling_told     ? ", though it tells higher TTLs"
+                : findings->ceiling_of_some ? " in some of its caches"
+                                            : "");
     else if (findings->has_ceiling == TELL_NO)
         fprintf(out, "    ceiling        none up to %" PRIu32 " s\n",
                 findings->keepings[findings->nkeepings - 1].ttl_s);
@@ -378,6 +380,8 @@ json_t *honesty_json(const struct findings *findings)
         {"floor_s", known(findings->has_floor == TELL_YES, findings->floor_s)},
         {"ceiling", tell_json(findings->has_ceiling)},
         {"ceiling_told", json_boolean(findings->has_ceiling == TELL_YES && findings->ceiling_told)},
+        {"ceiling_of_some",
+         json_boolean(findings->has_ceiling == TELL_YES && findings->ceiling_of_some)},
         {"ceiling_s", known(findings->has_ceiling == TELL_YES, findings->ceiling_s)},
         {"prefetch", tell_json(findings->prefetches)},
         {"renewals", json_integer(findings->renewals)},

@@ -34,6 +34,7 @@ enum { OPTION_ZONE = 256, OPTION_RESOLVER, OPTION_TTL, OPTION_TTLS, OPTION_SECON
 struct request {
     struct survey_options survey;
     struct output output;
+    const char *ttls; /* as they were given */
 };
 
 static const struct option names[] = {
@@ -76,8 +77,11 @@ static uint32_t whole_alone(const char *text, unsigned long least, unsigned long
     return value;
 }
 
-static void take_ttls(struct survey_options *survey, const char *text)
+static void take_ttls(struct request *request, const char *text)
 {
+    struct survey_options *survey = &request->survey;
+
+    request->ttls = text;
     survey->nttls = 0;
     for (;;) {
         char *end;
@@ -113,7 +117,7 @@ static void take_option(struct request *request, int letter)
         request->survey.ttl_s = whole_alone(optarg, 0, TTL_MOST_S);
         break;
     case OPTION_TTLS:
-        take_ttls(&request->survey, optarg);
+        take_ttls(request, optarg);
         break;
     case OPTION_SECONDS:
         request->survey.length_s = whole_alone(optarg, TIMETABLE_LEAST_S, TIMETABLE_MOST_S);
@@ -133,7 +137,7 @@ static void read_options(struct request *request, int argc, char **argv)
 
     request->survey.ttl_s = 10;
     request->survey.length_s = 60;
-    take_ttls(&request->survey, "1,2,5,10,30,60,300,3600,86400");
+    take_ttls(request, "1,2,5,10,30,60,300,3600,86400");
     while ((letter = getopt_long(argc, argv, "h", names, NULL)) != -1)
         take_option(request, letter);
     while (optind < argc)
@@ -186,6 +190,7 @@ static struct record *make_record(const struct request *request)
 
     record_set(record, "zone", survey->zone);
     record_set_number(record, "ttl_s", survey->ttl_s);
+    record_set(record, "ttls_s", request->ttls);
     record_set_number(record, "seconds", survey->length_s);
     return record;
 }

@@ -20,6 +20,7 @@ enum {
     /* Who has never answered for so long is asked each second, in case that it comes to life. */
     PATIENCE_MS = 5000,
     DEAD_EACH_MS = 1000,
+    UNHEARD_MAX = 3, /* questions under way to him, so that many of his kind take no sockets away */
     PROGRESS_EACH_MS = 500,
     REASONS_MAX = 32,
 };
@@ -42,6 +43,7 @@ struct subject {
     struct line lines[TIMETABLE_CANARIES_MAX];
     struct observed observed;
     bool answers;
+    unsigned under_way;
     int64_t last_ms; /* asked, whatever for */
     struct event tick;
 };
@@ -100,6 +102,7 @@ static void answered(void *context, const struct reply *reply)
 
     line->asked = NULL;
     survey->under_way--;
+    subject->under_way--;
     if (reply->came) {
         canary_read_answer(&survey->timetable.canaries[seen.canary], reply->packet, clock_unix_s(),
                            &seen);
@@ -132,6 +135,7 @@ static void ask(struct line *line, int64_t now_ms)
     line->turn.last_ms = subject->last_ms = now_ms;
     line->asked = asker_ask(survey->asker, &question, answered, line);
     survey->under_way++;
+    subject->under_way++;
     survey->asked++;
 }
 
@@ -154,18 +158,24 @@ static struct line *next_line(struct subject *subject, int64_t now_ms)
     return next;
 }
 
+/* Who has never answered is asked little. */
+static bool may_ask(const struct subject *subject, int64_t now_ms)
+{
+    if (subject->answers)
+        return true;
+    return subject->under_way < UNHEARD_MAX &&
+           (now_ms <= PATIENCE_MS || now_ms >= subject->last_ms + DEAD_EACH_MS);
+}
+
 static void tick(evutil_socket_t fd, short what, void *argument)
 {
     struct subject *subject = argument;
     int64_t now_ms = clock_now_ms() - subject->survey->start_ms;
-    struct line *line = next_line(subject, now_ms);
+    struct line *line = may_ask(subject, now_ms) ? next_line(subject, now_ms) : NULL;
 
     (void)fd, (void)what;
-    if (!line)
-        return;
-    if (!subject->answers && now_ms > PATIENCE_MS && now_ms < subject->last_ms + DEAD_EACH_MS)
-        return;
-    ask(line, now_ms);
+    if (line)
+        ask(line, now_ms);
 }
 
 /* ---- its course ---- */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -387,6 +388,8 @@ static bool all_done(const struct rows *rows)
 static void progress(const struct rows *rows)
 {
     size_t done = 0, broken = 0;
+    if (!isatty(STDERR_FILENO))
+        return;
     for (size_t i = 0; i < rows->count; i++) {
         done += rows->results[i].state == ROW_DONE;
         broken += rows->results[i].state == ROW_BROKEN;
@@ -404,7 +407,8 @@ static void watch_all(struct rows *rows)
         poll(NULL, 0, TURN_MS);
     }
     progress(rows);
-    fputc('\n', stderr);
+    if (isatty(STDERR_FILENO))
+        fputc('\n', stderr);
 }
 
 /* ---- all of it ---- */

@@ -11,6 +11,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"watch", "samples servers, resolvers and a host while it fails, or breaks it itself",
      drill_watch},
+    {"resolvers", "what resolvers do with TTLs, and so with a failover", drill_resolvers},
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
     {"simulate", "predicts how long a failover takes, and what it costs", drill_simulate},
 };

@@ -222,7 +222,7 @@ struct config {
     bool cookies;         /* RFC 7873 */
     const uint8_t (*cookie_secrets)[COOKIE_SECRET_SIZE]; /* the first makes cookies */
     size_t ncookie_secrets;                              /* 0: none are given */
-    bool canary;                   /* names below _canary are answered, to measure resolvers by */
+    bool canary_names;             /* names below _canary are answered, to measure resolvers by */
     bool has_credentials;          /* in any check or host */
     struct config_source *sources; /* secrets, credentials: a change of them is one of this */
     size_t nsources;

@@ -115,7 +115,7 @@ static const struct option server_rows[] = {
     {"version", OPTION_CHOICE, FIELD(struct config, version), .choices = switch_names, .fallback = "on"},
     {"udp-size", OPTION_NUMBER, FIELD(struct config, udp_size), 512, 4096, .fallback = "1232"},
     {"cookies", OPTION_CHOICE, FIELD(struct config, cookies), .choices = switch_names, .fallback = "on"},
-    {"canary", OPTION_CHOICE, FIELD(struct config, canary), .choices = switch_names, .fallback = "off"},
+    {"canary-names", OPTION_CHOICE, FIELD(struct config, canary_names), .choices = switch_names, .fallback = "off"},
     {"cookie-secrets", OPTION_PATH, .min = 1, .max = PATH_MAX_BYTES, .read = cookie_secrets_read},
 };
 

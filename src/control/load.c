@@ -70,8 +70,8 @@ static void warn_of_canaries(const struct loaded *loaded, const struct loaded *b
                              struct diagnostics *diagnostics)
 {
     static const uint8_t top[] = {7, '_', 'c', 'a', 'n', 'a', 'r', 'y'};
-    bool told = before && before->config && before->model && before->config->canary;
-    for (size_t i = 0; loaded->config->canary && i < loaded->model->nzones; i++) {
+    bool told = before && before->config && before->model && before->config->canary_names;
+    for (size_t i = 0; loaded->config->canary_names && i < loaded->model->nzones; i++) {
         const struct zone *zone = &loaded->model->zones[i];
         uint8_t name[sizeof top + NAME_MAX_SIZE];
         memcpy(name, top, sizeof top);

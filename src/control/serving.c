@@ -51,7 +51,7 @@ static struct server_options options_of(const struct config *config, struct rate
         .tcp_connections = config->tcp_connections,
         .tcp_per_client = config->tcp_per_client,
         .answers = answers_of(config),
-        .canary = config->canary,
+        .canary = config->canary_names,
     };
 }
 

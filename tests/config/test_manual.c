@@ -132,7 +132,7 @@ static void test_manual_says_what_needs_a_restart(void **state)
         *state,
         "server: {listen: [127.0.0.1], workers: 2, control: /c, user: u, rate-limit: off, "
         "tcp-connections: 2, tcp-per-client: 1, tcp-idle: 1s, probing: off, identity: i, "
-        "version: off, udp-size: 600, cookies: off, canary: on, probe-source: 192.0.2.1, "
+        "version: off, udp-size: 600, cookies: off, canary-names: on, probe-source: 192.0.2.1, "
         "ehlo-name: a.test, ca-file: %s/tests/config/ca.pem, uplink-guard: off, "
         "canaries: [192.0.2.1]}\n",
         here);

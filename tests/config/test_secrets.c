@@ -32,7 +32,7 @@ static void defaults(void **state)
     assert_int_equal(config->udp_size, 1232);
     assert_true(config->cookies);
     assert_int_equal(config->ncookie_secrets, 0);
-    assert_false(config->canary);
+    assert_false(config->canary_names);
     config_free(config);
 }
 
@@ -40,12 +40,13 @@ static void ranges(void **state)
 {
     struct config_file *file = *state;
     struct config *config = config_file_load_good(
-        file, "server: {identity: ns1-lon, version: off, udp-size: 512, cookies: off, canary: on}");
+        file,
+        "server: {identity: ns1-lon, version: off, udp-size: 512, cookies: off, canary-names: on}");
     assert_string_equal(config->identity, "ns1-lon");
     assert_false(config->version);
     assert_int_equal(config->udp_size, 512);
     assert_false(config->cookies);
-    assert_true(config->canary);
+    assert_true(config->canary_names);
     config_free(config);
     config = config_file_load_good(file, "server: {identity: \"\", udp-size: 4096}");
     assert_string_equal(config->identity, "");

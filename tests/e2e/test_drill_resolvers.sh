@@ -33,7 +33,7 @@ $TTL 60
 ns A 127.0.0.1
 ZONE
 cat >"$work/evermx.yaml" <<YAML
-server: {listen: ["$server"], canary: on, probing: off, control: $work/control.sock}
+server: {listen: ["$server"], canary-names: on, probing: off, control: $work/control.sock}
 zones: [example.zone]
 YAML
 "$build/evermxd" -c "$work/evermx.yaml" 2>"$work/log" &
@@ -94,7 +94,7 @@ is "verdict when it was stopped" "127.0.0.1@5651: not dishonest in 3 s, which is
 
 wait "$other"
 is "status without canaries" 3 $?
-is "words without canaries" 1 "$(grep -c 'is .canary: on. set' "$work/other")"
+is "words without canaries" 1 "$(grep -c 'is .canary-names: on. set' "$work/other")"
 wait "$plain"
 is "status of an honest one" 0 $?
 is "nothing but CSV" 0 "$(grep -cv '^system,\|^,TTL 4 s,resolver,127.0.0.1@5651,left,' "$work/plain")"

@@ -16,7 +16,8 @@
 static const char usage_text[] =
     "usage: evermx-drill resolvers --zone ZONE --resolver ADDRESS[@PORT] ... [OPTION ...]\n"
     "Asks resolvers for names below _canary.ZONE, which must be a zone that they find at an\n"
-    "evermxd with `canary: on`, and tells what they do with TTLs: up to 20 questions a second\n"
+    "evermxd with `canary-names: on`, and tells what they do with TTLs: up to 20 questions a "
+    "second\n"
     "for each, all of them side by side.\n"
     "  --ttl S          the TTL that is judged (10)\n"
     "  --ttls S,S...    others that are tried, up to 16 (1,2,5,10,30,60,300,3600,86400)\n"
@@ -204,7 +205,8 @@ static bool is_text(const struct output *output)
 static void explain_silence(const char *zone)
 {
     fprintf(stderr,
-            "evermx-drill: nobody gave a canary's answer: is `canary: on` set in the evermxd that\n"
+            "evermx-drill: nobody gave a canary's answer: is `canary-names: on` set in the evermxd "
+            "that\n"
             "serves %s, and do these resolvers find it there?\n",
             zone);
 }

@@ -194,7 +194,7 @@ static void test_own_canaries(void **state)
 {
     struct place *place = *state;
     struct loaded loaded, next;
-    static const char yaml[] = "server: {listen: [\"127.0.0.1@20101\"], canary: %s}\n"
+    static const char yaml[] = "server: {listen: [\"127.0.0.1@20101\"], canary-names: %s}\n"
                                "zones:\n  - a.zone\n  - {file: customer.zone, names: names}\n";
     char text[sizeof yaml + 2];
     write_zone(place, "x._CANARY TXT x\n");

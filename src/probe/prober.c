@@ -61,6 +61,7 @@ struct job {
     unsigned excuses;       /* REASON_LATE, since the last good one */
     bool hurried;           /* the next one at once */
     bool dead;              /* it is down, and the last one found no life */
+    int64_t back_ms;        /* when it was heard from again; 0: it was never dead */
 };
 
 struct prober {
@@ -120,7 +121,9 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
                       int64_t now_ms)
 {
     struct lesson learned = *lesson;
-    if (job->dead) /* one that comes back is waited for, too, and no packet was lost */
+    /* Of probes that began while it was dead, more than one may see it come back: they had to wait
+     * for it, and no packet was lost. */
+    if (job->dead || job->started_ms < job->back_ms)
         learned.hedged = false;
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
@@ -167,6 +170,8 @@ static void job_report(struct job *job, const struct outcome *outcome)
     /* Where our own uplink may be to blame, it has to be asked again, and before those of the dead.
      */
     if (prober->reporting == job) {
+        if (job->dead && outcome->reason == REASON_OK)
+            job->back_ms = now_ms;
         job->dead = next.down && outcome->reason != REASON_OK;
         job->learned.believed &= next.down;
     }

@@ -234,6 +234,8 @@ struct sink *sink_start(const struct sink_options *options)
 void sink_freeze(struct sink *sink, bool frozen)
 {
     kill(sink->process, frozen ? SIGSTOP : SIGCONT);
+    if (frozen) /* it may run on, on another processor, and take connections meanwhile */
+        waitpid(sink->process, NULL, WUNTRACED);
 }
 
 void sink_backlog(struct sink *sink, int backlog)

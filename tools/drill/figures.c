@@ -3,14 +3,20 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 void figures_add(struct figures *figures, double time_s)
 {
+    assert(!isnan(time_s));
+    if (isinf(time_s)) {
+        figures_add_never(figures);
+        return;
+    }
     figures->times_s =
         memory_grow(figures->times_s, figures->count, &figures->capacity, sizeof *figures->times_s);
-    figures->times_s[figures->count++] = time_s;
+    figures->times_s[figures->count++] = time_s > 0 ? time_s : 0;
     figures->sorted = false;
 }
 

@@ -16,6 +16,7 @@ struct figures {
     bool sorted;
 };
 
+/* Infinite: as never noticed. Below 0 (two clock readings of one moment): 0. */
 void figures_add(struct figures *figures, double time_s);
 void figures_add_never(struct figures *figures);
 void figures_free(struct figures *figures);

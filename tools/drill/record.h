@@ -60,17 +60,36 @@ struct record {
 struct record *record_new(const char *title);
 void record_free(struct record *record);
 
+void record_set_title(struct record *record, const char *title);
 void record_set(struct record *record, const char *key, const char *value);
 void record_set_number(struct record *record, const char *key, double value);
 
 /* Found, or begun. Stays as long as the record. */
 struct series *record_series(struct record *record, const struct series_key *key);
 
-/* All series of the other one; settings and title stay. */
+void record_remove(struct record *record, size_t index);
+
+/* Whether something that was measured was never noticed: DRILL_UNNOTICED. */
+bool record_has_unnoticed(const struct record *record);
+
+/* As reports show them: by kind, phase, system, place, name, a prediction behind what was measured;
+ * texts in the order of their first series. nseries pointers, to be freed by free(). */
+struct series **record_ordered(const struct record *record);
+
+/* The prediction of what was measured, or what was measured of a prediction; NULL: none. */
+struct series *record_counterpart(const struct record *record, const struct series *series);
+
+/* All series and repetitions of the other one; settings and title stay. */
 void record_merge(struct record *record, const struct record *other);
 
+/* Bounds of what a file may hold, so that none can stall or fill a machine. */
+enum { RECORD_SERIES_MAX = 1000, RECORD_FILE_MAX = 64 << 20 };
+#define RECORD_TIME_MAX_S 1e8 /* three years */
+#define RECORD_NEVER_MAX  1e7 /* repetitions of a series that were never noticed */
+
 /* The file is written anew and renamed, so that an interrupted run leaves the old one whole. "-":
- * standard output, or input. */
+ * standard output, or input. Times are kept to the microsecond; octets that are no UTF-8 become
+ * "?". The form is told in evermx-drill(1). */
 bool record_write(const struct record *record, const char *path, struct error *error);
 struct record *record_read(const char *path, struct error *error); /* NULL: error */
 

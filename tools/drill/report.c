@@ -1,11 +1,176 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What was kept, shown again: several files together, or a part of them. */
 #include "drill.h"
+#include "output.h"
+#include "text.h"
+
+#include "base/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage_text[] =
+    "usage: evermx-drill report [OPTION ...] FILE ...\n"
+    "Shows what was kept by --json; FILE -: standard input. Series of several files that are\n"
+    "of the same system, kind, place, name and phase add up.\n"
+    "  --only WHAT=WORD  just those whose system, kind, place, name or phase is WORD; again:\n"
+    "                    also another word, or another WHAT that must hold, too\n"
+    "  -h, --help\n";
+static const char usage_end[] =
+    "Exit status: 0 all was noticed, 1 a failure was never noticed, 2 wrong usage, 3 no file.\n";
+
+enum { OPTION_ONLY = 256, ONLY_MAX = 32 };
+
+struct request {
+    struct output output;
+    const char *only[ONLY_MAX];
+    size_t nonly;
+};
+
+_Noreturn static void wrong_usage(const char *what, const char *value)
+{
+    fprintf(stderr, "evermx-drill report: %s%s; `evermx-drill report --help` tells the options\n",
+            what, value);
+    exit(DRILL_WRONG_USAGE);
+}
+
+/* ---- a part ---- */
+
+/* The value of a word as in --only; NULL: there is no such. */
+static const char *key_value(const struct series_key *key, const char *word, size_t size)
+{
+    const struct {
+        const char *word, *value;
+    } rows[] = {
+        {"system", key->system},           {"kind", key->kind},
+        {"place", place_word(key->place)}, {"name", key->name},
+        {"phase", phase_word(key->phase)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strlen(rows[i].word) == size && strncmp(rows[i].word, word, size) == 0)
+            return rows[i].value;
+    return NULL;
+}
+
+static void take_only(struct request *request, const char *text)
+{
+    const struct series_key none = {.system = "", .kind = "", .name = ""};
+    const char *equals = strchr(text, '=');
+    if (!equals || !key_value(&none, text, (size_t)(equals - text)))
+        wrong_usage("--only takes system, kind, place, name or phase, = and a word, not ", text);
+    if (request->nonly == ONLY_MAX)
+        wrong_usage("there are too many --only", "");
+    request->only[request->nonly++] = text;
+}
+
+/* Of those that ask for the same thing one must hold, of each thing. */
+static bool is_wanted(const struct request *request, const struct series_key *key)
+{
+    for (size_t i = 0; i < request->nonly; i++) {
+        size_t size = strcspn(request->only[i], "=") + 1;
+        const char *value = key_value(key, request->only[i], size - 1);
+        bool holds = false;
+        for (size_t j = 0; j < request->nonly; j++)
+            if (strncmp(request->only[j], request->only[i], size) == 0)
+                holds = holds || strcmp(request->only[j] + size, value) == 0;
+        if (!holds)
+            return false;
+    }
+    return true;
+}
+
+static void keep_wanted(const struct request *request, struct record *record)
+{
+    for (size_t i = record->nseries; i-- > 0;)
+        if (!is_wanted(request, &record->series[i]->key))
+            record_remove(record, i);
+}
+
+/* ---- files ---- */
+
+/* What differs between the files is told with all that it was. */
+static void merge_settings(struct record *record, struct record *other)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(other->settings, name, value)
+    {
+        json_t *ours = json_object_get(record->settings, name);
+        if (!ours) {
+            json_object_set(record->settings, name, value);
+        } else if (!json_equal(ours, value)) {
+            char *one = text_of_setting(ours), *two = text_of_setting(value);
+            char *both = memory_printf("%s | %s", one, two);
+            if (!strstr(one, two))
+                record_set(record, name, both);
+            free(both);
+            free(two);
+            free(one);
+        }
+    }
+}
+
+static struct record *read_all(char **paths, size_t count)
+{
+    struct error error;
+    struct record *record = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct record *next = record_read(paths[i], &error);
+        if (!next) {
+            fprintf(stderr, "evermx-drill: %s\n", error.text);
+            if (record)
+                record_free(record);
+            return NULL;
+        }
+        if (!record) {
+            record = next;
+            continue;
+        }
+        merge_settings(record, next);
+        record_merge(record, next);
+        record_free(next);
+    }
+    return record;
+}
+
+/* ---- options ---- */
+
+static void read_options(int argc, char **argv, struct request *request)
+{
+    static const struct option names[] = {
+        {"only", required_argument, NULL, OPTION_ONLY},
+        {"help", no_argument, NULL, 'h'},
+        OUTPUT_OPTIONS,
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
+        if (output_option(&request->output, option, optarg))
+            continue;
+        if (option == 'h') {
+            printf("%s%s%s", usage_text, output_help, usage_end);
+            exit(DRILL_DONE);
+        }
+        if (option != OPTION_ONLY)
+            exit(DRILL_WRONG_USAGE); /* getopt has said why */
+        take_only(request, optarg);
+    }
+    if (optind == argc)
+        wrong_usage("no file is given", "");
+}
 
 int drill_report(int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    fputs("evermx-drill report: not yet\n", stderr);
-    return DRILL_IMPOSSIBLE;
+    struct request request = {0};
+    read_options(argc, argv, &request);
+    struct record *record = read_all(argv + optind, (size_t)(argc - optind));
+    if (!record)
+        return DRILL_IMPOSSIBLE;
+    keep_wanted(&request, record);
+    int status = record_has_unnoticed(record) ? DRILL_UNNOTICED : DRILL_DONE;
+    if (!output_write(&request.output, record))
+        status = DRILL_IMPOSSIBLE;
+    record_free(record);
+    return status;
 }

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "panel.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_return(const struct series *series)
+{
+    return series->key.phase == PHASE_BACK;
+}
+
+static bool belongs(const struct panels *panels, const struct series *one,
+                    const struct series *other)
+{
+    if (panels->kinds_differ)
+        return strcmp(one->key.kind, other->key.kind) == 0 && is_return(one) == is_return(other);
+    return one->key.phase == other->key.phase;
+}
+
+static bool is_same_to_see(const struct panels *panels, const struct series *one,
+                           const struct series *other)
+{
+    bool same_phase = !panels->kinds_differ || one->key.phase == other->key.phase ||
+                      (is_return(one) && other->key.phase == PHASE_LEFT) ||
+                      (is_return(other) && one->key.phase == PHASE_LEFT);
+    return same_phase && one->key.place == other->key.place &&
+           strcmp(one->key.system, other->key.system) == 0 &&
+           strcmp(one->key.name, other->key.name) == 0;
+}
+
+static size_t find_identity(const struct panels *panels, struct series *const *ordered,
+                            size_t index, const size_t *identities)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < index; i++) {
+        if (is_same_to_see(panels, ordered[i], ordered[index]))
+            return identities[i];
+        if (identities[i] >= next)
+            next = identities[i] + 1;
+    }
+    return next;
+}
+
+static void add_curve(struct panel *panel, const struct curve *curve)
+{
+    if (panel->count == PANEL_CURVES_MAX) {
+        panel->dropped++;
+        return;
+    }
+    if (panel->count) {
+        const struct series_key *first = &panel->curves[0].series->key;
+        panel->phases_differ = panel->phases_differ || first->phase != curve->series->key.phase;
+        panel->systems_differ =
+            panel->systems_differ || strcmp(first->system, curve->series->key.system) != 0;
+    }
+    panel->curves =
+        memory_grow(panel->curves, panel->count, &panel->capacity, sizeof *panel->curves);
+    panel->curves[panel->count++] = *curve;
+}
+
+static struct curve make_curve(const struct record *record, struct series *series)
+{
+    bool paired = record_counterpart(record, series) != NULL;
+    return (struct curve){.series = series,
+                          .summary = figures_summary(&series->figures),
+                          .over_measured = paired && series->key.predicted,
+                          .under_predicted = paired && !series->key.predicted};
+}
+
+static bool add_panel(struct panels *panels)
+{
+    if (panels->count == PANELS_MAX)
+        return false;
+    panels->list =
+        memory_grow(panels->list, panels->count, &panels->capacity, sizeof *panels->list);
+    panels->list[panels->count++] = (struct panel){0};
+    return true;
+}
+
+/* ---- the axis ---- */
+
+/* The longest time but for what may be by itself: one of a few, a twentieth of many. */
+static double usual_longest(const struct figures *figures)
+{
+    size_t count = figures->count;
+    if (count == 0)
+        return 0;
+    size_t beyond = count >= FIGURES_P95_LEAST ? count / 20 : count >= 5;
+    return figures->times_s[count - 1 - beyond];
+}
+
+/* Not even one outlier is hidden where it leaves the others a third of the axis. */
+static void find_end(struct panel *panel)
+{
+    enum { RUINOUS = 3, NOTHING_END_S = 10 };
+    double usual_s = 0;
+    for (size_t i = 0; i < panel->count; i++) {
+        const struct figures *figures = &panel->curves[i].series->figures;
+        usual_s = fmax(usual_s, usual_longest(figures));
+        if (figures->count)
+            panel->longest_s = fmax(panel->longest_s, figures->times_s[figures->count - 1]);
+        panel->times += figures->count;
+    }
+    panel->end_s = panel->longest_s * 1.05;
+    if (panel->longest_s > RUINOUS * usual_s)
+        panel->end_s = fmax(usual_s * 1.25, panel->longest_s / 20);
+    panel->end_s = panel->times ? fmax(panel->end_s, 0.1) : NOTHING_END_S;
+    for (size_t i = 0; i < panel->count; i++) {
+        struct figures *figures = &panel->curves[i].series->figures;
+        size_t all = figures->count + figures->never;
+        panel->later +=
+            figures->count - (size_t)llround(figures_share(figures, panel->end_s) * (double)all);
+    }
+}
+
+/* ---- all ---- */
+
+void panels_fill(struct panels *panels, struct record *record)
+{
+    struct series **ordered = record_ordered(record);
+    size_t *identities = memory_array(record->nseries, sizeof *identities);
+    for (size_t i = 1; i < record->nseries; i++)
+        if (strcmp(ordered[i]->key.kind, ordered[0]->key.kind) != 0)
+            panels->kinds_differ = true;
+    for (size_t i = 0; i < record->nseries; i++) {
+        bool begins = i == 0 || !belongs(panels, ordered[i - 1], ordered[i]);
+        identities[i] = find_identity(panels, ordered, i, identities);
+        if (begins && !add_panel(panels))
+            panels->dropped++;
+        if (panels->dropped)
+            continue;
+        struct curve curve = make_curve(record, ordered[i]);
+        curve.identity = identities[i];
+        curve.data = i;
+        add_curve(&panels->list[panels->count - 1], &curve);
+    }
+    free(identities);
+    free(ordered);
+    for (size_t i = 0; i < panels->count; i++)
+        find_end(&panels->list[i]);
+}
+
+void panels_free(struct panels *panels)
+{
+    for (size_t i = 0; i < panels->count; i++)
+        free(panels->list[i].curves);
+    free(panels->list);
+    *panels = (struct panels){0};
+}
+
+bool panel_is_return(const struct panel *panel)
+{
+    return is_return(panel->curves[0].series);
+}

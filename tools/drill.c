@@ -9,6 +9,7 @@ static const struct subcommand {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
+    {"lab", "measures failovers of real servers in namespaces of this machine", drill_lab},
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };

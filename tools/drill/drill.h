@@ -12,5 +12,6 @@ enum drill_status {
 };
 
 int drill_report(int argc, char **argv);
+int drill_lab(int argc, char **argv);
 
 #endif

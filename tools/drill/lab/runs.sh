@@ -135,7 +135,7 @@ run_kind() { # KIND
     while IFS=$'\t' read -r address system kind _; do places+=("--$kind" "$address"); done <"$results/places"
     "$LAB_DRILL" watch --name "$question_name" --type "$question_type" --host "$question_host" "${places[@]}" \
         --probe "smtp@${address_of[mx1]}" --kind "$1" --reps "$LAB_REPS" --settle "$settle_s" \
-        --patience "$(patience_of "$1")" ${LAB_SEED:+--seed "$LAB_SEED"} --json "$results/watch-$1.json" \
+        --patience "$(patience_of "$1")" --return-patience "$((2 * longest_s))" ${LAB_SEED:+--seed "$LAB_SEED"} --json "$results/watch-$1.json" \
         --break "'$home/failover-lab.sh' break $1" --mend "'$home/failover-lab.sh' mend $1" \
         >"$results/watch-$1.log" &
     echo $! >"$work/watch.pid"

@@ -43,7 +43,7 @@ start_evermx() { # SYSTEM
     printf '%s\n' "server: {listen: [\"${address_of[$1]}@53\"], workers: 1, control: $folder/control.sock}" \
         'zones: [lab.zone]' "checks: {smtp: {$smtp}, imap: {hold: 0s, slow-start: 0s$imap}}" \
         "policies: [{match: \"*\", ttl: ${ttl_s}s}]" >"$folder/evermx.yaml"
-    in_ns "$1" "$evermxd" -c "$folder/evermx.yaml" >"$folder/log" 2>&1 </dev/null &
+    become_in_ns "$1" "$evermxd" -c "$folder/evermx.yaml" >"$folder/log" 2>&1 </dev/null &
 }
 
 start_gdnsd() { # SYSTEM

@@ -17,9 +17,8 @@ start_hosts() {
 }
 
 both() { # VERB: of Postfix and Dovecot on the first host, at the same time
-    in_ns mx1 "$servers_home/lab.sh" "$1" mx1-imap &
-    in_ns mx1 "$servers_home/lab.sh" "$1" mx1
-    wait $!
+    become_in_ns mx1 "$servers_home/lab.sh" "$1" mx1-imap >/dev/null &
+    in_ns mx1 "$servers_home/lab.sh" "$1" mx1 >/dev/null && wait $!
 }
 
 conf() { # postconf's arguments
@@ -40,7 +39,7 @@ break_host() { # KIND
     421) conf -e 'smtpd_client_restrictions=check_client_access static:{421 4.3.2 Service not available}' \
         smtpd_delay_reject=no ;;
     disk-full) dd if=/dev/zero of="$(queue_folder)/full" bs=64k 2>/dev/null || true ;;
-    queue-stuck) servers signal mx1 STOP qmgr ;;
+    queue-stuck) servers signal mx1 STOP qmgr >/dev/null ;;
     esac
 }
 
@@ -52,6 +51,6 @@ mend_host() { # KIND
     hang) both continue ;;
     421) conf -X smtpd_client_restrictions smtpd_delay_reject ;;
     disk-full) rm -f "$(queue_folder)/full" ;;
-    queue-stuck) servers signal mx1 CONT qmgr ;;
+    queue-stuck) servers signal mx1 CONT qmgr >/dev/null ;;
     esac
 }

@@ -14,6 +14,12 @@ in_ns() { # NAME COMMAND...; unlike `ip netns exec` in the same mount namespace
     nsenter --net="/run/netns/$ns" -- "$@"
 }
 
+become_in_ns() { # NAME COMMAND...: for the background, whose number is then the command's own
+    local ns=$1
+    shift
+    exec nsenter --net="/run/netns/$ns" -- "$@"
+}
+
 # The router's end stays up when a host loses power, as a switch's port between them would: its end is a bridge.
 attach() { # NAME NETWORK NUMBER LENGTH: the router has the network's first address, the namespace its second
     local name=$1 gateway=$2.$(($3 + 1)) address=$2.$(($3 + 2))

@@ -69,7 +69,7 @@ start_program() { # NAMESPACE LOG PROGRAM ARGUMENT...
     local ns=$1 log=$2
     find_program "$3" || return
     shift 3
-    in_ns "$ns" "${program[@]}" "$@" >"$log" 2>&1 </dev/null &
+    become_in_ns "$ns" "${program[@]}" "$@" >"$log" 2>&1 </dev/null &
 }
 
 answers() { # ADDRESS NAME TYPE: once, with an address or an exchange

@@ -204,10 +204,12 @@ bench-probing: $(BUILD)/tests/bench/probing
 install: all
 	install -D -m 755 $(BUILD)/evermxd $(DESTDIR)$(PREFIX)/sbin/evermxd
 	install -D -m 755 $(BUILD)/evermxctl $(DESTDIR)$(PREFIX)/sbin/evermxctl
+	install -D -m 755 $(BUILD)/evermx-drill $(DESTDIR)$(PREFIX)/bin/evermx-drill
 	install -D -m 644 src/evermxd.8 $(DESTDIR)$(PREFIX)/share/man/man8/evermxd.8
 	install -D -m 644 src/config/evermx.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/evermx.yaml.5
 	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7
 	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
+	install -D -m 644 tools/drill/evermx-drill.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermx-drill.1
 
 .PHONY: clean
 clean:

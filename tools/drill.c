@@ -9,6 +9,8 @@ static const struct subcommand {
     const char *name, *what;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
+    {"watch", "samples servers, resolvers and a host while it fails, or breaks it itself",
+     drill_watch},
     {"lab", "measures failovers of real servers in namespaces of this machine", drill_lab},
     {"report", "shows again, compares and draws what was kept by --json", drill_report},
 };

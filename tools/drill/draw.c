@@ -54,10 +54,10 @@ static int spawn(const char *program, int input, int output, int complaints, pid
 }
 
 /* False: it was still running, and has been ended. */
-static bool await_end(pid_t pid, int *status)
+static bool await_end(pid_t pid, int limit_ms, int *status)
 {
     const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
-    int64_t deadline_ms = clock_now_ms() + PLOT_GNUPLOT_MS;
+    int64_t deadline_ms = clock_now_ms() + limit_ms;
     while (waitpid(pid, status, WNOHANG) == 0) {
         if (clock_now_ms() >= deadline_ms) {
             kill(pid, SIGKILL);
@@ -84,8 +84,8 @@ static bool complain(const char *program, FILE *complaints, const char *what, st
     return false;
 }
 
-static bool run_and_await(const char *program, FILE *script, FILE *picture, FILE *complaints,
-                          struct error *error)
+static bool run_and_await(const char *program, int limit_ms, FILE *script, FILE *picture,
+                          FILE *complaints, struct error *error)
 {
     pid_t pid;
     int status = 0;
@@ -95,8 +95,8 @@ static bool run_and_await(const char *program, FILE *script, FILE *picture, FILE
         return error_set(error, "%s is missing (as root: apt-get install gnuplot-nox)", program);
     if (fault)
         return error_set(error, "starting %s: %s", program, strerror(fault));
-    if (!await_end(pid, &status))
-        return error_set(error, "%s was not done after %d s", program, PLOT_GNUPLOT_MS / 1000);
+    if (!await_end(pid, limit_ms, &status))
+        return error_set(error, "%s was not done after %.1f s", program, limit_ms / 1000.0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return complain(program, complaints, "failed", error);
     if (lseek(fileno(picture), 0, SEEK_END) == 0)
@@ -104,7 +104,7 @@ static bool run_and_await(const char *program, FILE *script, FILE *picture, FILE
     return true;
 }
 
-bool plot_run(const char *program, FILE *script, FILE *picture, struct error *error)
+bool plot_run(const char *program, int limit_ms, FILE *script, FILE *picture, struct error *error)
 {
     FILE *complaints = tmpfile();
     if (!complaints || fflush(script) != 0 || lseek(fileno(script), 0, SEEK_SET) != 0) {
@@ -113,7 +113,7 @@ bool plot_run(const char *program, FILE *script, FILE *picture, struct error *er
             fclose(complaints);
         return false;
     }
-    bool good = run_and_await(program, script, picture, complaints, error);
+    bool good = run_and_await(program, limit_ms, script, picture, complaints, error);
     fclose(complaints);
     return good;
 }
@@ -134,10 +134,15 @@ static bool write_script(struct record *record, const char *path, const char *pi
     const char *slash = strrchr(picture, '/');
     if (!draft_begin(&draft, path, error))
         return false;
-    plot_print(record, has_end(picture, ".png") ? PLOT_PNG : PLOT_SVG, slash ? slash + 1 : picture,
-               draft.file);
+    /* gnuplot takes a name that begins with '|' for a command. */
+    char *here = memory_printf("./%s", slash ? slash + 1 : picture);
+    plot_print(record, has_end(picture, ".png") ? PLOT_PNG : PLOT_SVG, here, draft.file);
+    free(here);
     return draft_end(&draft, true, error);
 }
+
+/* It draws a hundred thousand points in one; for a loaded machine. */
+enum { GNUPLOT_MS = 20000 };
 
 static bool draw(struct record *record, const char *path, struct error *error)
 {
@@ -148,7 +153,7 @@ static bool draw(struct record *record, const char *path, struct error *error)
     plot_print(record, has_end(path, ".png") ? PLOT_PNG : PLOT_SVG, NULL, script);
     bool good = draft_begin(&draft, path, error);
     if (good) {
-        good = plot_run("gnuplot", script, draft.file, error);
+        good = plot_run("gnuplot", GNUPLOT_MS, script, draft.file, error);
         good = draft_end(&draft, good, error);
     }
     fclose(script);

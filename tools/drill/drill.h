@@ -12,6 +12,7 @@ enum drill_status {
 };
 
 int drill_report(int argc, char **argv);
+int drill_watch(int argc, char **argv);
 int drill_lab(int argc, char **argv);
 
 #endif

@@ -53,17 +53,17 @@ enum { COLOURS = sizeof colours / sizeof *colours, DASHES = 3 };
 
 /* ---- texts: data, which gnuplot must not take for its own language ---- */
 
-/* In single quotes gnuplot knows nothing but the doubled quote, and a line's end is no character.
- */
+/* In single quotes gnuplot knows nothing but the doubled quote, and that not at their beginning: a
+ * text gets a typographer's one. Nothing of it is left that could end a line, either. */
 static void print_quoted(FILE *file, const char *text, size_t columns)
 {
     char *clean = text_clean(text, columns);
     fputc('\'', file);
-    for (const char *at = clean; *at; at++) {
+    for (const char *at = clean; *at; at++)
         if (*at == '\'')
-            fputc('\'', file);
-        fputc(*at, file);
-    }
+            fputs("\xe2\x80\x99", file);
+        else
+            fputc(*at, file);
     fputc('\'', file);
     free(clean);
 }

@@ -23,9 +23,8 @@ enum plot_form { PLOT_SVG, PLOT_PNG };
 /* The script. output NULL: draws to standard output. */
 void plot_print(struct record *record, enum plot_form form, const char *output, FILE *file);
 
-enum { PLOT_GNUPLOT_MS = 20000 };
-
-/* Runs a program (gnuplot) with the script as its input, and its output going to a file. */
-bool plot_run(const char *program, FILE *script, FILE *picture, struct error *error);
+/* Runs a program (gnuplot) with the script as its input and the picture as its output; ends it when
+ * it takes longer. */
+bool plot_run(const char *program, int limit_ms, FILE *script, FILE *picture, struct error *error);
 
 #endif

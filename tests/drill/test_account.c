@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "../../tools/drill/account.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MS = 1000, S = 1000 * 1000 };
+
+static const struct account account = {
+    .system = "evermx",
+    .kind = "kill",
+    .patience_us = {60 * (int64_t)S, 90 * (int64_t)S},
+    .calendar_us = 1700000000LL * S,
+};
+
+static void see(struct samples *samples, size_t source, int64_t at_us, enum seen seen)
+{
+    const struct observation observation = {
+        .asked_us = at_us - MS, .came_us = at_us, .seen = seen, .ttl_s = 10};
+    samples_observe(samples, source, &observation);
+}
+
+static struct figures *figures_at(struct record *record, enum place place, enum phase phase)
+{
+    const struct series_key key = {
+        .system = "evermx", .kind = "kill", .place = place, .name = "name", .phase = phase};
+    return &record_series(record, &key)->figures;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *number = json_object_get(object, key);
+    return number ? json_number_value(number) : (double)NAN;
+}
+
+static const json_t *mark_of(const struct record *record, size_t repetition, size_t source)
+{
+    const json_t *object = json_array_get(record->repetitions, repetition);
+    return json_array_get(json_object_get(object, "marks"), source);
+}
+
+/* Three failures: noticed, never noticed, and the last one cut off. */
+static void all_fates(void **state)
+{
+    struct samples samples = {.by_hand = true};
+    struct record *record = record_new("test");
+    (void)state;
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
+    see(&samples, server, 1 * S, SEEN_WITH);
+    see(&samples, resolver, 1 * S, SEEN_WITH);
+    samples_begin(&samples, TURN_FAILURE, 2 * S);
+    samples_begun(&samples, 2 * S + 250 * MS);
+    see(&samples, server, 4 * S, SEEN_WITHOUT);
+    see(&samples, resolver, 8 * S, SEEN_WITH);
+    see(&samples, resolver, 9 * S, SEEN_EMPTY);
+    samples_begin(&samples, TURN_RETURN, 10 * S);
+    see(&samples, server, 15 * S, SEEN_WITH);
+    see(&samples, resolver, 16 * S, SEEN_WITH);
+    samples_begin(&samples, TURN_FAILURE, 20 * S);
+    see(&samples, server, 22 * S + 500 * MS, SEEN_WITHOUT);
+    samples_begin(&samples, TURN_RETURN, 80 * S); /* and the resolver has never noticed */
+    see(&samples, server, 81 * S, SEEN_WITH);
+    samples_begin(&samples, TURN_FAILURE, 90 * S);
+    samples_close(&samples, 95 * S);
+    struct account_counts counts = account_fill(&account, &samples, record);
+
+    assert_int_equal(counts.turns[TURN_FAILURE], 3);
+    assert_int_equal(counts.turns[TURN_RETURN], 2);
+    assert_int_equal(counts.changed, 3);
+    assert_int_equal(counts.never, 1);
+    assert_int_equal(counts.unknown, 2);
+    struct summary left = figures_summary(figures_at(record, PLACE_SERVER, PHASE_LEFT));
+    assert_int_equal(left.count, 2);
+    assert_float_equal(left.least_s, 2, 0);
+    assert_float_equal(left.longest_s, 2.5, 0);
+    struct summary slow = figures_summary(figures_at(record, PLACE_RESOLVER, PHASE_LEFT));
+    assert_int_equal(slow.count, 2);
+    assert_int_equal(slow.never, 1);
+    assert_float_equal(slow.least_s, 7, 0);
+    struct summary back = figures_summary(figures_at(record, PLACE_RESOLVER, PHASE_BACK));
+    assert_int_equal(back.count, 1); /* what never left has nothing to come back to */
+    assert_float_equal(back.least_s, 6, 0);
+
+    const json_t *first = json_array_get(record->repetitions, 0);
+    assert_string_equal(text_of(first, "turn"), "failure");
+    assert_string_equal(text_of(first, "from"), "command");
+    assert_string_equal(text_of(first, "at"), "2023-11-14T22:13:22Z");
+    assert_float_equal(number_of(first, "command_s"), 0.25, 1e-9);
+    assert_float_equal(number_of(mark_of(record, 0, server), "time_s"), 2, 1e-9);
+    assert_float_equal(number_of(mark_of(record, 0, server), "after_s"), -1.001, 1e-9);
+    assert_float_equal(number_of(mark_of(record, 0, resolver), "held_s"), 3.999, 1e-9);
+    assert_string_equal(text_of(mark_of(record, 0, resolver), "bounces"), "no record");
+    assert_string_equal(text_of(mark_of(record, 2, resolver), "fate"), "never");
+    assert_string_equal(text_of(mark_of(record, 3, resolver), "fate"), "untouched");
+    assert_string_equal(text_of(mark_of(record, 4, resolver), "fate"), "unknown");
+    assert_non_null(strstr(text_of(record->settings, "resolver name"), "mail BOUNCES"));
+    assert_non_null(strstr(text_of(record->settings, "resolver name"), "not longer than the TTL"));
+    record_free(record);
+    samples_free(&samples);
+}
+
+/* Without a command times count from the last good evidence; a drain is in no series. */
+static void from_evidence(void **state)
+{
+    struct samples samples = {0};
+    struct record *record = record_new("test");
+    (void)state;
+    size_t host = samples_add(&samples, PLACE_HOST, "name");
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    see(&samples, host, 1 * S, SEEN_WITH);
+    see(&samples, server, 1 * S, SEEN_WITH);
+    see(&samples, host, 2 * S, SEEN_WITHOUT);
+    see(&samples, server, 5 * S, SEEN_WITHOUT);
+    see(&samples, host, 20 * S, SEEN_WITH);
+    see(&samples, server, 24 * S, SEEN_WITH);
+    see(&samples, server, 30 * S, SEEN_WITHOUT);
+    see(&samples, host, 31 * S, SEEN_WITH);
+    see(&samples, server, 32 * S, SEEN_WITH);
+    samples_close(&samples, 40 * S);
+    account_fill(&account, &samples, record);
+
+    assert_int_equal(json_array_size(record->repetitions), 4);
+    struct summary evidence = figures_summary(figures_at(record, PLACE_HOST, PHASE_EVIDENCE));
+    assert_int_equal(evidence.count, 1);
+    assert_float_equal(evidence.least_s, 1.001, 1e-9);
+    struct summary left = figures_summary(figures_at(record, PLACE_SERVER, PHASE_LEFT));
+    assert_int_equal(left.count, 1);
+    assert_float_equal(left.least_s, 4.001, 1e-9);
+    struct summary back = figures_summary(figures_at(record, PLACE_SERVER, PHASE_BACK));
+    assert_int_equal(back.count, 1);
+    assert_float_equal(back.least_s, 4, 1e-9);
+    assert_string_equal(text_of(json_array_get(record->repetitions, 2), "from"), "server");
+    assert_int_equal(figures_summary(figures_at(record, PLACE_HOST, PHASE_BACK)).count, 0);
+    record_free(record);
+    samples_free(&samples);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_fates),
+        cmocka_unit_test(from_evidence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -44,6 +44,8 @@ static void write_watch(const char *folder)
     figures_add(&record_series(watch, &resolver)->figures, 8.25);
     json_array_append_new(watch->repetitions, json_pack("{s:s, s:[{s:s}]}", "turn", "failure",
                                                         "marks", "name", "192.0.2.18@53"));
+    record_set(watch, "resolver 203.0.113.11@53", "TTL 10 s");
+    record_set(watch, "rate", "10");
     folder_path(folder, "watch-kill.json", path, sizeof path);
     if (!record_write(watch, path, &error))
         fail_msg("%s", error.text);
@@ -83,6 +85,8 @@ static void places_get_their_names(void **state)
     figures = find(record, "gdnsd", PLACE_SERVER, "", PHASE_LEFT);
     assert_non_null(figures);
     assert_int_equal(figures->never, 1);
+    assert_string_equal(setting(record, "kill: evermx unbound"), "TTL 10 s");
+    assert_null(setting(record, "kill: rate"));
     json_t *repetition = json_array_get(record->repetitions, 0);
     json_t *mark = json_array_get(json_object_get(repetition, "marks"), 0);
     assert_string_equal(json_string_value(json_object_get(repetition, "kind")), "kill");

@@ -177,10 +177,29 @@ static void name_marks(const struct harvest *harvest, json_t *marks)
     }
 }
 
+/* "resolver 203.0.113.11@53": what was seen of its TTLs; and the seed of the moments. */
+static void add_settings(struct harvest *harvest, const char *kind, json_t *settings)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(settings, key, value)
+    {
+        const char *address = strchr(key, ' ');
+        const struct place_row *place = address ? find_place(harvest, address + 1) : NULL;
+        char *own = place ? memory_printf("%s: %s%s%s", kind, place->system,
+                                          *place->name ? " " : "", place->name)
+                          : memory_printf("%s: %s", kind, key);
+        if (place || strcmp(key, "seed") == 0)
+            json_object_set(harvest->record->settings, own, value);
+        free(own);
+    }
+}
+
 static void add_watch(struct harvest *harvest, const char *kind, struct record *watch)
 {
     size_t i;
     json_t *repetition;
+    add_settings(harvest, kind, watch->settings);
     for (i = 0; i < watch->nseries; i++)
         add_series(harvest, watch->series[i]);
     json_array_foreach(watch->repetitions, i, repetition)

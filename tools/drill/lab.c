@@ -5,6 +5,7 @@
 #include "drill.h"
 #include "harvest.h"
 #include "output.h"
+#include "text.h"
 
 #include "base/memory.h"
 
@@ -389,6 +390,26 @@ static void remove_folder(const char *path)
         waitpid(pid, NULL, 0);
 }
 
+/* Below the table: what was set, what became of the mail, what was left out. What was seen of each
+ * place in each kind ("KIND: PLACE") is for those who read the record. */
+static void print_settings(const struct request *request, const struct record *record)
+{
+    const char *key;
+    json_t *value;
+    if ((request->output.json && strcmp(request->output.json, "-") == 0) ||
+        (request->output.csv && strcmp(request->output.csv, "-") == 0))
+        return;
+    putchar('\n');
+    json_object_foreach(record->settings, key, value)
+    {
+        if (strchr(key, ':'))
+            continue;
+        char *text = text_of_setting(value);
+        printf("%s: %s\n", key, text);
+        free(text);
+    }
+}
+
 static int tell(const struct request *request, const char *results, int status)
 {
     struct record *record = record_new("Failovers in the laboratory");
@@ -400,6 +421,7 @@ static int tell(const struct request *request, const char *results, int status)
         status = record_has_unnoticed(record) ? DRILL_UNNOTICED : DRILL_DONE;
         if (!output_write(&request->output, record))
             status = DRILL_IMPOSSIBLE;
+        print_settings(request, record);
     } else {
         if (good && status != DRILL_IMPOSSIBLE)
             fputs("evermx-drill lab: nothing was measured\n", stderr);

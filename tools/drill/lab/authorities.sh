@@ -79,22 +79,13 @@ start_pdns() { # SYSTEM
 start_authority() { # SYSTEM
     "start_${1%-fast}" "$1"
     authority_pid[$1]=$!
-    wait_for_answer "${address_of[$1]}" lab.test MX
+    wait_for_answer "${address_of[$1]}" lab.test MX || return
+    # PowerDNS knows no host as alive before it was asked for it and has checked it: no cache is to have that answer.
+    wait_for_host 60 "${address_of[$1]}"
 }
 declare -A authority_pid
 
 stop_authority() { # SYSTEM
     kill "${authority_pid[$1]}" 2>/dev/null
     wait "${authority_pid[$1]}" 2>/dev/null
-}
-
-# With both hosts in the answer, as at the beginning of a repetition.
-wait_until_whole() { # SYSTEM SECONDS
-    local i
-    for ((i = 0; i < $2 * 2; i++)); do
-        [ "$(kdig +short +timeout=1 +retry=0 "@${address_of[$1]}" mx.lab.test A 2>/dev/null | grep -c '^[0-9]')" != 2 ] ||
-            return 0
-        sleep 0.5
-    done
-    return 1
 }

@@ -84,3 +84,13 @@ wait_for_answer() { # ADDRESS NAME TYPE
     done
     return 1
 }
+
+# That the host which is to be broken is in the answer.
+wait_for_host() { # SECONDS ADDRESS
+    local deadline=$((${EPOCHREALTIME%.*} + $1))
+    until kdig +short +timeout=1 +retry=0 "@$2" "$question_name" "$question_type" 2>/dev/null |
+            grep -qE "(^| )${question_host//./\\.}\.?$"; do
+        [ "${EPOCHREALTIME%.*}" -lt "$deadline" ] || return
+        sleep 0.2
+    done
+}

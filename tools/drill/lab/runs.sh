@@ -1,54 +1,58 @@
 # What is built, and the run of each kind. Sourced by failover-lab.sh.
 
-# What an undisturbed run takes, in seconds, for how long is waited and for what is told before it begins: until the
-# host is out of the server's own answer, and until it is back in it.
+# What an undisturbed run takes at the most, in seconds, for how long is waited and for what is told before it begins:
+# until the host is out of the server's own answer, and until it is back in it.
 declare -A seconds_down=([evermx]=6 [evermx-fast]=4 [gdnsd]=105 [gdnsd-fast]=6 [pdns]=8 [pdns-fast]=2)
-declare -A seconds_back=([evermx]=40 [evermx-fast]=35 [gdnsd]=200 [gdnsd-fast]=8 [pdns]=5 [pdns-fast]=1)
+declare -A seconds_back=([evermx]=8 [evermx-fast]=5 [gdnsd]=200 [gdnsd-fast]=8 [pdns]=5 [pdns-fast]=1)
 # By a check of a connect alone these are not seen, or only when the queue of connections is full.
 blind_kinds=" hang 421 disk-full queue-stuck "
 # What evermx has to be told to see, and how much longer it takes.
 declare -A needs_of_kind=([disk-full]=recipient [queue-stuck]=round-trip)
-declare -A seconds_more=([disk-full]=10 [queue-stuck]=60)
+declare -A seconds_more=([disk-full]=10 [queue-stuck]=25)
 
-# Sets `longest_s`: of what could be waited for, each behind a cache.
+# Sets `longest_s`: until the slowest of all caches has noticed; `longest_ttl_s`; `down_s`, `back_s` of the servers.
 find_patience() {
-    local system tail kind
-    longest_s=0 longest_ttl_s=0
+    local system
+    longest_ttl_s=0 down_s=0 back_s=0
+    case " $resolvers " in *" unbound-60 "*) longest_ttl_s=60 ;; esac
     for system in $systems; do
-        tail=$(ttl_of "$system")
-        [ "$tail" -le "$longest_ttl_s" ] || longest_ttl_s=$tail
-        [ "$((seconds_back[$system] + tail))" -le "$longest_s" ] || longest_s=$((seconds_back[$system] + tail))
-        [ "$((seconds_down[$system] + tail))" -le "$longest_s" ] || longest_s=$((seconds_down[$system] + tail))
+        [ "$(ttl_of "$system")" -le "$longest_ttl_s" ] || longest_ttl_s=$(ttl_of "$system")
+        [ "${seconds_down[$system]}" -le "$down_s" ] || down_s=${seconds_down[$system]}
+        [ "${seconds_back[$system]}" -le "$back_s" ] || back_s=${seconds_back[$system]}
     done
-    case " $resolvers " in *" unbound-60 "*) [ "$longest_ttl_s" -ge 60 ] || longest_ttl_s=60 longest_s=$((longest_s + 60)) ;; esac
-    longest_s=$((longest_s * 5 / 4 + 5))
+    longest_s=$((longest_ttl_s + (down_s > back_s ? down_s : back_s)))
 }
 
 patience_of() { # KIND
-    echo "${LAB_PATIENCE:-$((longest_s + ${seconds_more[$1]:-0}))}"
+    echo "${LAB_PATIENCE:-$((longest_s * 5 / 4 + 15 + ${seconds_more[$1]:-0}))}"
+}
+
+return_patience() {
+    echo $((longest_s * 2 + 60))
+}
+
+# Whether a system here never notices the kind, which takes all the patience.
+is_blind() { # KIND
+    case $blind_kinds in *" $1 "*) ;; *) return 1 ;; esac
+    case " $systems" in *" gdnsd"* | *" pdns"*) ;; *) return 1 ;; esac
 }
 
 # Sets `about_s` and `most_s`, of all runs.
 find_duration() {
-    local kind system down back most_down most_back patience
-    about_s=20 most_s=60
+    local kind down patience
+    about_s=15 most_s=120
     for kind in $kinds; do
-        most_down=0 most_back=0
         patience=$(patience_of "$kind")
-        for system in $systems; do
-            down=$((seconds_down[$system] + ${seconds_more[$kind]:-0})) back=${seconds_back[$system]}
-            case $system$blind_kinds in evermx*) ;; *" $kind "*) down=$patience back=0 ;; esac
-            [ "$down" -le "$most_down" ] || most_down=$down
-            [ "$back" -le "$most_back" ] || most_back=$back
-        done
-        about_s=$((about_s + LAB_REPS * (most_down + most_back + longest_ttl_s * 5 / 2 + settle_s)))
-        most_s=$((most_s + LAB_REPS * (3 * patience + 2 * longest_ttl_s + settle_s + 20)))
+        down=$((down_s + ${seconds_more[$kind]:-0} + longest_ttl_s))
+        ! is_blind "$kind" && [ "$down" -le "$patience" ] || down=$patience
+        about_s=$((about_s + LAB_REPS * (settle_s + longest_ttl_s / 2 + 1 + down + back_s + longest_ttl_s)))
+        most_s=$((most_s + longest_s + LAB_REPS * (settle_s + longest_ttl_s + 20 + patience + $(return_patience))))
     done
 }
 
 tell_duration() {
-    local words="$(wc -w <<<"$kinds") kinds, $LAB_REPS repetitions each"
-    words+=": about $(((about_s + 59) / 60)) minutes, at most $(((most_s + 59) / 60))"
+    local words="$kinds: $LAB_REPS each"
+    words+=", about $(((about_s + 59) / 60)) minutes, at most $(((most_s + 59) / 60))"
     [ ! -t 2 ] || printf '\r\033[K' >&2
     echo "lab: $words" >&2
 }
@@ -127,15 +131,19 @@ restart_evermx() { # WHAT IT NEEDS
 }
 
 run_kind() { # KIND
-    local places=() address system kind status
+    local places=() address system kind name status
     restart_evermx "${needs_of_kind[$1]:-}"
-    for system in $systems; do
-        wait_until_whole "$system" "$longest_s" || leave_out "$system in $1: it did not have both hosts in $longest_s s"
-    done
-    while IFS=$'\t' read -r address system kind _; do places+=("--$kind" "$address"); done <"$results/places"
+    while IFS=$'\t' read -r address system kind name; do
+        if wait_for_host "$longest_s" "${address%@*}"; then
+            places+=("--$kind" "$address")
+        else
+            leave_out "$system $name in $1: after $longest_s s it does not have the host yet"
+        fi
+    done <"$results/places"
     "$LAB_DRILL" watch --name "$question_name" --type "$question_type" --host "$question_host" "${places[@]}" \
         --probe "smtp@${address_of[mx1]}" --kind "$1" --reps "$LAB_REPS" --settle "$settle_s" \
-        --patience "$(patience_of "$1")" --return-patience "$((2 * longest_s))" ${LAB_SEED:+--seed "$LAB_SEED"} --json "$results/watch-$1.json" \
+        --patience "$(patience_of "$1")" \
+        --return-patience "$(return_patience)" ${LAB_SEED:+--seed "$LAB_SEED"} --json "$results/watch-$1.json" \
         --break "'$home/failover-lab.sh' break $1" --mend "'$home/failover-lab.sh' mend $1" \
         >"$results/watch-$1.log" &
     echo $! >"$work/watch.pid"

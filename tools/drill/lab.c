@@ -87,8 +87,10 @@ static char *take_words(const char *known, const char *list)
     char *words = memory_strdup("");
     for (const char *word = list; *word; word += *word == ',') {
         size_t size = strcspn(word, ",");
-        if (!has_word(known, word, size))
-            wrong_usage("the words are ", known);
+        if (!has_word(known, word, size)) {
+            fprintf(stderr, "evermx-drill lab: '%.*s' is none of: %s\n", (int)size, word, known);
+            exit(DRILL_WRONG_USAGE);
+        }
         if (!has_word(words, word, size)) {
             char *more = memory_printf("%s%s%.*s", words, *words ? " " : "", (int)size, word);
             free(words);

@@ -77,7 +77,7 @@ start_pdns() { # SYSTEM
 }
 
 start_authority() { # SYSTEM
-    "start_${1%-fast}" "$1"
+    "start_${1%-fast}" "$1" || return
     authority_pid[$1]=$!
     wait_for_answer "${address_of[$1]}" lab.test MX || return
     # PowerDNS knows no host as alive before it was asked for it and has checked it: no cache is to have that answer.

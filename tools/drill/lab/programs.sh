@@ -3,7 +3,7 @@
 #
 # An unpacked one runs in its own tree, where each file is where it looks for it; the work folder is seen there, too.
 
-declare -A packages_of=([unbound]=unbound [named]="bind9 bind9-libs" [kresd]=knot-resolver
+declare -A packages_of=([unbound]=unbound [named]="bind9 bind9-libs" [kresd]="knot-resolver dns-root-data"
     [pdns_recursor]=pdns-recursor [dnsmasq]=dnsmasq-base [gdnsd]=gdnsd
     [pdns_server]="pdns-server pdns-backend-bind")
 
@@ -76,13 +76,13 @@ answers() { # ADDRESS NAME TYPE: once, with an address or an exchange
     kdig +short +timeout=1 +retry=0 "@$1" "$2" "$3" 2>/dev/null | grep -q '^[0-9]'
 }
 
+# Of the program that was started last, which may have ended instead.
 wait_for_answer() { # ADDRESS NAME TYPE
-    local i
-    for ((i = 0; i < 100; i++)); do
-        ! answers "$@" || return 0
+    local deadline=$((${EPOCHREALTIME%.*} + 15))
+    until answers "$@"; do
+        kill -0 "$!" 2>/dev/null && [ "${EPOCHREALTIME%.*}" -lt "$deadline" ] || return
         sleep 0.1
     done
-    return 1
 }
 
 # That the host which is to be broken is in the answer.

@@ -14,6 +14,7 @@ enum { MS = 1000, S = 1000 * 1000 };
 static const struct account account = {
     .system = "evermx",
     .kind = "kill",
+    .emptied = "mail BOUNCES",
     .patience_us = {60 * (int64_t)S, 90 * (int64_t)S},
     .calendar_us = 1700000000LL * S,
 };
@@ -147,11 +148,37 @@ static void from_evidence(void **state)
     samples_free(&samples);
 }
 
+/* Our own probe was not well for a second: nobody had to notice. */
+static void what_passes(void **state)
+{
+    struct samples samples = {0};
+    struct record *record = record_new("test");
+    (void)state;
+    size_t host = samples_add(&samples, PLACE_HOST, "name");
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    see(&samples, host, 1 * S, SEEN_WITH);
+    see(&samples, server, 1 * S, SEEN_WITH);
+    see(&samples, host, 2 * S, SEEN_WITHOUT);
+    see(&samples, host, 3 * S, SEEN_WITH);
+    see(&samples, host, 10 * S, SEEN_WITHOUT); /* and now nobody notices for long */
+    see(&samples, host, 80 * S, SEEN_WITH);
+    samples_close(&samples, 90 * S);
+    struct account_counts counts = account_fill(&account, &samples, record);
+    assert_int_equal(json_array_size(record->repetitions), 4);
+    assert_int_equal(counts.never, 1);
+    assert_int_equal(counts.unknown, 1);
+    assert_int_equal(figures_summary(figures_at(record, PLACE_HOST, PHASE_EVIDENCE)).count, 1);
+    assert_int_equal(figures_summary(figures_at(record, PLACE_SERVER, PHASE_LEFT)).never, 1);
+    record_free(record);
+    samples_free(&samples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_fates),
         cmocka_unit_test(from_evidence),
+        cmocka_unit_test(what_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

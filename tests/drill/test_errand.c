@@ -140,7 +140,22 @@ static void a_guard_that_is_dismissed(void **state)
     tear_down(&run);
 }
 
-/* The program is killed while the host is broken. */
+/* The program is killed, with a command under way or not; the guard is not dismissed. */
+static void be_killed(const struct run *run, const char *mend, const char *command)
+{
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (errands_guard(run->errands, mend, NULL) &&
+            (!command || errands_run(run->errands, command, NULL)))
+            raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
 static void a_guard_that_is_needed(void **state)
 {
     struct run run;
@@ -148,18 +163,24 @@ static void a_guard_that_is_needed(void **state)
     (void)state;
     set_up(&run, 60000);
     snprintf(mend, sizeof mend, "touch %s", run.file);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        if (!errands_guard(run.errands, mend, NULL))
-            _exit(1);
-        raise(SIGKILL);
-        _exit(1);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status));
+    be_killed(&run, mend, NULL);
     assert_true(appears(run.file, 10000));
+    tear_down(&run);
+}
+
+/* What would break the host later does not. */
+static void a_guard_in_the_middle(void **state)
+{
+    struct run run;
+    char mend[128], command[128];
+    (void)state;
+    set_up(&run, 60000);
+    snprintf(mend, sizeof mend, "touch %s", run.file);
+    snprintf(command, sizeof command, "sleep 0.5; rm -f %s", run.file);
+    be_killed(&run, mend, command);
+    assert_true(appears(run.file, 10000));
+    poll(NULL, 0, 800);
+    assert_int_equal(access(run.file, F_OK), 0);
     tear_down(&run);
 }
 
@@ -171,6 +192,7 @@ int main(void)
         cmocka_unit_test(what_is_left_running_stays),
         cmocka_unit_test(a_guard_that_is_dismissed),
         cmocka_unit_test(a_guard_that_is_needed),
+        cmocka_unit_test(a_guard_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static struct summary times(const struct world *world, enum place place, const c
                             enum phase phase)
 {
     const struct account account = {
-        .system = "", .kind = "", .patience_us = {30 * S, 60 * S}, .calendar_us = 0};
+        .system = "", .kind = "", .emptied = "", .patience_us = {30 * S, 60 * S}};
     const struct series_key key = {
         .system = "", .kind = "", .place = place, .name = name, .phase = phase};
     struct record *record = record_new("test");

@@ -59,12 +59,29 @@ static bool is_comparable(const struct samples *samples, enum origin origin,
     }
 }
 
-/* A failure that was no failure for those who decide, and passed, is in no series. */
+/* A host that was not well to us for a moment, which passed before anybody else had to notice. */
+static bool has_passed(const struct account *account, const struct samples *samples,
+                       const struct episode *episode)
+{
+    bool others = false;
+    for (size_t i = 0; i < samples->nsources; i++) {
+        enum fate fate = account_fate(account, episode, i);
+        if (samples->sources[i].place == PLACE_HOST)
+            continue;
+        if (fate == FATE_CHANGED || fate == FATE_NEVER)
+            return false;
+        others |= fate == FATE_UNKNOWN;
+    }
+    return others && !episode->told;
+}
+
 static void add_figures(const struct account *account, const struct samples *samples,
                         const struct episode *episode, struct record *record)
 {
     int64_t origin_us;
     enum origin origin = episode_origin(samples, episode, &origin_us);
+    if (has_passed(account, samples, episode))
+        return;
     for (size_t i = 0; i < samples->nsources; i++) {
         const struct source *source = &samples->sources[i];
         const struct mark *mark = &episode->marks[i];
@@ -73,9 +90,10 @@ static void add_figures(const struct account *account, const struct samples *sam
                          episode->turn == TURN_RETURN;
         if (is_origin || !is_comparable(samples, origin, source))
             continue;
+        /* A resolver may have been ahead of our own evidence. */
+        int64_t time_us = mark->by_us > origin_us ? mark->by_us - origin_us : 0;
         if (fate == FATE_CHANGED)
-            figures_add(figures_of(account, record, source, episode->turn),
-                        seconds(mark->by_us - origin_us));
+            figures_add(figures_of(account, record, source, episode->turn), seconds(time_us));
         else if (fate == FATE_NEVER)
             figures_add_never(figures_of(account, record, source, episode->turn));
     }
@@ -212,17 +230,18 @@ static int print_held(char *text, size_t size, const struct samples *samples, si
                     seconds(held_us), is_longer(held_us, ttl_s) ? "LONGER" : "not longer", ttl_s);
 }
 
-static int print_bounces(char *text, size_t size, const struct source *source)
+static int print_bounces(char *text, size_t size, const struct source *source, const char *emptied)
 {
     if (source->seen[SEEN_EMPTY] + source->seen[SEEN_NXDOMAIN] == 0)
         return 0;
-    return snprintf(text, size, ", EMPTY %llu times, NXDOMAIN %llu times: mail BOUNCES",
+    return snprintf(text, size, ", EMPTY %llu times, NXDOMAIN %llu times: %s",
                     (unsigned long long)source->seen[SEEN_EMPTY],
-                    (unsigned long long)source->seen[SEEN_NXDOMAIN]);
+                    (unsigned long long)source->seen[SEEN_NXDOMAIN], emptied);
 }
 
 /* "812 asked, 3 without answer, 1 errors, TTL with the host 1 to 10 s" */
-static void describe(const struct samples *samples, size_t number, char *text, size_t size)
+static void describe(const struct account *account, const struct samples *samples, size_t number,
+                     char *text, size_t size)
 {
     const struct source *source = &samples->sources[number];
     const char *what = source->place == PLACE_HOST ? "probes" : "asked";
@@ -238,7 +257,7 @@ static void describe(const struct samples *samples, size_t number, char *text, s
     if (source->seen[SEEN_ERROR])
         used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL or the like",
                                  (unsigned long long)source->seen[SEEN_ERROR]);
-    used += (size_t)print_bounces(text + used, size - used, source);
+    used += (size_t)print_bounces(text + used, size - used, source, account->emptied);
     if (source->stray)
         used += (size_t)snprintf(text + used, size - used,
                                  ", changed %u times while nothing else had", source->stray);
@@ -247,12 +266,13 @@ static void describe(const struct samples *samples, size_t number, char *text, s
     print_held(text + used, size - used, samples, number);
 }
 
-static void set_places(struct record *record, const struct samples *samples)
+static void set_places(const struct account *account, const struct samples *samples,
+                       struct record *record)
 {
     for (size_t i = 0; i < samples->nsources; i++) {
         const struct source *source = &samples->sources[i];
         char text[1024], *key = memory_printf("%s %s", place_word(source->place), source->name);
-        describe(samples, i, text, sizeof text);
+        describe(account, samples, i, text, sizeof text);
         record_set(record, key, text);
         free(key);
     }
@@ -282,6 +302,6 @@ struct account_counts account_fill(const struct account *account, const struct s
         json_array_append_new(record->repetitions, episode_object(account, samples, episode));
         count(account, samples, episode, &counts);
     }
-    set_places(record, samples);
+    set_places(account, samples, record);
     return counts;
 }

@@ -9,6 +9,7 @@
 
 struct account {
     const char *system, *kind;
+    const char *emptied; /* what an answer without any record comes to: "mail BOUNCES" */
     /* A change that has not come in so long never has; where it was not waited for as long, nobody
      * knows. */
     int64_t patience_us[TURNS];

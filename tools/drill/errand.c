@@ -20,6 +20,7 @@ enum {
                     told */
     KILL_MS = 2000, /* after SIGTERM */
     LINE_SIZE = 1024,
+    TURNS_MAX = 64,
 };
 
 struct errands {
@@ -108,9 +109,54 @@ static void on_output(evutil_socket_t fd, short what, void *context)
     char buffer[LINE_SIZE];
     ssize_t got;
     (void)what;
-    while ((got = read(fd, buffer, sizeof buffer)) > 0)
+    /* One that never stops writing must not keep us from the rest. */
+    for (int turns = 0; turns < TURNS_MAX && (got = read(fd, buffer, sizeof buffer)) > 0; turns++)
         for (ssize_t i = 0; i < got; i++)
             take(errands, buffer[i]);
+}
+
+/* ---- the guard ---- */
+
+/* Ends what is under way before it mends: a command that breaks must not come last. */
+static const char guard_script[] = "while read -r word group; do\n"
+                                   "    [ \"$word\" != mended ] || exit 0\n"
+                                   "    running=$group\n"
+                                   "done\n"
+                                   "[ -z \"${running:-}\" ] || kill -KILL \"-$running\"\n"
+                                   "exec sh -c \"$1\"\n";
+
+bool errands_guard(struct errands *errands, const char *mend, struct error *error)
+{
+    const char *const arguments[] = {"sh", "-c", guard_script, "sh", mend, NULL};
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return error_set(error, "opening a pipe: %s", strerror(errno));
+    const struct spawning how = {.input = fds[0], .output = -1, .session = true};
+    bool good = spawn(&how, arguments, &errands->guard, error);
+    close(fds[0]);
+    if (good)
+        errands->guard_input = fds[1];
+    else
+        close(fds[1]);
+    return good;
+}
+
+/* False: there is none, or it is gone. */
+static bool tell_guard(const struct errands *errands, const char *word, pid_t group)
+{
+    char line[64] = "";
+    int size = snprintf(line, sizeof line, group ? "%s %d\n" : "%s\n", word, (int)group);
+    return errands->guard_input >= 0 && write(errands->guard_input, line, (size_t)size) == size;
+}
+
+void errands_dismiss(struct errands *errands)
+{
+    if (errands->guard_input < 0)
+        return;
+    if (tell_guard(errands, "mended", 0))
+        waitpid(errands->guard, NULL, 0);
+    close(errands->guard_input);
+    errands->guard_input = -1;
 }
 
 /* ---- running ---- */
@@ -132,6 +178,7 @@ static void end(struct errands *errands, int status)
     else
         snprintf(why, sizeof why, "its exit status was %d", WEXITSTATUS(status));
     errands->pid = 0;
+    tell_guard(errands, "ended", 0);
     on_output(errands->pipe[0], EV_READ, errands);
     if (errands->used)
         end_line(errands);
@@ -168,6 +215,7 @@ bool errands_run(struct errands *errands, const char *command, struct error *err
     }
     errands->since_ms = clock_now_ms();
     errands->late = false;
+    tell_guard(errands, "running", errands->pid);
     look_again(errands);
     return true;
 }
@@ -175,37 +223,6 @@ bool errands_run(struct errands *errands, const char *command, struct error *err
 bool errands_is_busy(const struct errands *errands)
 {
     return errands->pid != 0;
-}
-
-/* ---- the guard ---- */
-
-bool errands_guard(struct errands *errands, const char *mend, struct error *error)
-{
-    static const char script[] = "read -r word; [ \"$word\" = mended ] || exec sh -c \"$1\"";
-    const char *const arguments[] = {"sh", "-c", script, "sh", mend, NULL};
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return error_set(error, "opening a pipe: %s", strerror(errno));
-    const struct spawning how = {.input = fds[0], .output = -1, .session = true};
-    bool good = spawn(&how, arguments, &errands->guard, error);
-    close(fds[0]);
-    if (good)
-        errands->guard_input = fds[1];
-    else
-        close(fds[1]);
-    return good;
-}
-
-void errands_dismiss(struct errands *errands)
-{
-    static const char word[] = "mended\n";
-    if (errands->guard_input < 0)
-        return;
-    /* Where that fails, the guard is gone. */
-    if (write(errands->guard_input, word, sizeof word - 1) == sizeof word - 1)
-        waitpid(errands->guard, NULL, 0);
-    close(errands->guard_input);
-    errands->guard_input = -1;
 }
 
 /* ---- all of it ---- */

@@ -3,8 +3,8 @@
  * its own, so that Ctrl-C does not reach it. What they leave running stays; whatever any of them
  * writes is handed on by lines. One thread, that of the event base.
  *
- * A guard sees to it that the host is mended whatever becomes of us: a shell that mends when it
- * reads the end of a pipe which only we hold open. */
+ * A guard sees to it that the host is mended whatever becomes of us: a shell that ends what is
+ * under way and mends, when it reads the end of a pipe which only we hold open. */
 #ifndef EVERMX_DRILL_ERRAND_H
 #define EVERMX_DRILL_ERRAND_H
 

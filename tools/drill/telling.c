@@ -70,10 +70,10 @@ static void print_change(const struct telling *telling, const struct episode *ep
 
 static void tell_bounces(const struct telling *telling, const struct source *source)
 {
-    fprintf(stderr,
-            "evermx-drill: WARNING: %s %s answers the %s with %s: mail BOUNCES while it does\n",
+    fprintf(stderr, "evermx-drill: WARNING: %s %s answers the %s with %s: %s while it does\n",
             place_word(source->place), source->name, telling->question,
-            source->last == SEEN_NXDOMAIN ? "NXDOMAIN" : "no record at all");
+            source->last == SEEN_NXDOMAIN ? "NXDOMAIN" : "no record at all",
+            telling->account->emptied);
 }
 
 void telling_news(struct telling *telling, size_t number, unsigned news, const char *reason)

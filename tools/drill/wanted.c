@@ -85,6 +85,8 @@ static enum seen look_at_records(const struct wanted *wanted, const ldns_pkt *pa
         else if (seen == SEEN_EMPTY)
             seen = SEEN_WITHOUT;
     }
+    if (*ttl_s == UINT32_MAX)
+        *ttl_s = 0;
     return seen;
 }
 

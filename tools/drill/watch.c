@@ -12,6 +12,7 @@
 #include "sampler.h"
 #include "telling.h"
 #include "watch_options.h"
+#include "wire/rrtype.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -103,11 +104,11 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 {
     struct watch *watch = context;
     (void)number, (void)what;
-    telling_clear(&watch->telling);
-    if (watch->interrupted)
-        fputs("evermx-drill: it is being mended, and ends then\n", stderr);
     watch->interrupted = true;
     stop(watch, "interrupted");
+    telling_clear(&watch->telling);
+    if (watch->experiment && errands_is_busy(watch->errands))
+        fputs("evermx-drill: interrupted; the host is mended first\n", stderr);
 }
 
 static void show_progress(struct watch *watch, int64_t now_us)
@@ -225,6 +226,7 @@ static void set_words(struct watch *watch)
     watch->account = (struct account){
         .system = options->system,
         .kind = options->kind,
+        .emptied = options->wanted.rrtype == RRTYPE_SRV ? "clients find NOBODY" : "mail BOUNCES",
         .patience_us = {(int64_t)(options->patience_s * 1e6),
                         (int64_t)(options->return_patience_s * 1e6)},
         .calendar_us = calendar_us(),

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Servers and resolvers may be other people's: nobody takes this for an attack. */
-enum { RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_S = 86400, DNS_PORT = 53 };
+/* Who is asked less often is taken for silent. Servers and resolvers may be other people's: nobody
+ * takes the most for an attack. */
+enum { RATE_LEAST = 1, RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_S = 86400, DNS_PORT = 53 };
 
 static const char usage_text[] =
     "usage: evermx-drill watch --name NAME --host HOST --server ADDRESS[@PORT] [OPTION ...]\n"
@@ -24,7 +25,7 @@ static const char usage_text[] =
     "  --resolver A[@PORT] a resolver; several\n"
     "  --probe KIND@A[@PORT]  the host itself: smtp, imap, submission, ...\n"
     "how often:\n"
-    "  --rate N            questions a second to each server (10)\n"
+    "  --rate N            questions a second to each server, 1 to 100 (10)\n"
     "  --resolver-rate N   to each resolver (adaptive: often where a TTL ends or a change is due)\n"
     "  --seconds S         ends after that (when all is done, or by Ctrl-C)\n"
     "the experiment:\n"
@@ -33,12 +34,15 @@ static const char usage_text[] =
     "  --reps N            so many times (10)\n"
     "  --settle S          all must be well for so long before (2), within --patience\n"
     "  --patience S        then a failure was never noticed (120)\n"
-    "  --return-patience S then it does not come back, and the experiment ends (900)\n"
+    "  --return-patience S then it does not come back, and the experiment ends (1800)\n"
     "  --spread S          random phases are spread over (the longest TTL, and 2 s)\n"
     "  --seed N            of the phases (random)\n"
     "what it is called:\n"
-    "  --system NAME, --kind NAME  who does the failover, how the host is broken\n"
-    "results:\n";
+    "  --system NAME, --kind NAME  who does the failover, how the host is broken\n";
+static const char end_text[] =
+    "  -h, --help\n"
+    "Exit status: 0 all failures were noticed, 1 one was never, 2 wrong usage, 3 it could not be\n"
+    "done, or not to the end.\n";
 
 _Noreturn static void wrong_usage(const char *what)
 {
@@ -85,8 +89,7 @@ static void add_place(const char *option, const char *text, struct watch_place *
 /* ---- options ---- */
 
 enum {
-    OPTION_HELP = 1,
-    OPTION_NAME,
+    OPTION_NAME = 256,
     OPTION_TYPE,
     OPTION_HOST,
     OPTION_SERVER,
@@ -108,7 +111,7 @@ enum {
 };
 
 static const struct option names[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
+    {"help", no_argument, NULL, 'h'},
     {"name", required_argument, NULL, OPTION_NAME},
     {"type", required_argument, NULL, OPTION_TYPE},
     {"host", required_argument, NULL, OPTION_HOST},
@@ -204,9 +207,10 @@ static void take(struct watch_options *options, int option)
     switch (option) {
     case '?':
         wrong_usage("unknown option, or without its value");
-    case OPTION_HELP:
+    case 'h':
         fputs(usage_text, stdout);
         fputs(output_help, stdout);
+        fputs(end_text, stdout);
         exit(DRILL_DONE);
     case OPTION_SERVER:
         add_place(name, optarg, options->servers, &options->nservers);
@@ -215,11 +219,11 @@ static void take(struct watch_options *options, int option)
         add_place(name, optarg, options->resolvers, &options->nresolvers);
         break;
     case OPTION_RATE:
-        options->rate = number(name, optarg, 0.1, RATE_MAX);
+        options->rate = number(name, optarg, RATE_LEAST, RATE_MAX);
         break;
     case OPTION_RESOLVER_RATE:
         options->resolver_rate =
-            strcmp(optarg, "adaptive") == 0 ? 0 : number(name, optarg, 0.1, RATE_MAX);
+            strcmp(optarg, "adaptive") == 0 ? 0 : number(name, optarg, RATE_LEAST, RATE_MAX);
         break;
     case OPTION_REPS:
         options->repetitions = (unsigned)whole(name, optarg, 1, REPETITIONS_MAX);
@@ -275,13 +279,13 @@ void watch_options_read(int argc, char **argv, struct watch_options *options)
         .repetitions = 10,
         .settle_s = 2,
         .patience_s = 120,
-        .return_patience_s = 900,
+        .return_patience_s = 1800,
         .seed = random_seed(),
         .system = "",
         .kind = "",
     };
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1)
         take(options, option);
     if (optind < argc)
         wrong_usage("an argument that is no option");

@@ -84,6 +84,18 @@ static void never_is_longer_than_all(void **state)
     figures_free(&figures);
 }
 
+static void what_is_no_time_is_made_one(void **state)
+{
+    struct figures figures = FIGURES(INFINITY, -0.000001, 2);
+    (void)state;
+    struct summary summary = figures_summary(&figures);
+    assert_int_equal(summary.count, 3);
+    assert_int_equal(summary.never, 1);
+    assert_float_equal(summary.least_s, 0, 0);
+    assert_float_equal(summary.median_s, 2, 0);
+    figures_free(&figures);
+}
+
 /* 95 of 100 such bounds hold the true median; drawn from a skewed distribution by a seed. */
 static void bounds_hold(void **state)
 {
@@ -120,9 +132,13 @@ static void thousands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_nothing), cmocka_unit_test(few_have_no_percentile),
-        cmocka_unit_test(nearest_rank),       cmocka_unit_test(never_is_longer_than_all),
-        cmocka_unit_test(bounds_hold),        cmocka_unit_test(thousands),
+        cmocka_unit_test(nothing_is_nothing),
+        cmocka_unit_test(few_have_no_percentile),
+        cmocka_unit_test(nearest_rank),
+        cmocka_unit_test(never_is_longer_than_all),
+        cmocka_unit_test(what_is_no_time_is_made_one),
+        cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(thousands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,9 @@ static void never_is_told(void **state)
     add_sequence(figures_of(record, "stop", "a", true), 30, 1);
     char *text = shown(record, 80, false);
     assert_shows(text, " 24   never   7.00-never  never  never     14\n");
-    assert_shows(text, "  off by                           -                   -\n"); /* of what is infinite */
+    assert_shows(
+        text,
+        "  off by                           -                   -\n"); /* of what is infinite */
     assert_shows(text, "14 of 24 were never noticed");
     free(text);
     record_free(record);

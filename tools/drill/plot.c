@@ -40,7 +40,7 @@ enum {
     LEGEND_MEDIAN = 1065,
     LEGEND_NEVER = 1125
 };
-enum { NAME_COLUMNS = 36 };
+enum { NAME_COLUMNS = 42 };
 
 enum { TOP = 108 }; /* per cent: room for a word above a curve's end */
 

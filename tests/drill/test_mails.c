@@ -103,11 +103,27 @@ static void served_is_when_none_is_delayed_any_more(void **state)
     mails_free(&mails);
 }
 
+static void what_hung_until_the_mend_was_held(void **state)
+{
+    struct mails mails = {0};
+    (void)state;
+    send_each_second(&mails, 3);
+    deliver(&mails, 1000000, "29"); /* may be 29.9 */
+    deliver(&mails, 1001000, "27");
+    deliver(&mails, 1002000, "28");
+    struct mails_outage outage = mails_judge(&mails, 999000, 1029800, NULL);
+    assert_int_equal(outage.late, 1);
+    assert_int_equal(outage.held, 2);
+    assert_false(outage.served);
+    mails_free(&mails);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_lines_are_passed_over),
         cmocka_unit_test(mail_of_an_outage_is_told_apart),
+        cmocka_unit_test(what_hung_until_the_mend_was_held),
         cmocka_unit_test(served_is_when_none_is_delayed_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,11 @@ install: all
 	install -D -m 755 $(BUILD)/evermxd $(DESTDIR)$(PREFIX)/sbin/evermxd
 	install -D -m 755 $(BUILD)/evermxctl $(DESTDIR)$(PREFIX)/sbin/evermxctl
 	install -D -m 755 $(BUILD)/evermx-drill $(DESTDIR)$(PREFIX)/bin/evermx-drill
+	install -d $(DESTDIR)$(PREFIX)/libexec/evermx/lab/servers/lab
+	install -m 644 $(filter-out %/failover-lab.sh,$(wildcard tools/drill/lab/*.sh)) $(DESTDIR)$(PREFIX)/libexec/evermx/lab
+	install -m 755 tools/drill/lab/failover-lab.sh $(DESTDIR)$(PREFIX)/libexec/evermx/lab
+	install -m 755 tests/e2e/lab.sh tests/e2e/apart.sh $(DESTDIR)$(PREFIX)/libexec/evermx/lab/servers
+	install -m 644 tests/e2e/lab/*.sh $(DESTDIR)$(PREFIX)/libexec/evermx/lab/servers/lab
 	install -D -m 644 src/evermxd.8 $(DESTDIR)$(PREFIX)/share/man/man8/evermxd.8
 	install -D -m 644 src/config/evermx.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/evermx.yaml.5
 	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7

@@ -11,9 +11,10 @@ static const struct subcommand {
 } subcommands[] = {
     {"watch", "samples servers, resolvers and a host while it fails, or breaks it itself",
      drill_watch},
-    {"resolvers", "what resolvers do with TTLs, and so with a failover", drill_resolvers},
-    {"report", "shows again, compares and draws what was kept by --json", drill_report},
+    {"lab", "measures failovers of real servers in namespaces of this machine", drill_lab},
+    {"resolvers", "tells what resolvers do with TTLs, and so with a failover", drill_resolvers},
     {"simulate", "predicts how long a failover takes, and what it costs", drill_simulate},
+    {"report", "shows again, compares and draws what was kept by --json", drill_report},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

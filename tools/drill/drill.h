@@ -11,9 +11,10 @@ enum drill_status {
     DRILL_IMPOSSIBLE = 3, /* nothing could be measured: no server, no root, no file */
 };
 
-int drill_report(int argc, char **argv);
-int drill_resolvers(int argc, char **argv);
 int drill_watch(int argc, char **argv);
+int drill_lab(int argc, char **argv);
+int drill_resolvers(int argc, char **argv);
 int drill_simulate(int argc, char **argv);
+int drill_report(int argc, char **argv);
 
 #endif

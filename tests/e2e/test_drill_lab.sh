@@ -20,6 +20,7 @@ noticed() { # WHAT PLACE NAME PHASE SECONDS
 # Starts one in the background, as drill, and waits until it has broken a host. Sets `space`: its process namespace.
 start_lab() { # FOLDER OPTION...
     local i inner
+    space=
     "$build/evermx-drill" lab --resolvers unbound --keep "$@" >"$work/table" 2>"$work/errors" </dev/null &
     drill=$!
     started+=("$drill")
@@ -27,8 +28,10 @@ start_lab() { # FOLDER OPTION...
         [ ! -s "$1/events" ] || break
         sleep 0.1
     done
-    inner=$(pgrep -f "failover-lab.sh inside $1" | tail -n 1)
-    space=$(readlink "/proc/$inner/ns/pid")
+    for inner in $(grep -lz "^$1\$" /proc/[0-9]*/cmdline 2>/dev/null); do # the folder is an argument of theirs
+        space=$(readlink "${inner%/cmdline}/ns/pid")
+        [ "$space" = "$(readlink /proc/self/ns/pid)" ] || break
+    done
 }
 
 left_behind() {

@@ -152,6 +152,8 @@ static struct lesson trial_lesson(const struct trial *trial, const struct sessio
         .greeting_us = result->heard_us ? (int32_t)(result->heard_us - trial->connected_us) : -1,
         .hedged = trial->mended || trial->attempt->sessions > 1,
         .late = trial->attempt->state == ATTEMPT_RESTS,
+        .begun_ms = attempt_begun_ms(trial->attempt),
+        .greeted_ms = result->greeted_us / 1000,
     };
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "probe/learn.h"
 
+#include <stdlib.h>
+
 enum {
     HEDGE_LEAST_MS = 300, /* SYN, SYN-ACK and a scheduler's whims take less nearly everywhere */
     LATE_LEAST_MS = 1000, /* a greeting; as long as a lost handshake takes to be mended */
@@ -21,6 +23,8 @@ enum {
     LOSSY_MUCH = LOSSY_ALL * 6 / 10,
     /* A living host that is silent to two sessions: one probe in 40000 at 5 %, in 120 at 20 %. */
     LOSSY_DOUBTED = LOSSY_ALL / 4,
+    SAME_MOMENT_MS = 250, /* a loop that is busy tells so late of what came together */
+    OTHER_TIME_MS = 500,
     LOSSY_MORE_MS = 2000, /* the second probe waits so much longer: for the third SYN-ACK, at 3 s */
 };
 
@@ -169,6 +173,21 @@ void learn_good(struct learned *learned, const struct lesson *lesson, int64_t no
         learned->good++;
     learned->last_good_ms = now_ms;
     learn_answer(learned);
+}
+
+bool learn_is_resumed(struct learned *learned, struct stall *stall, const struct lesson *lesson)
+{
+    if (stall->greeted_ms && llabs(lesson->greeted_ms - stall->greeted_ms) <= SAME_MOMENT_MS &&
+        llabs(lesson->begun_ms - stall->begun_ms) >= OTHER_TIME_MS) {
+        *learned = stall->before;
+        learned->last_good_ms = lesson->greeted_ms;
+        learn_answer(learned);
+        return true;
+    }
+    if (!is_prompt(lesson->greeting_us))
+        *stall = (struct stall){
+            .before = *learned, .begun_ms = lesson->begun_ms, .greeted_ms = lesson->greeted_ms};
+    return false;
 }
 
 void learn_answer(struct learned *learned)

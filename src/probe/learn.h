@@ -68,9 +68,21 @@ struct lesson {
     int32_t greeting_us; /* -1: unknown */
     bool hedged;         /* it took more than the first socket, or than the first session */
     bool late;           /* greeted after it had been given up */
+    int64_t begun_ms;    /* the probe */
+    int64_t greeted_ms;  /* when the greeting came */
 };
 
 void learn_good(struct learned *learned, const struct lesson *lesson, int64_t now_ms);
+
+/* A greeting that was not prompt, and what was known before it. All 0 at first. */
+struct stall {
+    struct learned before;
+    int64_t begun_ms, greeted_ms; /* 0: there was none */
+};
+/* Before a greeting is learned from: whether the host stood still as a whole, and goes on, as
+ * probes that began at different times are greeted in the same moment. That says nothing of what is
+ * usual: what the first of them taught is forgotten, and this one is not to be learned from. */
+bool learn_is_resumed(struct learned *learned, struct stall *stall, const struct lesson *lesson);
 /* It failed, but it was heard from. */
 void learn_answer(struct learned *learned);
 /* It was silent. hedged: a connection took more than the first socket. */

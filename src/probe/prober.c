@@ -48,6 +48,7 @@ struct job {
     struct peer *peer;
     struct peer_turn turn;
     struct learned learned;
+    struct stall stall;
     struct event timer;
     int64_t due_ms;
     bool exact;              /* its time is not to be moved */
@@ -128,7 +129,8 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
-        learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
+        if (!learn_is_resumed(&job->learned, &job->stall, &learned))
+            learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
         learn_silence(&job->learned, outcome->confirmed, learned.hedged);
         return;
@@ -231,8 +233,10 @@ static void job_on_rested(void *context, const struct outcome *rested, const str
     if (!rested)
         return;
     struct outcome outcome = *rested;
-    if (job->learned.silences) /* else a later probe has taught what is usual now */
+    if (job->learned.silences)
         job_learn(job, &outcome, lesson, clock_now_ms());
+    else /* a later probe has taught what is usual now, unless both came at once */
+        learn_is_resumed(&job->learned, &job->stall, lesson);
     job_report(job, &outcome);
 }
 

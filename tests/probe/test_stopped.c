@@ -147,10 +147,11 @@ static void test_slow_dialogue(void **state)
 }
 
 /* What was learned of a host that was stopped for some seconds, and continued, must not make the
- * second time longer. */
-static void test_stopped_twice(void **state)
+ * next times longer. */
+static void test_stopped_now_and_then(void **state)
 {
     enum {
+        TIMES = 5,
         STOPPED_MS = 4000,
         WELL_MS = 1700,    /* one prompt greeting, or two */
         NOTICED_MS = 3100, /* the rest of an interval, and the window of a greeting */
@@ -162,7 +163,7 @@ static void test_stopped_twice(void **state)
     watch_open(&watch);
     watch_add(&watch, 1, sink_port(sink));
     watch_learn(&watch);
-    for (unsigned times = 1; times <= 2; times++) {
+    for (unsigned times = 1; times <= TIMES; times++) {
         int64_t start_ms = clock_now_ms();
         watch.revoked = 0;
         watch.down_ms[0] = 0;
@@ -287,7 +288,7 @@ int main(void)
         cmocka_unit_test(test_stopped_in_a_dialogue),
         cmocka_unit_test(test_stopped_beside_a_dialogue),
         cmocka_unit_test(test_slow_dialogue),
-        cmocka_unit_test(test_stopped_twice),
+        cmocka_unit_test(test_stopped_now_and_then),
         cmocka_unit_test(test_silent_again_and_again),
         cmocka_unit_test(test_stopped_again_and_again),
     };

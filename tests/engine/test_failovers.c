@@ -706,6 +706,53 @@ static void demoted_counts_as_out(void **state)
     stage_free(&stage);
 }
 
+/* What an operator drained stays so, also while its name has no address, and then has one. */
+static void a_drained_outsider_without_addresses_stays_out(void **state)
+{
+    static const struct address outside = {4, {127, 0, 0, 99}};
+    const char *host = "mx.outside.example";
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, true);
+    stage_config(&stage, QUICK);
+    stage_zone(&stage, "example.test",
+               ZONE_HEAD "@ MX 10 mx.outside.example.\n@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    stage_load(&stage);
+    core_addresses(stage.core, host, &outside, 1, stage.now_ms);
+    stage_at(&stage, 1000);
+    stage_outcome(&stage, "*", "*", REASON_OK);
+    stage_publish(&stage);
+    drain(&stage, host, FORCED_DRAIN);
+    stage_at(&stage, 3000);
+    core_addresses(stage.core, host, NULL, 0, stage.now_ms);
+    stage_publish(&stage);
+    struct engine_drain told = drain_of(&stage, host);
+    assert_int_equal(told.forced, FORCED_DRAIN);
+    assert_int_equal(told.npools, 1);
+    assert_int_equal(told.nkept, 0);
+    assert_int_equal(told.nwaiting, 1);
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    ldns_pkt *packet = stage_ask(&stage, "example.test", LDNS_RR_TYPE_MX);
+    assert_int_equal(ldns_pkt_ancount(packet), 1);
+    ldns_pkt_free(packet);
+    stage_at(&stage, 60000);
+    told = drain_of(&stage, host);
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    core_addresses(stage.core, host, &outside, 1, stage.now_ms);
+    stage_publish(&stage);
+    told = drain_of(&stage, host);
+    assert_true(told.finished);
+    engine_drain_free(&told);
+    core_addresses(stage.core, host, NULL, 0, stage.now_ms);
+    drain(&stage, host, FORCED_NOT);
+    packet = stage_ask(&stage, "example.test", LDNS_RR_TYPE_MX);
+    assert_int_equal(ldns_pkt_ancount(packet), 2);
+    ldns_pkt_free(packet);
+    stage_free(&stage);
+}
+
 /* ---- reloads ---- */
 
 #define LONG_TTL QUICK "policies: [{match: example.test MX, ttl: 100s}]\n"
@@ -813,6 +860,7 @@ int main(void)
         cmocka_unit_test(what_is_not_probed_is_kept),
         cmocka_unit_test(a_shared_name_loses_the_machine),
         cmocka_unit_test(demoted_counts_as_out),
+        cmocka_unit_test(a_drained_outsider_without_addresses_stays_out),
         cmocka_unit_test(a_reload_shortens_no_tail),
         cmocka_unit_test(a_reload_forgets_no_pool),
         cmocka_unit_test(a_reload_swallows_no_failover),

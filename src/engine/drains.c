@@ -198,16 +198,24 @@ static void look_again(struct core *core, struct force *force, uint32_t host, in
     arena_free(drain.arena);
 }
 
-/* Looks again when a tail ends, and when the answers have changed. */
+/* When a tail ends, and when the answers have changed. */
+static bool is_due(const struct core *core, const struct force *force, int64_t now_ms)
+{
+    bool news = publisher_serial(core->publisher) != force->looked_at || now_ms >= force->due_ms;
+    return force->forced == FORCED_DRAIN && news &&
+           (!force->looked_ms || now_ms - force->looked_ms >= LOOK_EACH_MS);
+}
+
+/* One at a time, however many are drained: the one that has waited longest. */
 void drains_tick(struct core *core, int64_t now_ms)
 {
-    uint64_t serial = publisher_serial(core->publisher);
+    struct force *next = NULL;
     for (size_t i = 0; i < core->nforces; i++) {
         struct force *force = &core->forces[i];
-        bool due = serial != force->looked_at || now_ms >= force->due_ms;
-        uint32_t host = core_find_host(core, force->host);
-        if (force->forced == FORCED_DRAIN && due && host != MODEL_NONE &&
-            (!force->looked_ms || now_ms - force->looked_ms >= LOOK_EACH_MS))
-            look_again(core, force, host, now_ms);
+        if (is_due(core, force, now_ms) && (!next || force->looked_ms < next->looked_ms))
+            next = force;
     }
+    uint32_t host = next ? core_find_host(core, next->host) : MODEL_NONE;
+    if (host != MODEL_NONE)
+        look_again(core, next, host, now_ms);
 }

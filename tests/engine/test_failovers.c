@@ -570,6 +570,27 @@ static void a_drain_is_finished_when_nobody_holds_it(void **state)
     stage_free(&stage);
 }
 
+/* So that many of them never keep the prober from its work. */
+static void drains_are_looked_at_one_by_one(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "@ MX 30 mx3\n@ MX 40 mx4\nmx3 A 127.0.0.13\n"
+                              "mx4 A 127.0.0.14\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    drain(&stage, "mx2.example.test", FORCED_DRAIN);
+    drain(&stage, "mx3.example.test", FORCED_DRAIN);
+    stage.now_ms += 60000;
+    for (size_t i = 1; i <= 3; i++) {
+        core_tick(stage.core, stage.now_ms);
+        assert_int_equal(events_of_kind(&stage, "drain-finished"), i);
+    }
+    stage_at(&stage, 70000);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 3);
+    stage_free(&stage);
+}
+
 static void an_undrained_host_is_back_at_once(void **state)
 {
     struct stage stage;
@@ -853,6 +874,7 @@ int main(void)
         cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
         cmocka_unit_test(a_standby_that_steps_back_has_not_failed),
         cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
+        cmocka_unit_test(drains_are_looked_at_one_by_one),
         cmocka_unit_test(an_undrained_host_is_back_at_once),
         cmocka_unit_test(the_only_one_is_never_safe_to_stop),
         cmocka_unit_test(its_own_addresses_do_not_count),

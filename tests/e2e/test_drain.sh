@@ -250,6 +250,8 @@ test_the_other_cannot_go() {
     has "both" "example.test MX (mx2.example.test): nothing better is there, or it is not probed" "$out"
     ctl drained mx1.example.test # it is answered again
     is "both" 1 "$status"
+    ctl status
+    has "both" "drained by an operator; answered all the same: nothing better is there" "$(tr -s ' \n' ' ' <<<"$out")"
     ctl undrain mx2.example.test
     ctl undrain mx1.example.test
     within answers "$DNS" "$both"

@@ -85,7 +85,7 @@ struct failover_histogram {
 struct failover_figures {
     uint64_t counts[FAILOVER_KINDS][FAILOVER_CAUSES];
     struct failover_histogram left[FAILOVER_PHASES][FAILOVER_CAUSES];
-    struct failover_histogram back[FAILOVER_PHASES];
+    struct failover_histogram back[FAILOVER_PHASES][FAILOVER_CAUSES];
 };
 
 enum { FAILOVERS_KEPT = 100 };

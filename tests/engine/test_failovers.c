@@ -309,7 +309,7 @@ static void a_return_has_four_moments(void **state)
     assert_moments(&noted.list[1], 4000, 6000, 9000, 9000 + 10000 + FAILOVER_RESOLVER_MS);
     assert_int_equal(noted.figures.counts[FAILOVER_LEFT][CAUSE_REFUSED], 1);
     assert_int_equal(noted.figures.counts[FAILOVER_BACK][CAUSE_REFUSED], 1);
-    assert_int_equal(noted.figures.back[TOOK_ANSWERS].counts[6], 1); /* 5 s */
+    assert_int_equal(noted.figures.back[TOOK_ANSWERS][CAUSE_REFUSED].counts[6], 1); /* 5 s */
     noted_free(&noted);
     assert_int_equal(events_of_kind(&stage, "return"), 1);
     stage_at(&stage, 60000);
@@ -605,6 +605,7 @@ static void an_undrained_host_is_back_at_once(void **state)
     assert_int_equal(noted.list[1].kind, FAILOVER_BACK);
     assert_int_equal(noted.list[1].cause, CAUSE_DRAIN);
     assert_moments(&noted.list[1], 9000, 9000, 9000, 9000 + 10000 + FAILOVER_RESOLVER_MS);
+    assert_int_equal(noted.figures.back[TOOK_ANSWERS][CAUSE_DRAIN].counts[0], 1);
     noted_free(&noted);
     stage_free(&stage);
 }

@@ -825,6 +825,27 @@ static void a_reload_shortens_no_tail(void **state)
     stage_free(&stage);
 }
 
+/* Nor that of the answers without it, where it comes back. */
+static void a_reload_hastens_no_return(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 5000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 6000);
+    stage_config(&stage, QUICK);
+    stage_load(&stage);
+    stage_at(&stage, 9000);
+    come_back(&stage, "mx1.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 2);
+    assert_int_equal(noted.list[1].kind, FAILOVER_BACK);
+    assert_int_equal(noted.list[1].until_ms, 6000 + 100000 + FAILOVER_RESOLVER_MS);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
 /* A record that is out of the zone is still in resolvers. */
 static void a_reload_forgets_no_pool(void **state)
 {
@@ -903,6 +924,7 @@ int main(void)
         cmocka_unit_test(demoted_counts_as_out),
         cmocka_unit_test(a_drained_outsider_without_addresses_stays_out),
         cmocka_unit_test(a_reload_shortens_no_tail),
+        cmocka_unit_test(a_reload_hastens_no_return),
         cmocka_unit_test(a_reload_forgets_no_pool),
         cmocka_unit_test(a_reload_swallows_no_failover),
     };

@@ -357,29 +357,28 @@ static void add_failover_counts(struct exposition *out, const struct failover_fi
         }
 }
 
-static void add_failovers(struct exposition *out, const struct failover_figures *figures)
+static void add_moments(struct exposition *out, const char *family, const char *help,
+                        const struct failover_histogram took[][FAILOVER_CAUSES])
 {
     for (size_t i = 0; i < FAILOVER_PHASES; i++)
         for (size_t j = 0; j < FAILOVER_CAUSES; j++) {
             const struct exposition_label labels[] = {{"phase", failover_phase_word(i)},
                                                       {"cause", failover_cause_word(j)}};
-            const struct failover_histogram *left = &figures->left[i][j];
-            exposition_add_histogram(
-                out, "evermx_failover_seconds",
+            exposition_add_histogram(out, family, help, labels, LENGTH(labels), failover_bounds_s,
+                                     took[i][j].counts, FAILOVER_BOUNDS, took[i][j].sum_s);
+        }
+}
+
+static void add_failovers(struct exposition *out, const struct failover_figures *figures)
+{
+    add_moments(out, "evermx_failover_seconds",
                 "From the last good probe until the first bad evidence, until it was out of the "
                 "answers, and until no resolver that keeps to TTLs held it.",
-                labels, LENGTH(labels), failover_bounds_s, left->counts, FAILOVER_BOUNDS,
-                left->sum_s);
-        }
-    for (size_t i = 0; i < FAILOVER_PHASES; i++) {
-        const struct exposition_label label = {"phase", failover_phase_word(i)};
-        const struct failover_histogram *back = &figures->back[i];
-        exposition_add_histogram(out, "evermx_return_seconds",
-                                 "The same of returns: from the last bad probe until the first "
-                                 "good one, until it was answered again, and until resolvers knew.",
-                                 &label, 1, failover_bounds_s, back->counts, FAILOVER_BOUNDS,
-                                 back->sum_s);
-    }
+                figures->left);
+    add_moments(out, "evermx_return_seconds",
+                "The same of returns: from the last bad probe until the first good one, until it "
+                "was answered again, and until resolvers knew.",
+                figures->back);
     add_failover_counts(out, figures);
 }
 

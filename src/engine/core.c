@@ -132,10 +132,22 @@ static struct service_state state_of_target(const struct core *core, const struc
     };
 }
 
-static struct service_state compute_service(const struct core *core,
-                                            const struct service_view *service, int64_t now_ms)
+/* Of an external host whose name leads to no address now; an operator's word still holds. */
+static struct service_state state_without_targets(const struct core *core, uint32_t host)
 {
+    const struct verdict verdict = {.forced = core_forced(core, host)};
+    if (verdict.forced == FORCED_NOT)
+        return SERVICE_STATE_NONE;
+    return (struct service_state){verdict_vote(&verdict), UINT32_MAX, 100};
+}
+
+static struct service_state compute_service(const struct core *core, uint32_t number,
+                                            int64_t now_ms)
+{
+    const struct service_view *service = &core->view.services[number];
     struct service_state sum = SERVICE_STATE_NONE;
+    if (!service->nslots)
+        return state_without_targets(core, core->view.model->services[number].host);
     for (size_t i = 0; i < service->nslots; i++)
         sum = service_state_add(sum,
                                 state_of_target(core, core_slot(core, service->slots[i]), now_ms));
@@ -153,7 +165,7 @@ static bool refresh_service(struct core *core, uint32_t number, int64_t now_ms)
 {
     struct service_view *service = &core->view.services[number];
     struct service_state *state = &core->view.states[number], before = *state;
-    *state = compute_service(core, service, now_ms);
+    *state = compute_service(core, number, now_ms);
     service->touched = false;
     if (rank_of(state->vote) > rank_of(before.vote))
         service->fell = core->publications;

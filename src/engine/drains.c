@@ -20,25 +20,17 @@ struct look {
     struct engine_drain *drain;
 };
 
-static enum verdict_forced forced_of(const struct core *core, uint32_t host)
-{
-    const char *name = core->view.model->hosts[host].name;
-    for (size_t i = 0; i < core->nforces; i++)
-        if (strcmp(core->forces[i].host, name) == 0)
-            return core->forces[i].forced;
-    return FORCED_NOT;
-}
-
 static bool names_hosts(const struct pool *pool)
 {
     return pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
 }
 
-/* Whether the host gives one of its services alone; or it is the host's, and nothing ever takes it
- * out, as it is not probed. */
+/* Whether the host gives one of its services alone; or it is the host's, and has no targets: as it
+ * is not probed, so that nothing ever takes it out, or as its name leads to no address now. */
 static bool is_of_host(const struct look *look, const struct pool *pool,
                        const struct member *member)
 {
+    const struct model *model = look->core->view.model;
     if (member->nservices == 0)
         return names_hosts(pool) && member->host == look->host;
     for (size_t i = 0; i < member->nservices; i++) {
@@ -46,7 +38,8 @@ static bool is_of_host(const struct look *look, const struct pool *pool,
         size_t marked = 0;
         for (size_t j = 0; j < service->nslots; j++)
             marked += look->marks[service->slots[j]] == FORCED_DOWN;
-        if (service->nslots && marked == service->nslots)
+        if (service->nslots ? marked == service->nslots
+                            : model->services[member->services[i]].host == look->host)
             return true;
     }
     return false;
@@ -164,7 +157,7 @@ static void look_at_host(const struct core *core, uint32_t host, struct engine_d
     };
     core_mark_targets(core, host, FORCED_DOWN, look.marks);
     drain->host = arena_strdup(drain->arena, model->hosts[host].name);
-    drain->forced = forced_of(core, host);
+    drain->forced = core_forced(core, host);
     drain->answers = ARENA_ARRAY(drain->arena, struct engine_drain_answer, ENGINE_DRAIN_ANSWERS);
     look_at_all(&look);
     bool out = drain->forced == FORCED_DRAIN || drain->forced == FORCED_DOWN;
@@ -205,16 +198,24 @@ static void look_again(struct core *core, struct force *force, uint32_t host, in
     arena_free(drain.arena);
 }
 
-/* Looks again when a tail ends, and when the answers have changed. */
+/* When a tail ends, and when the answers have changed. */
+static bool is_due(const struct core *core, const struct force *force, int64_t now_ms)
+{
+    bool news = publisher_serial(core->publisher) != force->looked_at || now_ms >= force->due_ms;
+    return force->forced == FORCED_DRAIN && news &&
+           (!force->looked_ms || now_ms - force->looked_ms >= LOOK_EACH_MS);
+}
+
+/* One at a time, however many are drained: the one that has waited longest. */
 void drains_tick(struct core *core, int64_t now_ms)
 {
-    uint64_t serial = publisher_serial(core->publisher);
+    struct force *next = NULL;
     for (size_t i = 0; i < core->nforces; i++) {
         struct force *force = &core->forces[i];
-        bool due = serial != force->looked_at || now_ms >= force->due_ms;
-        uint32_t host = core_find_host(core, force->host);
-        if (force->forced == FORCED_DRAIN && due && host != MODEL_NONE &&
-            (!force->looked_ms || now_ms - force->looked_ms >= LOOK_EACH_MS))
-            look_again(core, force, host, now_ms);
+        if (is_due(core, force, now_ms) && (!next || force->looked_ms < next->looked_ms))
+            next = force;
     }
+    uint32_t host = next ? core_find_host(core, next->host) : MODEL_NONE;
+    if (host != MODEL_NONE)
+        look_again(core, next, host, now_ms);
 }

@@ -72,7 +72,7 @@ static void add_figures(struct failover_figures *figures, const struct failover 
         if (failover->kind == FAILOVER_LEFT)
             observe(&figures->left[i][failover->cause], took_ms);
         else if (failover->kind == FAILOVER_BACK)
-            observe(&figures->back[i], took_ms);
+            observe(&figures->back[i][failover->cause], took_ms);
     }
 }
 

@@ -53,9 +53,10 @@ const char *failover_cause_word(enum failover_cause cause); /* "refused" */
 enum failover_phase { TOOK_EVIDENCE, TOOK_ANSWERS, TOOK_RESOLVERS, FAILOVER_PHASES };
 const char *failover_phase_word(enum failover_phase phase); /* "evidence" */
 
-/* Resolvers count whole seconds, and an answer takes a while to get there: by so much more than its
- * TTL it may be held. */
-enum { FAILOVER_RESOLVER_MS = 1000 };
+/* By so much more than its TTL an answer may be held: unbound keeps it to the end of the second in
+ * which that ends, so up to a second; and it counts from when the answer has come, which takes it
+ * up to some tenths of a second across an ocean, and us some to publish many pools. */
+enum { FAILOVER_RESOLVER_MS = 1500 };
 
 struct failover {
     enum failover_kind kind;
@@ -85,7 +86,7 @@ struct failover_histogram {
 struct failover_figures {
     uint64_t counts[FAILOVER_KINDS][FAILOVER_CAUSES];
     struct failover_histogram left[FAILOVER_PHASES][FAILOVER_CAUSES];
-    struct failover_histogram back[FAILOVER_PHASES];
+    struct failover_histogram back[FAILOVER_PHASES][FAILOVER_CAUSES];
 };
 
 enum { FAILOVERS_KEPT = 100 };

@@ -107,6 +107,15 @@ static size_t release(struct core *core, uint32_t host, int64_t now_ms)
     return count;
 }
 
+enum verdict_forced core_forced(const struct core *core, uint32_t host)
+{
+    const char *name = core->view.model->hosts[host].name;
+    for (size_t i = 0; i < core->nforces; i++)
+        if (strcmp(core->forces[i].host, name) == 0)
+            return core->forces[i].forced;
+    return FORCED_NOT;
+}
+
 static void remove_force(struct core *core, size_t at)
 {
     free(core->forces[at].host);
@@ -213,8 +222,13 @@ static bool error_no_host(const struct core *core, const char *asked, struct err
     return error_set(error, "%.100s: no such host%s", asked, list);
 }
 
-static void set_force(struct core *core, const char *name, enum verdict_forced forced)
+/* An external host's services are touched for themselves, as they may have no target now. */
+static void set_force(struct core *core, uint32_t host, const char *name,
+                      enum verdict_forced forced)
 {
+    const struct host_view *view = &core->view.hosts[host];
+    for (size_t i = 0; i < view->nservices; i++)
+        view_touch_service(&core->view, view->services[i]);
     for (size_t i = 0; i < core->nforces; i++)
         if (strcmp(core->forces[i].host, name) == 0)
             remove_force(core, i--);
@@ -280,7 +294,7 @@ bool core_force(struct core *core, const char *asked, enum verdict_forced forced
     if (*count == 0 && forced != FORCED_NOT)
         return error_set(error, "%.300s: nothing of this host is probed%s", name,
                          model->hosts[host].external ? " yet" : "");
-    set_force(core, name, forced);
+    set_force(core, host, name, forced);
     core_apply_forces(core, now_ms);
     size_t back = forced == FORCED_NOT ? release(core, host, now_ms) : 0;
     tell_force(core, name, forced, *count, back, now_ms);

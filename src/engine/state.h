@@ -143,6 +143,8 @@ void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms
 
 /* Forces each target as its hosts are; touches the services of those that this changes. */
 void core_apply_forces(struct core *core, int64_t now_ms);
+/* What is said of a host by its own name. */
+enum verdict_forced core_forced(const struct core *core, uint32_t host);
 /* Marks the targets of a host; marks: by the slots' numbers. */
 void core_mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
                        enum verdict_forced *marks);

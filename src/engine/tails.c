@@ -60,20 +60,24 @@ static void keep_leftover(struct core *core, struct table *by_key, const struct 
     };
 }
 
-/* Where it stands now; most often where it stood. NULL: nowhere. */
-static int64_t *tail_of_same(const struct view *view, const struct table *by_name,
-                             const struct pool *pool, size_t member)
+/* Where a member stands now; most often where it stood. NULL: nowhere. */
+static int64_t *tail_of_same(const struct view *view, uint32_t number, const struct pool *before,
+                             size_t member)
 {
-    uint32_t found;
-    if (!table_get(by_name, pool->name, strlen(pool->name), &found))
+    if (number == MODEL_NONE)
         return NULL;
-    const struct pool *now = &view->model->pools[found];
+    const struct pool *now = &view->model->pools[number];
     for (size_t i = 0; i < now->nmembers; i++) {
         size_t at = (member + i) % now->nmembers;
-        if (strcmp(now->members[at].label, pool->members[member].label) == 0)
-            return &view->pools[found].tails_ms[at];
+        if (strcmp(now->members[at].label, before->members[member].label) == 0)
+            return &view->pools[number].tails_ms[at];
     }
     return NULL;
+}
+
+static int64_t later(int64_t one_ms, int64_t other_ms)
+{
+    return one_ms > other_ms ? one_ms : other_ms;
 }
 
 static void carry_pool(struct core *core, const struct view *before, uint32_t number,
@@ -82,17 +86,20 @@ static void carry_pool(struct core *core, const struct view *before, uint32_t nu
     const struct pool *pool = &before->model->pools[number];
     const struct pool_view *was = &before->pools[number];
     int64_t served_until_ms = now_ms + was->selection.ttl_s * 1000LL + FAILOVER_RESOLVER_MS;
+    uint32_t same = MODEL_NONE;
+    if (table_get(by_name, pool->name, strlen(pool->name), &same))
+        core->view.pools[same].tail_ms = later(was->tail_ms, served_until_ms);
     for (size_t i = 0; i < pool->nmembers; i++) {
         int64_t until_ms = was->tails_ms[i];
-        if (member_is_served(was->selection.members[i]) && served_until_ms > until_ms)
-            until_ms = served_until_ms;
+        if (member_is_served(was->selection.members[i]))
+            until_ms = later(until_ms, served_until_ms);
         if (until_ms <= now_ms)
             continue;
-        int64_t *tail_ms = tail_of_same(&core->view, by_name, pool, i);
-        if (!tail_ms)
+        int64_t *tail_ms = tail_of_same(&core->view, same, pool, i);
+        if (tail_ms)
+            *tail_ms = later(*tail_ms, until_ms);
+        else
             keep_leftover(core, by_key, before->model, pool, &pool->members[i], until_ms);
-        else if (until_ms > *tail_ms)
-            *tail_ms = until_ms;
     }
 }
 

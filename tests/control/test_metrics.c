@@ -288,10 +288,10 @@ static void test_histograms(void **state)
 
 /* ---- the numbers ---- */
 
-/* Buckets with that of +Inf, sum and count: of failovers by cause, of returns; and counters. */
+/* Buckets with that of +Inf, sum and count: of failovers and of returns, by cause; and counters. */
 enum {
     HISTOGRAM_SAMPLES = FAILOVER_BOUNDS + 3,
-    FAILOVER_SAMPLES = FAILOVER_PHASES * (FAILOVER_CAUSES + 1) * HISTOGRAM_SAMPLES +
+    FAILOVER_SAMPLES = 2 * FAILOVER_PHASES * FAILOVER_CAUSES * HISTOGRAM_SAMPLES +
                        FAILOVER_KINDS * FAILOVER_CAUSES,
 };
 
@@ -373,7 +373,7 @@ static void test_numbers_of_everything(void **state)
     answers->counts[3] = 2;
     answers->counts[FAILOVER_BOUNDS] = 1;
     answers->sum_s = 401.5;
-    told.figures.back[TOOK_RESOLVERS].counts[8] = 4;
+    told.figures.back[TOOK_RESOLVERS][CAUSE_SICK].counts[8] = 4;
     told.figures.counts[FAILOVER_LEFT][CAUSE_SILENT] = 5;
     told.figures.counts[FAILOVER_KEPT][CAUSE_DRAIN] = 6;
     const struct server_numbers numbers = {
@@ -458,11 +458,12 @@ static void test_numbers_of_everything(void **state)
         {"evermx_failover_seconds_sum{phase=\"answers\",cause=\"silent\"}", 401.5},
         {"evermx_failover_seconds_count{phase=\"answers\",cause=\"silent\"}", 3},
         {"evermx_failover_seconds_count{phase=\"evidence\",cause=\"drain\"}", 0},
-        {"evermx_return_seconds_bucket{phase=\"resolvers\",le=\"15\"}", 0},
-        {"evermx_return_seconds_bucket{phase=\"resolvers\",le=\"30\"}", 4},
+        {"evermx_return_seconds_bucket{phase=\"resolvers\",cause=\"sick\",le=\"15\"}", 0},
+        {"evermx_return_seconds_bucket{phase=\"resolvers\",cause=\"sick\",le=\"30\"}", 4},
+        {"evermx_return_seconds_bucket{phase=\"resolvers\",cause=\"drain\",le=\"+Inf\"}", 0},
         {"evermx_failovers_total{kind=\"left\",cause=\"silent\"}", 5},
         {"evermx_failovers_total{kind=\"kept\",cause=\"drain\"}", 6},
-#define FAILOVERS_NAMED 11
+#define FAILOVERS_NAMED 12
 #define FIRST           "host=\"mx1.test\",address=\"127.0.0.1\",port=\"25\",check=\"smtp\""
         {"evermx_target_up{" FIRST "}", 1},
         {"evermx_target_rtt_seconds{" FIRST "}", 0.0015},

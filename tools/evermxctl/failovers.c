@@ -48,12 +48,35 @@ static void say_untimed(struct flow *flow, const json_t *failover)
         flow_put(flow, PLAIN, "; it was never seen good");
 }
 
+static bool is_of_same_target(const json_t *one, const json_t *other)
+{
+    static const char *const keys[] = {"address", "port", "check"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!json_equal(json_object_get(one, keys[i]), json_object_get(other, keys[i])))
+            return false;
+    return true;
+}
+
+/* Whether it is in answers all the same, as those of other pools, or as others died later. */
+static bool is_kept_since(const json_t *failovers, size_t place)
+{
+    const json_t *failover = json_array_get(failovers, place);
+    for (size_t i = place + 1; i < json_array_size(failovers); i++) {
+        const json_t *later = json_array_get(failovers, i);
+        if (is_of_kind(later, "kept") && is_of_same_target(later, failover))
+            return true;
+    }
+    return false;
+}
+
 /* "back 12s ago", "resolvers may hold it 8.0s more" */
-static void say_now(struct flow *flow, const json_t *failover)
+static void say_now(struct flow *flow, const json_t *failover, bool kept)
 {
     char span[DURATION_SIZE];
     if (json_is_number(json_object_get(failover, "back_s")))
         flow_say(flow, GREEN, "; back %s ago", member_duration(failover, "back_s", span));
+    else if (kept)
+        flow_put(flow, RED, "; answered all the same: nothing better is there");
     else if (seconds_of(failover, "held_s") > 0)
         flow_say(flow, YELLOW, "; resolvers may hold it %s more",
                  member_duration(failover, "held_s", span));
@@ -91,13 +114,13 @@ static void print_bars(bool coloured, const json_t *failover)
     print_bar(coloured, CYAN, "out of honest resolvers", longest, longest);
 }
 
-static void print_last(bool coloured, const json_t *failover)
+static void print_last(bool coloured, const json_t *failover, bool kept)
 {
     struct flow flow = flow_begin(coloured, 0, 4);
     flow_put(&flow, PLAIN, "last failover ");
     say_head(&flow, failover);
     say_untimed(&flow, failover);
-    say_now(&flow, failover);
+    say_now(&flow, failover, kept);
     flow_end(&flow);
     if (is_timed(failover))
         print_bars(coloured, failover);
@@ -125,7 +148,7 @@ void failovers_print(bool coloured, const json_t *failovers)
             continue;
         fputs(told == 0 ? "\n" : told == 1 ? "  before it:\n" : "", stdout);
         if (told++ == 0)
-            print_last(coloured, failover);
+            print_last(coloured, failover, is_kept_since(failovers, i));
         else
             print_earlier(coloured, failover);
     }

@@ -12,6 +12,7 @@
 /* Who is asked less often is taken for silent. Servers and resolvers may be other people's: nobody
  * takes the most for an attack. */
 enum { RATE_LEAST = 1, RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_S = 86400, DNS_PORT = 53 };
+enum { SEED_MAX = 999999999 }; /* as a number of JSON it is kept exactly */
 
 static const char usage_text[] =
     "usage: evermx-drill watch --name NAME --host HOST --server ADDRESS[@PORT] [OPTION ...]\n"
@@ -79,11 +80,19 @@ static void add_place(const char *option, const char *text, struct watch_place *
     char what[160];
     if (*count == PLACES_MAX)
         wrong_usage("too many servers or resolvers");
-    struct watch_place *place = &places[(*count)++];
-    if (endpoint_parse(text, DNS_PORT, &place->address, &place->port))
-        return;
-    snprintf(what, sizeof what, "--%s %.60s: not written as ADDRESS or ADDRESS@PORT", option, text);
-    wrong_usage(what);
+    struct watch_place *place = &places[*count];
+    if (!endpoint_parse(text, DNS_PORT, &place->address, &place->port)) {
+        snprintf(what, sizeof what, "--%s %.60s: not written as ADDRESS or ADDRESS@PORT", option,
+                 text);
+        wrong_usage(what);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (places[i].port == place->port && address_equal(&places[i].address, &place->address)) {
+            snprintf(what, sizeof what, "--%s %.60s: given twice", option, text);
+            wrong_usage(what);
+        }
+    }
+    (*count)++;
 }
 
 /* ---- options ---- */
@@ -229,7 +238,7 @@ static void take(struct watch_options *options, int option)
         options->repetitions = (unsigned)whole(name, optarg, 1, REPETITIONS_MAX);
         break;
     case OPTION_SEED:
-        options->seed = whole(name, optarg, 0, UINT64_MAX);
+        options->seed = whole(name, optarg, 0, SEED_MAX);
         break;
     default:
         if (!output_option(&options->output, option, optarg))

@@ -278,8 +278,8 @@ bool goal_print(const struct goal *goal, const struct goal_setting *setting, FIL
     struct plan plans[PLANS_MAX];
     size_t count = goal_plans(goal, setting, false, plans);
     if (count) {
-        fprintf(out, "p%g < %g s is met by these, for %zu kinds of failure:\n", goal->share * 100,
-                goal->within_s, setting->nkinds);
+        fprintf(out, "p%g < %g s is met by these, for %zu kind%s of failure:\n", goal->share * 100,
+                goal->within_s, setting->nkinds, setting->nkinds == 1 ? "" : "s");
         print_plans(goal, plans, count, out);
         return true;
     }

@@ -93,9 +93,14 @@ lacks "only one system" "evermx" "$out"
 run first.json --only kind=kill --only kind=hang --only place=resolver
 has "of two kinds, and a place" "gdnsd" "$out"
 lacks "of two kinds, and a place, not others" "evermx" "$out"
-run third.json --only system=gdnsd
+run all.json --only system=gdnsd
 is "what is not shown does not count" 0 "$status"
-has "nothing is left" "Nothing was measured" "$out"
+run third.json --only system=gdnsd
+is "nothing is left" 3 "$status"
+has "that is told" "no series is as --only says" "$err"
+sed 's/"ttl_s": 10/"ttl_s": 1/' first.json >one.json
+run first.json one.json first.json --json ten.json
+has "a setting that is a part of another" '"ttl_s": "10 | 1"' "$(<ten.json)"
 
 # ---- written ----
 

@@ -89,6 +89,21 @@ static void keep_wanted(const struct request *request, struct record *record)
 
 /* ---- files ---- */
 
+/* Whether it is one of those in "10 | 5". */
+static bool is_among(const char *values, const char *value)
+{
+    static const char between[] = " | ";
+    size_t size = strlen(value);
+    for (const char *at = values; at; at = strstr(at, between)) {
+        if (at != values)
+            at += strlen(between);
+        if (strncmp(at, value, size) == 0 &&
+            (!at[size] || strncmp(at + size, between, strlen(between)) == 0))
+            return true;
+    }
+    return false;
+}
+
 /* What differs between the files is told with all that it was. */
 static void merge_settings(struct record *record, struct record *other)
 {
@@ -102,7 +117,7 @@ static void merge_settings(struct record *record, struct record *other)
         } else if (!json_equal(ours, value)) {
             char *one = text_of_setting(ours), *two = text_of_setting(value);
             char *both = memory_printf("%s | %s", one, two);
-            if (!strstr(one, two))
+            if (!is_among(one, two))
                 record_set(record, name, both);
             free(both);
             free(two);
@@ -167,7 +182,13 @@ int drill_report(int argc, char **argv)
     struct record *record = read_all(argv + optind, (size_t)(argc - optind));
     if (!record)
         return DRILL_IMPOSSIBLE;
+    size_t all = record->nseries;
     keep_wanted(&request, record);
+    if (all && !record->nseries) {
+        fputs("evermx-drill: no series is as --only says\n", stderr);
+        record_free(record);
+        return DRILL_IMPOSSIBLE;
+    }
     int status = record_has_unnoticed(record) ? DRILL_UNNOTICED : DRILL_DONE;
     if (!output_write(&request.output, record))
         status = DRILL_IMPOSSIBLE;

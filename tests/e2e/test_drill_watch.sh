@@ -156,6 +156,10 @@ many=()
 for i in {1..60}; do many+=(--resolver "127.7.22.$i@5639"); done
 drill many "${mx2[@]}" "${many[@]}" --seconds 0.5
 is "60 resolvers: status" 0 "$(status_of many)"
+drill idle "${mx2[@]}" --reps 3 --seconds 0.5
+is "--reps alone: status, told" "2 1" "$(status_of idle) $(grep -c 'reps: says nothing without --break' "$work/idle.err")"
+drill unknown "${mx2[@]}" --often 3
+is "an unknown option is named" 1 "$(grep -c -e '--often: is no option' "$work/unknown.err")"
 drill usage "${mx2[@]}" --break true
 is "--break alone: status" 2 "$(status_of usage)"
 "$build/evermx-drill" watch --help >"$work/help"

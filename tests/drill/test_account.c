@@ -71,6 +71,7 @@ static void all_fates(void **state)
     see(&samples, resolver, 16 * S, SEEN_WITH);
     samples_begin(&samples, TURN_FAILURE, 20 * S);
     see(&samples, server, 22 * S + 500 * MS, SEEN_WITHOUT);
+    see(&samples, resolver, 79 * S, SEEN_WITH);
     samples_begin(&samples, TURN_RETURN, 80 * S); /* and the resolver has never noticed */
     see(&samples, server, 81 * S, SEEN_WITH);
     samples_begin(&samples, TURN_FAILURE, 90 * S);
@@ -107,7 +108,7 @@ static void all_fates(void **state)
     assert_string_equal(text_of(mark_of(record, 3, resolver), "fate"), "untouched");
     assert_string_equal(text_of(mark_of(record, 4, resolver), "fate"), "unknown");
     assert_non_null(strstr(text_of(record->settings, "resolver name"), "mail BOUNCES"));
-    assert_non_null(strstr(text_of(record->settings, "resolver name"), "not longer than the TTL"));
+    assert_non_null(strstr(text_of(record->settings, "resolver name"), "LONGER than the TTL"));
     record_free(record);
     samples_free(&samples);
 }
@@ -161,6 +162,7 @@ static void what_passes(void **state)
     see(&samples, host, 2 * S, SEEN_WITHOUT);
     see(&samples, host, 3 * S, SEEN_WITH);
     see(&samples, host, 10 * S, SEEN_WITHOUT); /* and now nobody notices for long */
+    see(&samples, server, 79 * S, SEEN_WITH);
     see(&samples, host, 80 * S, SEEN_WITH);
     samples_close(&samples, 90 * S);
     struct account_counts counts = account_fill(&account, &samples, record);
@@ -173,12 +175,39 @@ static void what_passes(void **state)
     samples_free(&samples);
 }
 
+/* Who has stopped answering has not gone on with the old answer: no "never" of it. */
+static void silence_is_not_never(void **state)
+{
+    struct samples samples = {.by_hand = true};
+    struct record *record = record_new("test");
+    (void)state;
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
+    see(&samples, server, 1 * S, SEEN_WITH);
+    see(&samples, resolver, 1 * S, SEEN_WITH);
+    samples_begin(&samples, TURN_FAILURE, 2 * S);
+    see(&samples, server, 61 * S, SEEN_WITH);
+    see(&samples, resolver, 10 * S, SEEN_WITH);
+    see(&samples, resolver, 13 * S, SEEN_NOTHING);
+    see(&samples, resolver, 61 * S, SEEN_ERROR);
+    samples_close(&samples, 63 * S);
+    struct account_counts counts = account_fill(&account, &samples, record);
+    assert_int_equal(counts.never, 1);
+    assert_int_equal(counts.unknown, 1);
+    assert_int_equal(figures_at(record, PLACE_SERVER, PHASE_LEFT)->never, 1);
+    assert_int_equal(figures_at(record, PLACE_RESOLVER, PHASE_LEFT)->never, 0);
+    assert_string_equal(text_of(mark_of(record, 0, resolver), "fate"), "unknown");
+    samples_free(&samples);
+    record_free(record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_fates),
         cmocka_unit_test(from_evidence),
         cmocka_unit_test(what_passes),
+        cmocka_unit_test(silence_is_not_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,23 @@ drill nobody "${mx1[@]}" --server 127.0.0.1@5639 --seconds 0.5
 is "nobody there: status" 3 "$(status_of nobody)"
 drill absent --server "$SERVER" --host mx7.example.test --name nothing.example.test --seconds 0.5
 is "NXDOMAIN is told loudly" 1 "$(grep -c 'WARNING: server .* with NXDOMAIN: mail BOUNCES' "$work/absent.err")"
+is "NXDOMAIN: the host was in no answer" 3 "$(status_of absent)"
+drill misspelt --server "$SERVER" --host mx7.example.test --name example.test --seconds 0.5
+is "a host in no answer: status" 3 "$(status_of misspelt)"
+is "a host in no answer: told" 1 "$(grep -c 'mx7.example.test was in no answer to the MX of example.test' "$work/misspelt.err")"
+drill half "${mx2[@]}" --server 127.0.0.1@5639 --settle 0.1 --patience 0.5 --seconds 20 --break true --mend true
+is "a server is dead at the start: status" 3 "$(status_of half)"
+is "a server is dead at the start: told" 1 "$(grep -c 'nothing to break: server 127.0.0.1@5639' "$work/half.err")"
+drill twice "${mx2[@]}" --server "$SERVER" --seconds 0.5
+is "a server twice: status" 2 "$(status_of twice)"
+many=()
+for i in {1..60}; do many+=(--resolver "127.7.22.$i@5639"); done
+drill many "${mx2[@]}" "${many[@]}" --seconds 0.5
+is "60 resolvers: status" 0 "$(status_of many)"
+drill idle "${mx2[@]}" --reps 3 --seconds 0.5
+is "--reps alone: status, told" "2 1" "$(status_of idle) $(grep -c 'reps: says nothing without --break' "$work/idle.err")"
+drill unknown "${mx2[@]}" --often 3
+is "an unknown option is named" 1 "$(grep -c -e '--often: is no option' "$work/unknown.err")"
 drill usage "${mx2[@]}" --break true
 is "--break alone: status" 2 "$(status_of usage)"
 "$build/evermx-drill" watch --help >"$work/help"

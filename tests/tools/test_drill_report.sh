@@ -93,9 +93,26 @@ lacks "only one system" "evermx" "$out"
 run first.json --only kind=kill --only kind=hang --only place=resolver
 has "of two kinds, and a place" "gdnsd" "$out"
 lacks "of two kinds, and a place, not others" "evermx" "$out"
-run third.json --only system=gdnsd
+run all.json --only system=gdnsd
 is "what is not shown does not count" 0 "$status"
-has "nothing is left" "Nothing was measured" "$out"
+run third.json --only system=gdnsd
+is "nothing is left" 3 "$status"
+has "that is told" "no series is as --only says" "$err"
+sed 's/"ttl_s": 10/"ttl_s": 1/' first.json >one.json
+run first.json one.json --json ten.json
+cp first.json copy.json
+run first.json second.json copy.json
+is "the same file again" 3 "$status"
+has "is told" "first.json and copy.json hold the same repetitions" "$err"
+for part in 1 2; do
+    each=()
+    for i in {1..600}; do each+=("$(series "$part-$i" kill server a 0 1)"); done
+    record "Part $part" "\"part\": $part" "${each[@]}" >"many$part.json"
+done
+run many1.json many2.json --json many.json
+is "more series than can be read again" 3 "$status"
+has "are told" "more than 1000 series" "$err"
+has "a setting that is a part of another" '"ttl_s": "10 | 1"' "$(<ten.json)"
 
 # ---- written ----
 

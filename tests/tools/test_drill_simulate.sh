@@ -40,6 +40,10 @@ is "a prediction" 0 "$status"
 has "of each kind" "hang: out of the answers" "$out"
 has "of the server" "evermx  server, predicted" "$out"
 has "of each class of the default population" "evermx  resolver 4min+" "$out"
+is "no bounds of what is only drawn" 0 "$(grep -c '95 %' out)"
+is "at most 80 columns" 0 "$(grep -c '.\{81\}' out)"
+longest() { printf '%s\n' "$out" | awk -v name="$1" 'index($0, name) == 1 { print $(NF - 1); exit }'; }
+is "no user waits for less than the last class" "$(longest 'evermx  resolver 5min+')" "$(longest 'evermx  users')"
 has "shares over time" "Users without service, by time after the break; 1 of 2 hosts is dead" "$out"
 has "its cost" "queries a second for this name at the servers" "$out"
 is "nothing on stderr" "" "$err"
@@ -85,7 +89,18 @@ X
 run --detection measured.json --population people.yaml --ttl 5s --draws 2000
 is "of a record" 0 "$status"
 has "7 s and some of 5" "gdnsd  resolver busy, predicted  1000    9." "$out"
+has "of how few" "gdnsd kill            stands on 3 failures only" "$out"
 has "what was never noticed" "pdns hang            50.00% 50.00%" "$out"
+cat >two.json <<'X'
+{"format": "evermx-drill 1", "title": "t", "settings": {}, "series": [
+{"system": "s", "kind": "kill", "place": "server", "name": "a", "phase": "left", "never": 0, "times_s": [1, 1]},
+{"system": "s", "kind": "kill", "place": "server", "name": "b", "phase": "left", "never": 0, "times_s": [9, 9]}], "repetitions": []}
+X
+run --detection two.json --population people.yaml --ttl 1s --draws 2000
+is "two servers of a system: once" 3 "$(grep -c '^s kill' out)" # shares, 99 %, and of how few
+is "each of them is asked by half of the users" 1 \
+    "$(awk '/^s kill .*%/ { print ($5 > 22 && $5 < 28 && $6 < 1) }' FS='[ %]+' out)"
+has "of both servers' failures" "s kill                stands on 4 failures only" "$out"
 printf '{"format": "evermx-drill 1", "title": "t", "settings": {}, "series": [], "repetitions": []}' >none.json
 run --detection none.json
 is "a record without such times" 3 "$status"
@@ -121,6 +136,12 @@ wrong 2 "there is no such check" --check ping
 wrong 2 "what is that for?" now
 wrong 2 "is no option" --often
 wrong 2 "it can't with a --detection" --goal 'p99 < 1s' --detection measured.json
+wrong 2 "--kind: says nothing beside a --detection" --detection measured.json --kind kill
+wrong 2 "a check's option: says nothing beside a --detection" --interval 3s --detection measured.json
+wrong 2 "--ttl: says nothing beside a --goal" --goal 'p99 < 1s' --ttl 3s
+wrong 2 "--interval: is what a --goal searches" --set interval=3s --goal 'p99 < 1s'
+wrong 2 "nothing to keep or draw" --plot x.svg --goal 'p99 < 1s'
+wrong 2 "out of range: 1000 to" --draws 8
 wrong 3 "cannot read the file" --population nowhere.yaml
 wrong 3 "nowhere.json" --detection nowhere.json
 sed 's/users: 1/users: most/' people.yaml >bad.yaml

@@ -8,6 +8,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* One that went silent has not gone on with the old answer: so close to the end it must have given
+ * it. Probes and questions that time out take some seconds. */
+static int64_t silence_us(int64_t patience_us)
+{
+    enum { LEAST_US = 3000 * 1000, MOST_US = 15000 * 1000 };
+    int64_t part_us = patience_us / 4;
+    return part_us < LEAST_US ? LEAST_US : part_us > MOST_US ? MOST_US : part_us;
+}
+
 enum fate account_fate(const struct account *account, const struct episode *episode, size_t source)
 {
     const struct mark *mark = &episode->marks[source];
@@ -16,8 +25,10 @@ enum fate account_fate(const struct account *account, const struct episode *epis
         return FATE_UNTOUCHED;
     if (mark->changed)
         return FATE_CHANGED;
-    return episode->closed_us - since_us >= account->patience_us[episode->turn] ? FATE_NEVER
-                                                                                : FATE_UNKNOWN;
+    int64_t patience_us = account->patience_us[episode->turn];
+    bool waited = episode->closed_us - since_us >= patience_us;
+    bool spoke = mark->after_us >= since_us + patience_us - silence_us(patience_us);
+    return waited && spoke ? FATE_NEVER : FATE_UNKNOWN;
 }
 
 /* Whole milliseconds: what clocks and networks here are good for. */

@@ -10,8 +10,8 @@
 struct account {
     const char *system, *kind;
     const char *emptied; /* what an answer without any record comes to: "mail BOUNCES" */
-    /* A change that has not come in so long never has; where it was not waited for as long, nobody
-     * knows. */
+    /* A change that has not come in so long never has; where it was not waited for as long, or
+     * nothing has answered to the end, nobody knows. */
     int64_t patience_us[TURNS];
     int64_t calendar_us; /* unix time when the monotonic clock stood at 0 */
 };
@@ -20,7 +20,7 @@ struct account_counts {
     unsigned turns[TURNS]; /* failures, returns */
     unsigned changed;      /* marks of failures at servers and resolvers: so many changed, */
     unsigned never;        /* never did, */
-    unsigned unknown;      /* or were not waited for */
+    unsigned unknown;      /* or nobody knows */
 };
 
 /* What a place has come to in an episode that is closed. */

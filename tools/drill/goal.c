@@ -225,23 +225,17 @@ static void print_plans(const struct goal *goal, const struct plan *plans, size_
     }
 }
 
-/* Of the users of all, in percent. */
-static double percent_users(const struct population *population, bool (*is)(double, double),
-                            double than_s)
+/* Users whose resolvers keep all answers for longer, in percent. */
+static double percent_above(const struct population *population, double than_s)
 {
     double all = 0, some = 0;
     for (size_t i = 0; i < population->count; i++) {
         const struct resolver_class *class = &population->classes[i];
         all += class->users;
-        if (is((double)class->floor_ms / 1000, than_s))
+        if ((double)class->floor_ms / 1000 > than_s)
             some += class->users;
     }
     return 100 * some / all;
-}
-
-static bool is_above(double floor_s, double than_s)
-{
-    return floor_s > than_s;
 }
 
 static void print_why(const struct goal *goal, const struct goal_setting *setting,
@@ -253,7 +247,7 @@ static void print_why(const struct goal *goal, const struct goal_setting *settin
                 death_word(best->kind));
         return;
     }
-    double guilty = percent_users(setting->population, is_above, goal->within_s);
+    double guilty = percent_above(setting->population, goal->within_s);
     format_seconds(best->time_s, time);
     fprintf(
         out,
@@ -268,24 +262,19 @@ static void print_why(const struct goal *goal, const struct goal_setting *settin
                 guilty, goal->within_s);
 }
 
-static bool is_honest_floor(double floor_s, double than_s)
-{
-    return floor_s <= than_s;
-}
-
 bool goal_print(const struct goal *goal, const struct goal_setting *setting, FILE *out)
 {
     struct plan plans[PLANS_MAX];
     size_t count = goal_plans(goal, setting, false, plans);
     if (count) {
-        fprintf(out, "p%g < %g s is met by these, for %zu kinds of failure:\n", goal->share * 100,
-                goal->within_s, setting->nkinds);
+        fprintf(out, "p%g < %g s is met by these, for %zu kind%s of failure:\n", goal->share * 100,
+                goal->within_s, setting->nkinds, setting->nkinds == 1 ? "" : "s");
         print_plans(goal, plans, count, out);
         return true;
     }
     struct plan best = goal_best(goal, setting, false);
     print_why(goal, setting, &best, out);
-    double honest = percent_users(setting->population, is_honest_floor, 1);
+    double honest = 100 - percent_above(setting->population, 1);
     if (honest <= 0 || honest >= 100)
         return false;
     count = goal_plans(goal, setting, true, plans);

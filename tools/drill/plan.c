@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "plan.h"
 
-#include "base/table.h"
+#include "chance.h"
 
 /* A TTL is told in whole seconds, so that the true end lies within the second after it; and clocks
  * and networks are late. */
@@ -24,18 +24,13 @@ int64_t plan_wait_us(const struct source *source, int64_t asked_us, int64_t ofte
     return until_us < seldom_us ? until_us : seldom_us;
 }
 
-/* The n-th number of a seed: 53 bits, as many as a double holds. */
-static double chance(uint64_t seed, uint64_t n)
-{
-    return (double)(hash_bytes(&n, sizeof n, seed) >> 11) / (double)(1ULL << 53);
-}
-
 void plan_phases(uint64_t seed, double *phases, size_t count)
 {
+    struct chance chance = {seed};
     for (size_t i = 0; i < count; i++)
-        phases[i] = ((double)i + chance(seed, i)) / (double)count;
+        phases[i] = ((double)i + chance_share(&chance)) / (double)count;
     for (size_t i = count; i > 1; i--) {
-        size_t other = (size_t)(chance(seed, count + i) * (double)i);
+        size_t other = (size_t)(chance_share(&chance) * (double)i);
         double phase = phases[i - 1];
         phases[i - 1] = phases[other];
         phases[other] = phase;

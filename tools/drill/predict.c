@@ -17,7 +17,7 @@ static void add_time(struct figures *figures, double time_s)
         figures_add(figures, time_s);
 }
 
-/* Thinned out: from the middles of equal parts. */
+/* Thinned out, evenly from the shortest to the longest. */
 static void add_times(struct figures *figures, const struct times *times)
 {
     if (times->count <= FORECAST_TIMES) {
@@ -26,7 +26,7 @@ static void add_times(struct figures *figures, const struct times *times)
         return;
     }
     for (size_t i = 0; i < FORECAST_TIMES; i++)
-        add_time(figures, times_quantile(times, ((double)i + 0.5) / FORECAST_TIMES));
+        add_time(figures, times_quantile(times, (double)i / (FORECAST_TIMES - 1)));
 }
 
 static struct figures *figures_of(const struct forecast *forecast, struct record *record,
@@ -128,15 +128,32 @@ static void print_forecast(const struct forecast *forecast, unsigned hosts, FILE
 static void print_heading(unsigned hosts, enum sender sender, FILE *out)
 {
     if (sender == SENDER_GIVES_UP)
-        fprintf(out,
-                "\nUsers without service, by time after the break; 1 of %u hosts is dead, and each "
-                "user\ntries one of those that it is told of, and gives up:\n",
-                hosts);
+        fprintf(
+            out,
+            "\nUsers without service, by time after the break; 1 of %u hosts is dead, and\neach "
+            "user tries one of those that it is told of, and gives up:\n",
+            hosts);
     else
-        fprintf(out,
-                "\nUsers who are delayed, by time after the break; 1 of %u hosts is dead, and each "
-                "user\nbegins with one of those that it is told of, and goes on to the next:\n",
-                hosts);
+        fprintf(
+            out,
+            "\nUsers who are delayed, by time after the break; 1 of %u hosts is dead, and each\n"
+            "user begins with one of those that it is told of, and goes on to the next:\n",
+            hosts);
+}
+
+/* However many users are drawn: the rare long failures are not among a few. */
+static void print_few(const struct forecast *forecasts, size_t count, FILE *out)
+{
+    const char *before = "\n";
+    for (size_t i = 0; i < count; i++) {
+        size_t deaths = forecasts[i].deaths->count;
+        if (deaths >= FIGURES_P95_LEAST)
+            continue;
+        fprintf(out, "%s\n", before);
+        before = "";
+        print_label(&forecasts[i], out);
+        fprintf(out, "  stands on %zu failure%s only", deaths, deaths == 1 ? "" : "s");
+    }
 }
 
 void forecasts_print(const struct forecast *forecasts, size_t count, unsigned hosts,
@@ -152,8 +169,9 @@ void forecasts_print(const struct forecast *forecasts, size_t count, unsigned ho
         print_label(&forecasts[i], out);
         print_seconds(times_quantile(&forecasts[i].audience->users, 0.99), out);
     }
+    print_few(forecasts, count, out);
     fprintf(out,
-            "\n\nThe TTL costs %.0f queries a second for this name at the servers, of %.0f that "
+            "\n\nThe TTL costs %.0f queries a second for this name at the servers, of %.0f\nthat "
             "users ask.\n",
             cost->queries_s, cost->asked_s);
 }

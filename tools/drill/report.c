@@ -89,6 +89,21 @@ static void keep_wanted(const struct request *request, struct record *record)
 
 /* ---- files ---- */
 
+/* Whether it is one of those in "10 | 5". */
+static bool is_among(const char *values, const char *value)
+{
+    static const char between[] = " | ";
+    size_t size = strlen(value);
+    for (const char *at = values; at; at = strstr(at, between)) {
+        if (at != values)
+            at += strlen(between);
+        if (strncmp(at, value, size) == 0 &&
+            (!at[size] || strncmp(at + size, between, strlen(between)) == 0))
+            return true;
+    }
+    return false;
+}
+
 /* What differs between the files is told with all that it was. */
 static void merge_settings(struct record *record, struct record *other)
 {
@@ -102,7 +117,7 @@ static void merge_settings(struct record *record, struct record *other)
         } else if (!json_equal(ours, value)) {
             char *one = text_of_setting(ours), *two = text_of_setting(value);
             char *both = memory_printf("%s | %s", one, two);
-            if (!strstr(one, two))
+            if (!is_among(one, two))
                 record_set(record, name, both);
             free(both);
             free(two);
@@ -111,27 +126,57 @@ static void merge_settings(struct record *record, struct record *other)
     }
 }
 
-static struct record *read_all(char **paths, size_t count)
+/* Counted twice, times would seem surer than they are. */
+static bool is_same(const struct record *one, const struct record *other)
+{
+    return json_array_size(one->repetitions) && json_equal(one->settings, other->settings) &&
+           json_equal(one->repetitions, other->repetitions);
+}
+
+static bool add_to(struct record *record, struct record *next, char **paths, size_t index)
+{
+    merge_settings(record, next);
+    record_merge(record, next);
+    if (record->nseries <= RECORD_SERIES_MAX)
+        return true;
+    fprintf(stderr, "evermx-drill: with %s these are more than %d series\n", paths[index],
+            RECORD_SERIES_MAX);
+    return false;
+}
+
+/* False: told. */
+static bool read_each(char **paths, size_t count, struct record **records)
 {
     struct error error;
-    struct record *record = NULL;
     for (size_t i = 0; i < count; i++) {
-        struct record *next = record_read(paths[i], &error);
-        if (!next) {
+        records[i] = record_read(paths[i], &error);
+        if (!records[i]) {
             fprintf(stderr, "evermx-drill: %s\n", error.text);
-            if (record)
-                record_free(record);
-            return NULL;
+            return false;
         }
-        if (!record) {
-            record = next;
-            continue;
+        for (size_t j = 0; j < i; j++) {
+            if (is_same(records[i], records[j])) {
+                fprintf(stderr, "evermx-drill: %s and %s hold the same repetitions\n", paths[j],
+                        paths[i]);
+                return false;
+            }
         }
-        merge_settings(record, next);
-        record_merge(record, next);
-        record_free(next);
     }
-    return record;
+    return true;
+}
+
+static struct record *read_all(char **paths, size_t count)
+{
+    struct record **records = memory_array(count, sizeof(struct record *)), *all = NULL;
+    bool good = read_each(paths, count, records);
+    for (size_t i = 1; i < count && good; i++)
+        good = add_to(records[0], records[i], paths, i);
+    for (size_t i = good; i < count && records[i]; i++)
+        record_free(records[i]);
+    if (good)
+        all = records[0];
+    free(records);
+    return all;
 }
 
 /* ---- options ---- */
@@ -167,7 +212,13 @@ int drill_report(int argc, char **argv)
     struct record *record = read_all(argv + optind, (size_t)(argc - optind));
     if (!record)
         return DRILL_IMPOSSIBLE;
+    size_t all = record->nseries;
     keep_wanted(&request, record);
+    if (all && !record->nseries) {
+        fputs("evermx-drill: no series is as --only says\n", stderr);
+        record_free(record);
+        return DRILL_IMPOSSIBLE;
+    }
     int status = record_has_unnoticed(record) ? DRILL_UNNOTICED : DRILL_DONE;
     if (!output_write(&request.output, record))
         status = DRILL_IMPOSSIBLE;

@@ -19,6 +19,7 @@ struct questioned {
     struct question question;
     int64_t due_us;   /* at a rate; 0: at once */
     int64_t asked_us; /* the last question; NEVER_US */
+    size_t under_way;
 };
 
 struct sampler {
@@ -33,8 +34,9 @@ struct sampler {
 
 static void on_reply(void *context, const struct reply *reply)
 {
-    const struct questioned *questioned = context;
+    struct questioned *questioned = context;
     struct sampler *sampler = questioned->sampler;
+    questioned->under_way--;
     struct observation observation = {
         .asked_us = reply->asked_us, .came_us = reply->came_us, .seen = SEEN_NOTHING};
     if (reply->came)
@@ -73,6 +75,12 @@ static bool planned_is_due(const struct questioned *questioned, int64_t now_us)
                                                          every_us(sampler->options.rate), awaited);
 }
 
+/* Who never answers has no more than its part of the sockets: the others are not to wait. */
+static bool has_no_part_left(const struct sampler *sampler, const struct questioned *questioned)
+{
+    return questioned->under_way >= ASKER_SOCKETS_MAX / sampler->count;
+}
+
 void sampler_tick(struct sampler *sampler, int64_t now_us)
 {
     const struct sampler_options *options = &sampler->options;
@@ -83,7 +91,10 @@ void sampler_tick(struct sampler *sampler, int64_t now_us)
         if (rate > 0 ? !rated_is_due(questioned, rate, now_us)
                      : !planned_is_due(questioned, now_us))
             continue;
+        if (has_no_part_left(sampler, questioned))
+            continue;
         questioned->asked_us = now_us;
+        questioned->under_way++;
         asker_ask(sampler->asker, &questioned->question, on_reply, questioned);
     }
 }

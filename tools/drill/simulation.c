@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { DAY_S = 24 * 3600, DEATHS_DEFAULT = 1000, DRAWS_DEFAULT = 1000000 };
+enum { DRAWS_LEAST = 1000 }; /* for the users of whom one in a hundred is told of */
 
 static const char usage_text[] =
     "usage: evermx-drill simulate [OPTION ...]\n"
@@ -190,7 +191,7 @@ static void take_option(struct simulation *simulation, int option, const char *n
         take_number(name, value, 1, 999999999, &simulation->resolvers);
         break;
     case OPTION_DRAWS:
-        take_number(name, value, 1, 100000000, &simulation->draws);
+        take_number(name, value, DRAWS_LEAST, 100000000, &simulation->draws);
         break;
     case OPTION_HOSTS:
         take_number(name, value, 2, 1000, &simulation->hosts);
@@ -217,10 +218,46 @@ static void take_option(struct simulation *simulation, int option, const char *n
     }
 }
 
+/* Options without effect would be taken for heeded. */
+static void refuse_idle(const struct simulation *simulation, uint64_t given)
+{
+    static const struct {
+        int option;
+        const char *with_detection, *with_goal;
+    } idle[] = {
+        {OPTION_CONFIG, "--config", NULL},
+        {OPTION_CHECK, "--check", NULL},
+        {OPTION_HOST, "--host", NULL},
+        {OPTION_SET, "--set", NULL},
+        {OPTION_AS_SET, "a check's option", NULL},
+        {OPTION_KIND, "--kind", NULL},
+        {OPTION_RTT, "--rtt", NULL},
+        {OPTION_REPS, "--reps", NULL},
+        {OPTION_SERVER, "--server", "--server"},
+        {OPTION_TTL, NULL, "--ttl"},
+        {OPTION_HOSTS, NULL, "--hosts"},
+        {OPTION_SENDER, NULL, "--sender"},
+    };
+    const struct output *output = &simulation->output;
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+        bool is_given = given >> idle[i].option & 1;
+        if (is_given && simulation->detection_file && idle[i].with_detection)
+            simulation_wrong(idle[i].with_detection, "says nothing beside a --detection");
+        if (is_given && simulation->has_goal && idle[i].with_goal)
+            simulation_wrong(idle[i].with_goal, "says nothing beside a --goal");
+    }
+    for (size_t i = 0; simulation->has_goal && i < simulation->nsets; i++)
+        if (strncmp(simulation->sets[i], "interval=", 9) == 0)
+            simulation_wrong("--interval", "is what a --goal searches");
+    if (simulation->has_goal && (output->json || output->csv || output->nplots || output->title))
+        simulation_wrong("--goal", "is answered by a text: nothing to keep or draw");
+}
+
 void simulation_ask(struct simulation *simulation, int argc, char **argv)
 {
     static const enum death_kind usual[] = {DEATH_KILL, DEATH_BLACKHOLE, DEATH_HANG, DEATH_421};
     int option, index = 0;
+    uint64_t given = 0;
     simulation->check_name = "smtp";
     simulation->server_name = "";
     simulation->rtt_ms = 20;
@@ -233,6 +270,8 @@ void simulation_ask(struct simulation *simulation, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
         if (option == '?')
             simulation_wrong(argv[optind - 1], "is no option, or lacks its value");
+        if (option <= OPTION_HELP)
+            given |= UINT64_C(1) << option;
         take_option(simulation, option, long_options[index].name, optarg);
     }
     if (optind < argc)
@@ -242,6 +281,7 @@ void simulation_ask(struct simulation *simulation, int argc, char **argv)
     if (simulation->has_goal && simulation->detection_file)
         simulation_wrong("--goal",
                          "searches intervals: it can't with a --detection that was measured");
+    refuse_idle(simulation, given);
     if (!simulation->nkinds) {
         memcpy(simulation->kinds, usual, sizeof usual);
         simulation->nkinds = sizeof usual / sizeof *usual;

@@ -23,7 +23,7 @@ struct line {
 struct table {
     struct line *lines;
     size_t count, capacity;
-    bool few, compared; /* what there is to explain below it */
+    bool few, compared, bounds; /* what there is to explain below it */
     size_t measured, unnoticed;
 };
 
@@ -62,12 +62,16 @@ static void count_text(size_t count, char text[CELL_SIZE])
 
 static void fill_figures(struct line *line, const struct summary *summary, int decimals)
 {
-    char low[CELL_SIZE], high[CELL_SIZE];
     count_text(summary->count, line->cells[COUNT]);
     count_text(summary->never, line->cells[NEVER]);
     time_text(summary->median_s, decimals, line->cells[MEDIAN]);
     time_text(summary->p95_s, decimals, line->cells[P95]);
     time_text(summary->longest_s, decimals, line->cells[LONGEST]);
+}
+
+static void fill_bounds(struct line *line, const struct summary *summary, int decimals)
+{
+    char low[CELL_SIZE], high[CELL_SIZE];
     if (isnan(summary->median_low_s) || isinf(summary->median_low_s))
         time_text(summary->median_low_s, decimals, line->cells[BOUNDS]);
     else
@@ -115,6 +119,11 @@ static void add_series(struct table *table, struct series *series, struct series
     struct summary summary = figures_summary(&series->figures);
     struct line *line = add_line(table, 0, series->key.predicted ? CYAN : PLAIN);
     fill_figures(line, &summary, decimals);
+    /* Those of a prediction would only tell how many were drawn. */
+    if (!series->key.predicted) {
+        fill_bounds(line, &summary, decimals);
+        table->bounds = true;
+    }
     table->few = table->few || (summary.count > 0 && isnan(summary.p95_s));
     if (!measured)
         name_line(line, &series->key);
@@ -177,7 +186,7 @@ static void fill_table(struct table *table, const struct record *record)
 
 struct layout {
     size_t system, label, cells[COLUMNS];
-    bool bounds; /* left out where a terminal is very narrow */
+    bool bounds; /* left out where a terminal is very narrow, or nothing was measured */
     bool coloured;
     FILE *file;
 };
@@ -209,8 +218,7 @@ static void measure(struct layout *layout, const struct table *table, size_t wid
         for (size_t j = 0; j < COLUMNS; j++)
             layout->cells[j] = larger(layout->cells[j], strlen(line->cells[j]));
     }
-    if (figures_width(layout) + LABEL_LEAST > width)
-        layout->bounds = false;
+    layout->bounds = table->bounds && figures_width(layout) + LABEL_LEAST <= width;
     size_t figures = figures_width(layout), room = width > figures ? width - figures : 0;
     if (layout->label > room)
         layout->label = larger(room, LABEL_LEAST);

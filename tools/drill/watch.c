@@ -43,7 +43,7 @@ struct watch {
     struct telling telling;
     char question[NAME_TEXT_SIZE + 16];
     int64_t started_us, progress_us;
-    bool interrupted;
+    bool stopped; /* by Ctrl-C, or as its time was over */
     struct error error;
 };
 
@@ -94,17 +94,19 @@ static bool act(void *context, enum turn turn)
 
 static void stop(struct watch *watch, const char *why)
 {
-    if (watch->experiment)
-        experiment_stop(watch->experiment, why, clock_now_us());
-    else
+    int64_t now_us = clock_now_us();
+    if (watch->experiment) {
+        watch->stopped |= !experiment_progress(watch->experiment, now_us).why;
+        experiment_stop(watch->experiment, why, now_us);
+    } else {
         event_base_loopbreak(watch->base);
+    }
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
     struct watch *watch = context;
     (void)number, (void)what;
-    watch->interrupted = true;
     stop(watch, "interrupted");
     telling_clear(&watch->telling);
     if (watch->experiment && errands_is_busy(watch->errands))
@@ -144,8 +146,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 static void watch_signals(struct watch *watch)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    signal(SIGPIPE,
-           SIG_IGN); /* a reader of ours that has gone is no reason to leave a host broken */
+    /* A reader of ours that has gone is no reason to leave a host broken. */
+    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         watch->signals[i] = evsignal_new(watch->base, numbers[i], on_signal, watch);
         if (!watch->signals[i] || event_add(watch->signals[i], NULL) != 0)
@@ -340,11 +342,35 @@ static bool anything_was_seen(const struct watch *watch)
     return false;
 }
 
+static bool host_was_seen(const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->samples.nsources; i++)
+        if (watch->samples.sources[i].place != PLACE_HOST &&
+            watch->samples.sources[i].seen[SEEN_WITH])
+            return true;
+    return false;
+}
+
+/* What stays out of all figures is told: it may be what took the longest. */
+static void tell_unknown(const struct account_counts *counts)
+{
+    if (counts->unknown)
+        fprintf(stderr,
+                "evermx-drill: %u of %u changes are in no figure: they were not waited for to the "
+                "end, or their place had stopped answering\n",
+                counts->unknown, counts->changed + counts->never + counts->unknown);
+}
+
 /* What went wrong with the experiment, told and as an exit status. */
 static enum drill_status tell_end(const struct watch *watch)
 {
     if (!anything_was_seen(watch)) {
         fputs("evermx-drill: no answer that says anything of the host has come\n", stderr);
+        return DRILL_IMPOSSIBLE;
+    }
+    if (!watch->experiment && !host_was_seen(watch)) {
+        fprintf(stderr, "evermx-drill: %s was in no answer to the %s\n", watch->options->hosts[0],
+                watch->question);
         return DRILL_IMPOSSIBLE;
     }
     if (!watch->experiment)
@@ -358,7 +384,7 @@ static enum drill_status tell_end(const struct watch *watch)
     if (progress.broken)
         fputs("evermx-drill: THE HOST MAY STILL BE BROKEN; mending it is tried once more\n",
               stderr);
-    return watch->interrupted || watch->options->seconds > 0 ? DRILL_DONE : DRILL_IMPOSSIBLE;
+    return watch->stopped ? DRILL_DONE : DRILL_IMPOSSIBLE;
 }
 
 static enum drill_status report(struct watch *watch)
@@ -372,6 +398,7 @@ static enum drill_status report(struct watch *watch)
     set_settings(record, watch);
     struct account_counts counts = account_fill(&watch->account, &watch->samples, record);
     enum drill_status status = tell_end(watch);
+    tell_unknown(&counts);
     print_places(watch, record);
     fflush(watch->telling.lines);
     if (!output_write(&watch->options->output, record) || status == DRILL_IMPOSSIBLE)

@@ -12,6 +12,7 @@
 /* Who is asked less often is taken for silent. Servers and resolvers may be other people's: nobody
  * takes the most for an attack. */
 enum { RATE_LEAST = 1, RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_S = 86400, DNS_PORT = 53 };
+enum { SEED_MAX = 999999999 }; /* as a number of JSON it is kept exactly */
 
 static const char usage_text[] =
     "usage: evermx-drill watch --name NAME --host HOST --server ADDRESS[@PORT] [OPTION ...]\n"
@@ -44,11 +45,17 @@ static const char end_text[] =
     "Exit status: 0 all failures were noticed, 1 one was never, 2 wrong usage, 3 it could not be\n"
     "done, or not to the end.\n";
 
+_Noreturn static void wrong_option(const char *option, const char *what)
+{
+    fprintf(stderr,
+            "evermx-drill watch: %.80s%s%s; `evermx-drill watch --help` tells the options\n",
+            option, *option ? ": " : "", what);
+    exit(DRILL_WRONG_USAGE);
+}
+
 _Noreturn static void wrong_usage(const char *what)
 {
-    fprintf(stderr, "evermx-drill watch: %s; `evermx-drill watch --help` tells the options\n",
-            what);
-    exit(DRILL_WRONG_USAGE);
+    wrong_option("", what);
 }
 
 static double number(const char *option, const char *text, double least, double most)
@@ -79,11 +86,19 @@ static void add_place(const char *option, const char *text, struct watch_place *
     char what[160];
     if (*count == PLACES_MAX)
         wrong_usage("too many servers or resolvers");
-    struct watch_place *place = &places[(*count)++];
-    if (endpoint_parse(text, DNS_PORT, &place->address, &place->port))
-        return;
-    snprintf(what, sizeof what, "--%s %.60s: not written as ADDRESS or ADDRESS@PORT", option, text);
-    wrong_usage(what);
+    struct watch_place *place = &places[*count];
+    if (!endpoint_parse(text, DNS_PORT, &place->address, &place->port)) {
+        snprintf(what, sizeof what, "--%s %.60s: not written as ADDRESS or ADDRESS@PORT", option,
+                 text);
+        wrong_usage(what);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (places[i].port == place->port && address_equal(&places[i].address, &place->address)) {
+            snprintf(what, sizeof what, "--%s %.60s: given twice", option, text);
+            wrong_usage(what);
+        }
+    }
+    (*count)++;
 }
 
 /* ---- options ---- */
@@ -205,8 +220,6 @@ static void take(struct watch_options *options, int option)
 {
     const char *name = name_of(option);
     switch (option) {
-    case '?':
-        wrong_usage("unknown option, or without its value");
     case 'h':
         fputs(usage_text, stdout);
         fputs(output_help, stdout);
@@ -229,7 +242,7 @@ static void take(struct watch_options *options, int option)
         options->repetitions = (unsigned)whole(name, optarg, 1, REPETITIONS_MAX);
         break;
     case OPTION_SEED:
-        options->seed = whole(name, optarg, 0, UINT64_MAX);
+        options->seed = whole(name, optarg, 0, SEED_MAX);
         break;
     default:
         if (!output_option(&options->output, option, optarg))
@@ -270,8 +283,15 @@ static uint64_t random_seed(void)
     return seed % 1000000;
 }
 
+static bool is_of_experiment(int option)
+{
+    return option == OPTION_REPS || option == OPTION_SETTLE || option == OPTION_SPREAD ||
+           option == OPTION_SEED;
+}
+
 void watch_options_read(int argc, char **argv, struct watch_options *options)
 {
+    const char *idle = NULL;
     int option;
     *options = (struct watch_options){
         .type = "MX",
@@ -285,9 +305,16 @@ void watch_options_read(int argc, char **argv, struct watch_options *options)
         .kind = "",
     };
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
+        if (option == '?')
+            wrong_option(argv[optind - 1], "is no option, or lacks its value");
+        if (is_of_experiment(option))
+            idle = name_of(option);
         take(options, option);
+    }
     if (optind < argc)
-        wrong_usage("an argument that is no option");
+        wrong_option(argv[optind], "is no option");
     complete(options);
+    if (idle && !options->break_command)
+        wrong_option(idle, "says nothing without --break and --mend");
 }

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum { PLACES_MAX = 32 };
+enum { PLACES_MAX = 200 }; /* of a kind: all their series fit into a record */
 
 struct watch_place {
     struct address address;

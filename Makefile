@@ -178,7 +178,13 @@ latency: all $(BUILD)/mailhost $(BUILD)/tests/e2e/latency
 false-removals: all $(BUILD)/mailhost
 	@EVERMX_BUILD=$(BUILD) tests/e2e/false-removals $(HOW)
 
-# What takes minutes: the long rows of the catalogue, latencies with loose limits, loss.
+# What evermx-drill predicts, against what it measures in its laboratory; HOW="REPETITIONS".
+.PHONY: prediction
+prediction: all
+	@tests/e2e/lab.sh fetch
+	@EVERMX_BUILD=$(BUILD) tests/e2e/prediction $(HOW)
+
+# What takes minutes: the long rows of the catalogue, latencies with loose limits, loss, predictions.
 .PHONY: check-long
 check-long: all $(BUILD)/mailhost $(BUILD)/tests/e2e/test_catalogue $(BUILD)/tests/e2e/latency
 	@tests/e2e/lab.sh fetch
@@ -186,6 +192,7 @@ check-long: all $(BUILD)/mailhost $(BUILD)/tests/e2e/test_catalogue $(BUILD)/tes
 	    $(BUILD)/tests/e2e/test_catalogue long
 	@EVERMX_BUILD=$(BUILD) tests/e2e/apart.sh $(BUILD)/tests/e2e/latency 6 1500
 	@EVERMX_BUILD=$(BUILD) LOSSES=5 tests/e2e/false-removals 120
+	@EVERMX_BUILD=$(BUILD) tests/e2e/prediction 40
 
 # How fast it answers on this machine, next to the ceiling of all servers; about 40 s.
 .PHONY: bench

@@ -204,6 +204,21 @@ static void connected(struct evconnlistener *listener, evutil_socket_t fd, struc
     bufferevent_enable(server->stream, EV_READ | EV_WRITE);
 }
 
+static bool server_bind(struct server *server, struct sockaddr_storage to, socklen_t size, bool tcp)
+{
+    server->fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (server->fd < 0 || bind(server->fd, (struct sockaddr *)&to, size) != 0)
+        return false;
+    assert_int_equal(getsockname(server->fd, (struct sockaddr *)&to, &size), 0);
+    server->port = ntohs(((struct sockaddr_in *)&to)->sin_port);
+    if (tcp)
+        server->listener =
+            evconnlistener_new_bind(server->base, connected, server, LEV_OPT_CLOSE_ON_FREE, 4,
+                                    (struct sockaddr *)&to, (int)size);
+    return !tcp || server->listener;
+}
+
+/* A port that is free over UDP may be another program's over TCP. */
 static bool server_open(struct server *server, const char *text, bool tcp)
 {
     struct address address;
@@ -211,20 +226,15 @@ static bool server_open(struct server *server, const char *text, bool tcp)
     assert_true(address_parse(text, &address));
     socklen_t size = address_to_sockaddr(&address, 0, &to);
     server->base = event_base_new();
-    server->fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (server->fd < 0 || bind(server->fd, (struct sockaddr *)&to, size) != 0)
-        return false;
-    assert_int_equal(getsockname(server->fd, (struct sockaddr *)&to, &size), 0);
-    server->port = ntohs(((struct sockaddr_in *)&to)->sin_port);
+    for (unsigned tries = 0; !server_bind(server, to, size, tcp); tries++) {
+        if (server->fd < 0 || server->port == 0)
+            return false;
+        assert_true(tries < 20);
+        close(server->fd);
+    }
     server->readable =
         event_new(server->base, server->fd, EV_READ | EV_PERSIST, server_readable, server);
     event_add(server->readable, NULL);
-    if (tcp) {
-        server->listener =
-            evconnlistener_new_bind(server->base, connected, server, LEV_OPT_CLOSE_ON_FREE, 4,
-                                    (struct sockaddr *)&to, (int)size);
-        assert_non_null(server->listener);
-    }
     return true;
 }
 

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -185,7 +184,7 @@ static void take_option(struct request *request, int option, const char *value)
         request->patience = take_seconds("--patience", value);
         break;
     case OPTION_SEED:
-        take_number("--seed", value, 0, LONG_MAX);
+        take_number("--seed", value, 0, 999999999);
         request->seed = value;
         break;
     case OPTION_KEEP:

@@ -14,8 +14,6 @@
 enum {
     NEWS_MS = 10,       /* within that the loop tells what has come */
     TURN_LATE_MS = 100, /* a timer later than this has cost hedges their chance */
-    STUCK_MS = 700,     /* a dialogue without a line for so long is a witness of the host's silence:
-                           it keeps the place that another's second session would need */
 };
 
 static void attempt_arm(struct attempt *attempt, int64_t now_ms, int64_t at_ms)
@@ -330,7 +328,8 @@ static int64_t attempt_late_ms(const struct attempt *attempt)
     return attempt->trials[0].connected_us / 1000 + attempt->patience.greeting_hedge_ms;
 }
 
-/* Its dialogue goes on. */
+/* Its dialogue goes on; one that is stuck is a witness of the host's silence: it keeps the place
+ * that another's second session would need. */
 static void attempt_follow(struct attempt *attempt, int64_t now_ms)
 {
     int64_t stuck_ms = attempt_heard_ms(attempt) + STUCK_MS;

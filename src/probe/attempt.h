@@ -19,6 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A whole dialogue without a line for so long may be stuck. */
+enum { STUCK_MS = 700 };
+
 struct attempt;
 
 /* None comes from attempt_start or attempt_cancel. Each is the last thing that its cause does: the

@@ -35,10 +35,6 @@ enum { OVERDUE_MS = 1000 };
  * seen to whether it is past that. */
 enum { ASIDE_LOOK_MS = 500 };
 
-/* One without a line for so long is given up where others of its host are late, too: it may be
- * stuck, and they need its place. */
-enum { STUCK_MS = 700 };
-
 /* A target and its time. Either its timer runs, or a probe is under way (or waits for its place);
  * both where that is a whole dialogue. */
 struct job {
@@ -413,6 +409,7 @@ void prober_remove(struct prober *prober, uint32_t id)
     job_free(job);
 }
 
+/* It is given up where others of its host are late, too: they need its place. */
 static void job_unstick(struct job *job)
 {
     struct attempt **deep = job->depth == DEPTH_SERVICE ? &job->attempt : &job->aside;

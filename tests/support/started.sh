@@ -1,6 +1,6 @@
 # Sourced by shell tests that start programs in a folder of their own, once $work is made: `started` lists the
-# processes, which end with the test, whatever becomes of it, as the folder does; `is` counts in
-# `passed` and `failed`.
+# processes, which end with the test, whatever becomes of it, as the folder does; `is`, `has` and
+# `lacks` count in `passed` and `failed`.
 passed=0 failed=0
 started=()
 
@@ -19,4 +19,12 @@ is() { # WHAT EXPECTED FOUND
         failed=$((failed + 1))
         printf "FAILED: %s: expected '%s', found '%s'\n" "$@"
     fi
+}
+
+has() { # WHAT PART TEXT
+    case $3 in *"$2"*) is "$1" "" "" ;; *) is "$1" "$2" "$3" ;; esac
+}
+
+lacks() { # WHAT PART TEXT
+    case $3 in *"$2"*) is "$1" "no $2" "$3" ;; *) is "$1" "" "" ;; esac
 }

@@ -15,10 +15,6 @@ work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
 . "$repository/tests/support/started.sh"
 
-has() { # WHAT PART TEXT
-    case $3 in *"$2"*) is "$1" "" "" ;; *) is "$1" "$2" "$3" ;; esac
-}
-
 # Sets out, err, status.
 run() {
     timeout --kill-after=2 60 "$build/evermx-drill" simulate "$@" >out 2>err </dev/null

@@ -19,10 +19,6 @@ holds() { # WHAT CONDITION OF NUMBERS
     is "$1 ($2)" 1 "$(awk "BEGIN { print ($2) ? 1 : 0 }")"
 }
 
-has() { # WHAT PART TEXT
-    case $3 in *"$2"*) is "$1" "" "" ;; *) is "$1" "$2" "$3" ;; esac
-}
-
 # Sets out, err, status, and the values of a brief line as variables.
 run() {
     local pair

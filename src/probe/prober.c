@@ -120,11 +120,15 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
     struct lesson learned = *lesson;
     /* Of probes that began while it was dead, more than one may see it come back: they had to wait
      * for it, and no packet was lost. */
-    if (job->dead || job->started_ms < job->back_ms)
+    bool owed = job->dead || job->started_ms < job->back_ms;
+    if (owed)
         learned.hedged = false;
     if (outcome->reason == REASON_OK) {
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
+        /* Nor does the greeting tell what is usual, unless it was given up before. */
+        if (owed && !learned.late && learned.greeting_us > LEARN_PROMPT_MS * 1000)
+            learned.greeting_us = -1;
         if (!learn_is_resumed(&job->learned, &job->stall, &learned))
             learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {

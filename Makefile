@@ -65,7 +65,7 @@ $(BUILD)/libevermx.a: $(SOURCES:%.c=$(BUILD)/%.o)
 # A program in tools/ is one file, or one file and a folder of the same name.
 $(BUILD)/evermxd: $(BUILD)/src/main.o $(BUILD)/libevermx.a
 $(BUILD)/evermxctl: $(BUILD)/tools/evermxctl.o $(call objects,tools/evermxctl/*.c) $(BUILD)/libevermx.a
-$(BUILD)/evermx-drill: $(BUILD)/tools/drill.o $(call objects,tools/drill/*.c) $(BUILD)/libevermx.a
+$(BUILD)/evermx-drill: $(BUILD)/tools/drill.o $(call objects,tools/drill/*.c tools/drill/*/*.c) $(BUILD)/libevermx.a
 $(BUILD)/mailhost: $(BUILD)/tools/mailhost.o $(call objects,tools/mailhost/*.c) $(BUILD)/libevermx.a
 $(BUILD)/demo: $(BUILD)/tools/demo.o $(call objects,tools/demo/*.c) $(BUILD)/libevermx.a
 $(BUILD)/load: $(BUILD)/tools/load.o $(call objects,tools/load/*.c) $(BUILD)/libevermx.a
@@ -77,7 +77,7 @@ $(PROGRAMS) $(TOOLS):
 DIFFERENTIAL := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/differential/test_*.c) tests/differential/compare_peers.c)
 $(DIFFERENTIAL): $(filter-out $(DIFFERENTIAL:%=%.o),$(call objects,tests/differential/*.c))
 
-$(patsubst %.c,$(BUILD)/%,$(wildcard tests/drill/test_*.c)): $(call objects,tools/drill/*.c)
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/drill/test_*.c)): $(call objects,tools/drill/*.c tools/drill/*/*.c)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 	@echo "  LD      $@"
@@ -222,7 +222,7 @@ install: all
 	install -D -m 644 src/probe/evermx-probing.7 $(DESTDIR)$(PREFIX)/share/man/man7/evermx-probing.7
 	install -D -m 644 tools/evermxctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermxctl.1
 	install -D -m 644 tools/drill/evermx-drill.1 $(DESTDIR)$(PREFIX)/share/man/man1/evermx-drill.1
-	install -D -m 644 tools/drill/resolvers.yaml $(DESTDIR)$(PREFIX)/share/evermx/resolvers.yaml
+	install -D -m 644 tools/drill/simulate/resolvers.yaml $(DESTDIR)$(PREFIX)/share/evermx/resolvers.yaml
 
 .PHONY: clean
 clean:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/account.h"
+#include "../../tools/drill/watch/account.h"
 
 #include <math.h>
 #include <setjmp.h>

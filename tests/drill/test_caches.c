@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/caches.h"
+#include "../../tools/drill/resolvers/caches.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names and answers of canaries, as text. */
-#include "../../tools/drill/canary.h"
+#include "../../tools/drill/resolvers/canary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Real commands, and real ends of the program that runs them. */
-#include "../../tools/drill/errand.h"
+#include "../../tools/drill/watch/errand.h"
 
 #include "base/clock.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whole experiments in made-up time, with a host, a server and a resolver that are made up, too. */
-#include "../../tools/drill/account.h"
-#include "../../tools/drill/experiment.h"
+#include "../../tools/drill/watch/account.h"
+#include "../../tools/drill/watch/experiment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/figures.h"
+#include "../../tools/drill/record/figures.h"
 
 #include <math.h>
 #include <setjmp.h>

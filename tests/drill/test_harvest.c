@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/harvest.h"
+#include "../../tools/drill/lab/harvest.h"
 #include "support/place.h"
 
 #include <setjmp.h>

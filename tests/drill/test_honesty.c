@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Resolvers of all kinds, made of a few lines each, are asked by the timetable in a time of their
  * own; what is found must be what they were made to do. */
-#include "../../tools/drill/fetches.h"
-#include "../../tools/drill/honesty.h"
-#include "../../tools/drill/timetable.h"
+#include "../../tools/drill/resolvers/fetches.h"
+#include "../../tools/drill/resolvers/honesty.h"
+#include "../../tools/drill/resolvers/timetable.h"
 
 #include "base/memory.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/mails.h"
+#include "../../tools/drill/lab/mails.h"
 
 #include <math.h>
 #include <setjmp.h>

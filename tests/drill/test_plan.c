@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/plan.h"
+#include "../../tools/drill/watch/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

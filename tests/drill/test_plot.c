@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Plots: what their panels hold, that no text of a record is taken for a command, and how gnuplot
  * is run, with programs that stand in for a bad one. */
-#include "../../tools/drill/panel.h"
-#include "../../tools/drill/plot.h"
+#include "../../tools/drill/record/panel.h"
+#include "../../tools/drill/record/plot.h"
 #include "base/clock.h"
 #include "support/place.h"
 

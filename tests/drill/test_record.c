@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Records as files: what was written is read again, and nothing else is taken for a record. */
-#include "../../tools/drill/keep.h"
-#include "../../tools/drill/text.h"
+#include "../../tools/drill/record/keep.h"
+#include "../../tools/drill/record/text.h"
 #include "support/place.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Against sockets in the same event loop; its time is made up. */
-#include "../../tools/drill/sampler.h"
+#include "../../tools/drill/watch/sampler.h"
 
 #include "wire/rrtype.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Timelines made by hand: what becomes of answers and evidence. */
-#include "../../tools/drill/samples.h"
+#include "../../tools/drill/watch/samples.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What users behind resolvers get to see: against closed forms, and against caches that are asked
  * query by query. */
-#include "../../tools/drill/audience.h"
+#include "../../tools/drill/simulate/audience.h"
 
 #include <math.h>
 #include <setjmp.h>

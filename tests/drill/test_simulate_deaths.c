@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Deaths in virtual time: against what follows from the rules, and against what was measured. */
-#include "../../tools/drill/figures.h"
-#include "../../tools/drill/mortality.h"
+#include "../../tools/drill/record/figures.h"
+#include "../../tools/drill/simulate/mortality.h"
 #include "probe/learn.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Populations as they are read, goals as they are asked, and the plans that meet them. */
-#include "../../tools/drill/audience.h"
-#include "../../tools/drill/goal.h"
+#include "../../tools/drill/simulate/audience.h"
+#include "../../tools/drill/simulate/goal.h"
 #include "support/config_file.h"
 
 #include <math.h>
@@ -108,7 +108,7 @@ static void test_default_population(void **state)
 {
     struct config_file *file = *state;
     struct population *population =
-        population_read("tools/drill/resolvers.yaml", &file->diagnostics);
+        population_read("tools/drill/simulate/resolvers.yaml", &file->diagnostics);
     unsigned users = 0, longer = 0;
     diagnostics_describe(&file->diagnostics);
     assert_non_null(population);

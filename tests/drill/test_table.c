@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../../tools/drill/table.h"
-#include "../../tools/drill/text.h"
+#include "../../tools/drill/record/table.h"
+#include "../../tools/drill/record/text.h"
 
 #include <math.h>
 #include <setjmp.h>

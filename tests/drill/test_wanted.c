@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What answers say of a host; and how a host that is probed is written. */
-#include "../../tools/drill/liveness.h"
-#include "../../tools/drill/wanted.h"
+#include "../../tools/drill/watch/liveness.h"
+#include "../../tools/drill/watch/wanted.h"
 
 #include "wire/rrtype.h"
 

@@ -4,7 +4,7 @@
 #ifndef EVERMX_DRILL_ACCOUNT_H
 #define EVERMX_DRILL_ACCOUNT_H
 
-#include "record.h"
+#include "../record/record.h"
 #include "samples.h"
 
 struct account {

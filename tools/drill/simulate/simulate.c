@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evermx-drill simulate: what a failover will take, before anything has failed. The order of
  * things; the rest is mortality.h, population.h, audience.h, goal.h and predict.h. */
+#include "../drill.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "drill.h"
 #include "simulation.h"
 
 #include <math.h>

@@ -3,8 +3,8 @@
 #ifndef EVERMX_DRILL_WATCH_OPTIONS_H
 #define EVERMX_DRILL_WATCH_OPTIONS_H
 
+#include "../record/output.h"
 #include "liveness.h"
-#include "output.h"
 #include "samples.h"
 #include "wanted.h"
 

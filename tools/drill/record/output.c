@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "output.h"
 
+#include "../drill.h"
 #include "draft.h"
-#include "drill.h"
 #include "plot.h"
 #include "table.h"
 

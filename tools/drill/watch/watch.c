@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evermx-drill watch: samples servers, resolvers and the host itself, breaks and mends it where it
  * is told to, and reports when who has noticed. */
+#include "../drill.h"
 #include "account.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "drill.h"
 #include "errand.h"
 #include "experiment.h"
 #include "probe/loop.h"

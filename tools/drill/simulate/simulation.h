@@ -4,10 +4,10 @@
 #ifndef EVERMX_DRILL_SIMULATION_H
 #define EVERMX_DRILL_SIMULATION_H
 
+#include "../record/output.h"
 #include "config/config.h"
 #include "goal.h"
 #include "mortality.h"
-#include "output.h"
 #include "population.h"
 #include "predict.h"
 

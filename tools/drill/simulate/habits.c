@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a resolver does about answers that are at their end. */
-#include "fetches.h"
-#include "finder.h"
+#include "../resolvers/fetches.h"
+#include "../resolvers/finder.h"
 
 #include <math.h>
 

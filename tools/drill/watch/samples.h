@@ -8,7 +8,7 @@
 #ifndef EVERMX_DRILL_SAMPLES_H
 #define EVERMX_DRILL_SAMPLES_H
 
-#include "record.h"
+#include "../record/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>

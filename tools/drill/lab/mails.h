@@ -5,7 +5,7 @@
 #ifndef EVERMX_DRILL_MAILS_H
 #define EVERMX_DRILL_MAILS_H
 
-#include "figures.h"
+#include "../record/figures.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #ifndef EVERMX_DRILL_WITNESS_H
 #define EVERMX_DRILL_WITNESS_H
 
-#include "chance.h"
+#include "../chance.h"
 #include "verdict/uplink.h"
 
 #include <stdint.h>

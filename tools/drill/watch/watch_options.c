@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "watch_options.h"
 
-#include "drill.h"
+#include "../drill.h"
 #include "wire/rrtype.h"
 
 #include <stdio.h>

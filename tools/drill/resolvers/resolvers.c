@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What resolvers do with TTLs, for an operator who wants to know how long his failover takes behind
  * them. */
+#include "../drill.h"
+#include "../record/output.h"
 #include "base/memory.h"
-#include "drill.h"
 #include "honesty.h"
-#include "output.h"
 #include "survey.h"
 
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sampler.h"
 
-#include "asker.h"
+#include "../asker.h"
 #include "base/memory.h"
 #include "plan.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "plan.h"
 
-#include "chance.h"
+#include "../chance.h"
 
 /* A TTL is told in whole seconds, so that the true end lies within the second after it; and clocks
  * and networks are late. */

@@ -6,7 +6,7 @@
 #ifndef EVERMX_DRILL_MORTALITY_H
 #define EVERMX_DRILL_MORTALITY_H
 
-#include "chance.h"
+#include "../chance.h"
 #include "config/config.h"
 
 #include <stdbool.h>

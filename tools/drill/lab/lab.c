@@ -2,10 +2,10 @@
 /* evermx-drill lab: has a laboratory built by a script, waits for it, and tells what it found. The
  * script and all that it starts hang on a pipe that this process holds: whatever becomes of it,
  * they end. */
-#include "drill.h"
+#include "../drill.h"
+#include "../record/output.h"
+#include "../record/text.h"
 #include "harvest.h"
-#include "output.h"
-#include "text.h"
 
 #include "base/memory.h"
 

@@ -127,8 +127,8 @@ void population_free(struct population *population)
 char *population_default_file(void)
 {
     static const char *const places[] = {"../share/evermx/resolvers.yaml",
-                                         "../tools/drill/resolvers.yaml",
-                                         "../../tools/drill/resolvers.yaml"};
+                                         "../tools/drill/simulate/resolvers.yaml",
+                                         "../../tools/drill/simulate/resolvers.yaml"};
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
     if (size < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "simulation.h"
+#include "../drill.h"
+#include "../values.h"
 #include "base/memory.h"
-#include "drill.h"
 #include "model/model.h"
-#include "values.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #ifndef EVERMX_DRILL_HARVEST_H
 #define EVERMX_DRILL_HARVEST_H
 
+#include "../record/record.h"
 #include "base/error.h"
-#include "record.h"
 
 #include <stdbool.h>
 

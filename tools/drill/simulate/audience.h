@@ -12,7 +12,7 @@
 #ifndef EVERMX_DRILL_AUDIENCE_H
 #define EVERMX_DRILL_AUDIENCE_H
 
-#include "chance.h"
+#include "../chance.h"
 #include "mortality.h"
 #include "population.h"
 

@@ -4,10 +4,10 @@
 #ifndef EVERMX_DRILL_PREDICT_H
 #define EVERMX_DRILL_PREDICT_H
 
+#include "../record/record.h"
 #include "audience.h"
 #include "mortality.h"
 #include "population.h"
-#include "record.h"
 
 #include <stdbool.h>
 #include <stdio.h>

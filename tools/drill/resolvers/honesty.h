@@ -5,8 +5,8 @@
 #ifndef EVERMX_DRILL_HONESTY_H
 #define EVERMX_DRILL_HONESTY_H
 
+#include "../record/figures.h"
 #include "caches.h"
-#include "figures.h"
 #include "observed.h"
 
 #include <jansson.h>

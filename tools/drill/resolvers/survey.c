@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "survey.h"
 
-#include "asker.h"
+#include "../asker.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "canary.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What was kept, shown again: several files together, or a part of them. */
-#include "drill.h"
+#include "../drill.h"
 #include "output.h"
 #include "text.h"
 

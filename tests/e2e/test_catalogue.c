@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_catalogue [long | NUMBER ...]: each way in which mail hosts fail that is known to us, done to real
- * servers (where none can be brought to it: tools/mailhost), and what becomes of the answers. The
- * table that it prints is case, expected, observed, time from the break to the changed answer.
- * Numbers are those of the catalogue that the prober was made from; letters tell variants apart.
- * Long rows are for `make check-long`. Run it by tests/e2e/apart.sh. */
+/* test_catalogue [long | NUMBER ...]: each way in which mail hosts fail that is known to us, done
+ * to real servers (where none can be brought to it: tools/mailhost), and what becomes of the
+ * answers. The table that it prints is case, expected, observed, time from the break to the changed
+ * answer. Numbers are those of the catalogue that the prober was made from; letters tell variants
+ * apart. Long rows are for `make check-long`. Run it by tests/e2e/apart.sh. */
 #include "support/rows.h"
 
 #include <setjmp.h>
@@ -312,6 +312,8 @@ static void row_is_as_expected(void **state)
     const struct row_result *result = rows_result(run, *(size_t *)*state);
     if (result->state == ROW_SKIPPED)
         skip();
+    if (!result->passed && result->explained)
+        fputs(result->explained, stderr);
     if (!result->passed)
         fail_msg("%s, %s: %s", result->row->number, result->row->words, result->observed);
 }

@@ -310,7 +310,29 @@ static bool reason_fits(const struct row *row, const struct target_status *targe
            is_among(row->reason, target->warning);
 }
 
-static void conclude(struct rows *rows, struct row_result *result)
+/* The probes and their steps, while they are still known: of a row that fails once in many runs
+ * nothing else is left. */
+static void explain(struct rows *rows, struct row_result *result)
+{
+    char owner[64], mark[64];
+    char *text = rig_ctl(&rows->rig, "explain %s %s", owner_of(result, owner, sizeof owner),
+                         result->row->service == ROW_MX ? "MX" : "A");
+    char *events = rig_ctl(&rows->rig, "events 1000");
+    size_t size;
+    FILE *to = open_memstream(&result->explained, &size);
+    fprintf(to, "%lld ms after the break:\n%s", (long long)(clock_now_ms() - result->broken_ms),
+            text);
+    mark_of(result, mark, sizeof mark);
+    for (char *line = strtok(events, "\n"); line; line = strtok(NULL, "\n"))
+        if (strstr(line, result->address) || strstr(line, mark))
+            fprintf(to, "%s\n", line);
+    fclose(to);
+    free(events);
+    free(text);
+}
+
+/* With what status says now. */
+static void conclude(struct rows *rows, struct row_result *result, bool may_pass)
 {
     const struct row *row = result->row;
     struct target_status target;
@@ -323,7 +345,10 @@ static void conclude(struct rows *rows, struct row_result *result)
         fits = strcmp(target.verdict, "down") == 0 ? row->expect == ROW_LEAVES
                                                    : row->expect != ROW_LEAVES;
     } while (!fits && clock_now_ms() < deadline_ms && poll(NULL, 0, TURN_MS) == 0);
-    result->passed = fits && reason_fits(row, &target) && target.rtt_ms >= (double)row->late_ms;
+    result->passed =
+        may_pass && fits && reason_fits(row, &target) && target.rtt_ms >= (double)row->late_ms;
+    if (!result->passed)
+        explain(rows, result);
     result->state = ROW_DONE;
     const char *beside = target.unheard[0] ? target.unheard : target.warning;
     snprintf(result->observed, sizeof result->observed, "%s, %s%s%s: %.60s", target.verdict,
@@ -352,17 +377,17 @@ static void watch(struct rows *rows, struct row_result *result)
     if (is_in && result->left_ms && !result->back_ms)
         result->back_ms = now_ms;
     if (leaves && !is_in)
-        conclude(rows, result);
+        conclude(rows, result, true);
     else if (leaves && after_ms > row->time_ms)
-        conclude(rows, result), result->passed = false;
+        conclude(rows, result, false);
     else if (row->expect == ROW_STAYS && !is_in)
-        conclude(rows, result), result->passed = false;
+        conclude(rows, result, false);
     else if (row->expect == ROW_STAYS && after_ms > row->time_ms)
-        conclude(rows, result);
+        conclude(rows, result, true);
     else if (row->expect == ROW_RETURNS && after_ms > row->time_ms && !is_in)
-        conclude(rows, result), result->passed = false;
+        conclude(rows, result, false);
     else if (row->expect == ROW_RETURNS && after_ms > row->time_ms + SETTLE_MS)
-        conclude(rows, result);
+        conclude(rows, result, true);
 }
 
 static void turn(struct rows *rows, struct row_result *result, bool slow_turn)
@@ -536,6 +561,8 @@ void rows_free(struct rows *rows)
     if (rows->rig.daemon)
         rig_stop(&rows->rig);
     folder_remove(rows->work);
+    for (size_t i = 0; i < rows->count; i++)
+        free(rows->results[i].explained);
     free(rows->results);
     free(rows->jobs);
     free(rows);

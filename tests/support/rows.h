@@ -47,6 +47,7 @@ struct row_result {
     bool passed;
     char observed[ROW_TEXT_SIZE]; /* or why it failed or was skipped */
     int64_t changed_ms; /* from the break to the first changed answer; -1: there was none */
+    char *explained;    /* where it has not passed: what evermxd itself told then; else NULL */
 
     /* the runner's */
     int job;

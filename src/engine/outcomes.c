@@ -12,7 +12,7 @@
 enum {
     ASK_EACH_MS = 300,    /* no target is asked out of turn more often, whoever is late */
     PENDING_AT_ONCE = 64, /* more wait for the next tick: a sign of life must not cost more */
-    NEIGHBOUR_MS = 1000,  /* for other ports to answer in: handshake and greeting of a far host */
+    NEIGHBOUR_MS = 4000,  /* for other ports to answer in; by then their own probes know better */
     CANARY_FROZEN_MS = 1000,
     CANARY_CLEAR_MS = 30 * 1000,
 };
@@ -403,13 +403,21 @@ static bool judge_silence(struct core *core, struct slot *slot, struct outcome *
     return true;
 }
 
-/* One that is well as far as is known, and has not been as unreachable meanwhile. */
+/* One that is well as far as is known, and has not been as unreachable meanwhile. One that is
+ * merely late may be on a busy host, or asked by a busy machine. */
+static bool may_answer(const struct slot *slot, int64_t since_ms)
+{
+    const struct verdict *verdict = &slot->verdict;
+    bool is_well =
+        verdict->status == VERDICT_UP || (verdict->status == VERDICT_SUSPECT && verdict->bad == 0);
+    return is_well && !(slot->silence.reason && slot->silence_ms >= since_ms);
+}
+
 static bool neighbour_may_answer(const struct core *core, const struct slot *slot, int64_t since_ms)
 {
     for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
          at = slots_next_at(&core->slots, at))
-        if (at != slot && at->verdict.status == VERDICT_UP &&
-            !(at->silence.reason && at->silence_ms >= since_ms))
+        if (at != slot && may_answer(at, since_ms))
             return true;
     return false;
 }

@@ -782,6 +782,33 @@ static void unreachable_while_a_neighbour_answers(void **state)
     stage_free(&stage);
 }
 
+/* On a busy host, or seen from a busy machine. */
+static void unreachable_while_a_neighbour_is_late(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin_well(&stage);
+    uint32_t smtp = probe_at(&stage, 25), imap = probe_at(&stage, 143);
+    const struct verdict *verdict = core_verdict(stage.core, smtp);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    core_late(stage.core, imap, 2000, 4800, 2400);
+    assert_int_equal(core_verdict(stage.core, imap)->status, VERDICT_SUSPECT);
+    stage_at(&stage, 4000);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_OK);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    assert_int_equal(verdict->unheard, REASON_PROBER_BLOCKED);
+    /* One that never answers is no witness any more when its own probe has ended. */
+    stage_at(&stage, 10000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
+    core_late(stage.core, imap, 10000, 12500, 10400);
+    stage_at(&stage, 12500);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    stage_outcome(&stage, "mx1.example.test", "imap", REASON_CONNECT_TIMEOUT);
+    assert_int_equal(verdict->status, VERDICT_SUSPECT);
+    stage_free(&stage);
+}
+
 static void unreachable_as_a_whole(void **state)
 {
     (void)state;
@@ -808,9 +835,9 @@ static void unreachable_while_neighbours_are_silent(void **state)
     uint32_t smtp = probe_at(&stage, 25);
     const struct verdict *verdict = core_verdict(stage.core, smtp);
     stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
-    stage_at(&stage, 2900);
+    stage_at(&stage, 5900);
     assert_int_equal(verdict->status, VERDICT_UP);
-    stage_at(&stage, 3100);
+    stage_at(&stage, 6100);
     assert_int_equal(verdict->status, VERDICT_SUSPECT);
     assert_int_equal(stage.probes[smtp].hurried, 1);
     stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
@@ -924,6 +951,7 @@ int main(void)
         cmocka_unit_test(round_trips_keep_to_themselves),
         cmocka_unit_test(targets_at_one_address),
         cmocka_unit_test(unreachable_while_a_neighbour_answers),
+        cmocka_unit_test(unreachable_while_a_neighbour_is_late),
         cmocka_unit_test(unreachable_as_a_whole),
         cmocka_unit_test(unreachable_while_neighbours_are_silent),
         cmocka_unit_test(a_goodbye_that_never_came_is_no_answer),

@@ -805,6 +805,7 @@ static void unreachable_while_a_neighbour_is_late(void **state)
     stage_at(&stage, 12500);
     assert_int_equal(verdict->status, VERDICT_UP);
     stage_outcome(&stage, "mx1.example.test", "imap", REASON_CONNECT_TIMEOUT);
+    stage_at(&stage, 12700);
     assert_int_equal(verdict->status, VERDICT_SUSPECT);
     stage_free(&stage);
 }

@@ -34,10 +34,13 @@ enum {
     BLACK_HOLE = 3600 + SLACK,
     HUNG = 4600 + SLACK,
     PUT_OFF = 2700 + SLACK,
-    SERVICE = 4000 + 500 + 2 * 2500 + SLACK,  /* the rhythm, a recheck, two slow dialogues */
-    GREETING = 2000 + 2 * 8000 + 500 + SLACK, /* two greetings that take the whole timeout */
-    STALL = 4000 + 2 * 10000 + 500 + SLACK,   /* two replies that take it */
-    WATCH = 15 * SECOND,                      /* three service probes */
+    /* A service probe is the first probe that is due when its interval is over, which can be that
+     * of liveness longer. */
+    RHYTHM = 4000 + 2000,
+    SERVICE = RHYTHM + 500 + 2 * 2500 + SLACK, /* a recheck, two slow dialogues */
+    GREETING = 2000 + 2 * 8000 + 500 + SLACK,  /* two greetings that take the whole timeout */
+    STALL = RHYTHM + 2 * 10000 + 500 + SLACK,  /* two replies that take it */
+    WATCH = 15 * SECOND,                       /* two service probes at least */
 };
 
 #define EARLY        "postfix smtpd_delay_reject=no" /* restrictions hold from the greeting on */

@@ -22,7 +22,7 @@ static void add_times(struct figures *figures, const struct times *times)
 {
     if (times->count <= FORECAST_TIMES) {
         for (size_t i = 0; i < times->count; i++)
-            add_time(figures, (double)times->list[i]);
+            add_time(figures, times->list[i]);
         return;
     }
     for (size_t i = 0; i < FORECAST_TIMES; i++)

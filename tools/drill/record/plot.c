@@ -13,34 +13,38 @@
 struct picture {
     struct panels panels;
     size_t columns, rows;
-    double panel_height, width, height; /* pixels, as all that follows */
+    size_t title_cut;                        /* octets of its first line; 0: there is one only */
+    double top, panel_height, width, height; /* pixels, as all that follows */
     FILE *file;
 };
 
+/* As wide as pictures are shown in a web page's column, so that texts keep their size there. */
 enum {
-    TITLE_HEIGHT = 52,
+    TITLE_HEIGHT = 62,
+    TITLE_LINE = 22,
+    TITLE_COLUMNS = 88,
     PANEL_HEAD = 40,
-    PANEL_FOOT = 58,
+    PANEL_FOOT = 52,
     PLOT_LEAST = 190,
-    PLOT_LEFT = 66,
-    PLOT_RIGHT = 660,
+    PLOT_LEFT = 58,
+    PLOT_RIGHT = 530,
     ROW_HEIGHT = 17,
-    PANEL_WIDTH = 1145,
+    PANEL_WIDTH = 960,
     PRINT_HEIGHT = 14, /* small print */
     PRINT_LINES = 3,
-    PRINT_COLUMNS = 170,
-    COLUMN_PANELS = 6, /* more stand in two columns */
+    PRINT_COLUMNS = 150, /* of each column of panels */
+    COLUMN_PANELS = 6,   /* more stand in two columns */
 };
 
 /* Of the legend, from the panel's left edge. */
 enum {
-    LEGEND_LINE = 684,
-    LEGEND_NAME = 716,
-    LEGEND_N = 1000,
-    LEGEND_MEDIAN = 1065,
-    LEGEND_NEVER = 1125
+    LEGEND_LINE = 548,
+    LEGEND_NAME = 582,
+    LEGEND_N = 842,
+    LEGEND_MEDIAN = 900,
+    LEGEND_NEVER = 946
 };
-enum { NAME_COLUMNS = 42 };
+enum { NAME_COLUMNS = 37 };
 
 enum { TOP = 108 }; /* per cent: room for a word above a curve's end */
 
@@ -107,37 +111,36 @@ static const char *seconds_text(double time_s, char text[SHORT_SIZE])
 /* Of many thousand times so many are drawn: more than there are pixels. */
 enum { POINTS = 800 };
 
-static void print_points(const struct picture *picture, const struct curve *curve, double end_s)
+static void print_points(const struct picture *picture, const struct curve *curve, double begin_s,
+                         double end_s)
 {
     const struct figures *figures = &curve->series->figures;
     double all = (double)curve->summary.count, share = 0;
     double step = fmax((double)figures->count / POINTS, 1), next = 0;
     double first_s = figures->count ? fmin(figures->times_s[0], end_s) : 0;
-    fprintf(picture->file, "$curve%zu << END\n%.6g 0\n", curve->data, first_s);
+    fprintf(picture->file, "$curve%zu << END\n%.6g 0\n", curve->data, fmax(first_s, begin_s));
     for (size_t i = 0; i < figures->count && figures->times_s[i] <= end_s; i++) {
         share = 100 * (double)(i + 1) / all;
         if ((double)i < next && i + 1 < figures->count)
             continue;
         next += step;
-        fprintf(picture->file, "%.6g %.6g\n", figures->times_s[i], share);
+        fprintf(picture->file, "%.6g %.6g\n", fmax(figures->times_s[i], begin_s), share);
     }
     if (share < 100) /* else it ends where it arrives */
         fprintf(picture->file, "%.6g %.6g\n", end_s, share);
     fputs("END\n", picture->file);
 }
 
-static unsigned lighter(unsigned colour)
+/* A prediction over what was measured: of the same colour, but darker; over black it is grey. */
+static unsigned darker(unsigned colour)
 {
-    unsigned light = 0;
-    for (unsigned shift = 0; shift < 24; shift += 8)
-        light |= (((colour >> shift & 0xff) + 255) / 2) << shift;
-    return light;
+    return colour ? (colour & 0xfefefe) / 2 : 0xbbbbbb;
 }
 
 static unsigned curve_colour(const struct curve *curve)
 {
     unsigned colour = colours[curve->identity % COLOURS];
-    return curve->under_predicted ? lighter(colour) : colour;
+    return curve->over_measured ? darker(colour) : colour;
 }
 
 static void print_style(const struct picture *picture, const struct curve *curve)
@@ -146,7 +149,7 @@ static void print_style(const struct picture *picture, const struct curve *curve
     bool predicted = curve->series->key.predicted;
     fprintf(picture->file, "linecolor rgb '#%06x' linewidth %s dashtype %s", curve_colour(curve),
             predicted                ? "1.4"
-            : curve->under_predicted ? "4"
+            : curve->under_predicted ? "3.6"
                                      : "2.4",
             dashes[curve->identity / COLOURS % DASHES]);
 }
@@ -230,17 +233,26 @@ static void put_endings(const struct picture *picture, const struct panel *panel
 
 /* ---- legend ---- */
 
+/* What most of its curves are about. */
+static enum phase panel_phase(const struct panel *panel)
+{
+    if (!panel->phases_differ)
+        return panel->curves[0].series->key.phase;
+    return panel_is_return(panel) ? PHASE_BACK : PHASE_LEFT;
+}
+
 /* Without what is the same of all curves: the panel's title tells it. */
 static char *curve_name(const struct panel *panel, const struct curve *curve)
 {
     const struct series_key *key = &curve->series->key;
+    bool names_phase = key->phase != panel_phase(panel);
     if (curve->over_measured)
         return memory_strdup("   predicted");
     return memory_printf("%s%s%s%s%s%s%s%s", panel->systems_differ ? key->system : "",
                          panel->systems_differ && *key->system ? " " : "", place_word(key->place),
-                         *key->name ? " " : "", key->name, panel->phases_differ ? ", " : "",
-                         panel->phases_differ ? phase_word(key->phase) : "",
-                         key->predicted ? ", predicted" : "");
+                         *key->name ? " " : "", key->name, names_phase ? ", " : "",
+                         names_phase ? phase_word(key->phase) : "",
+                         key->predicted && !panel->all_predicted ? ", predicted" : "");
 }
 
 static void put_number(const struct picture *picture, double right, double top, bool bad,
@@ -294,11 +306,12 @@ static void put_panel_title(const struct picture *picture, const struct panel *p
                             double top)
 {
     const struct series_key *key = &panel->curves[0].series->key;
-    const char *phase = panel->phases_differ ? "" : phase_text(key->phase);
-    bool names_system = !panel->systems_differ && *key->system;
-    char *title = memory_printf("%s%s%s%s%s%s", key->kind, *key->kind && *phase ? ": " : "", phase,
-                                names_system ? " (" : "", names_system ? key->system : "",
-                                names_system ? ")" : "");
+    const char *system = panel->systems_differ ? "" : key->system;
+    const char *between = *system && panel->all_predicted ? ", " : "";
+    bool notes = *system || panel->all_predicted;
+    char *title = memory_printf("%s%s%s%s%s%s%s%s", key->kind, *key->kind ? ": " : "",
+                                phase_text(panel_phase(panel)), notes ? " (" : "", system, between,
+                                panel->all_predicted ? "predicted" : "", notes ? ")" : "");
     put_text(picture, left, top, "left font ',14'", 80, title);
     free(title);
 }
@@ -321,19 +334,22 @@ static void print_panel(const struct picture *picture, struct panel *panel, doub
     double above = top + PANEL_HEAD, below = top + picture->panel_height - PANEL_FOOT;
     for (size_t i = 0; i < panel->count; i++)
         if (panel->curves[i].summary.count)
-            print_points(picture, &panel->curves[i], panel->end_s);
+            print_points(picture, &panel->curves[i], panel->begin_s, panel->end_s);
     fprintf(picture->file,
             "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
             "set tmargin at screen %.5f\nset bmargin at screen %.5f\n"
-            "set xrange [0:%.6g]\n",
+            "set xrange [%.6g:%.6g]\n",
             across(picture, left + PLOT_LEFT), across(picture, left + PLOT_RIGHT),
-            down(picture, above), down(picture, below), panel->end_s);
+            down(picture, above), down(picture, below), panel->begin_s, panel->end_s);
     put_panel_title(picture, panel, left + PLOT_LEFT, top + PANEL_HEAD / 2.0);
     put_legend(picture, panel, left, above + 4);
     put_endings(picture, panel);
-    put_text(picture, left + PLOT_LEFT, below + 36, "left font ',10' textcolor rgb '" GREY "'", 80,
-             panel_is_return(panel) ? "seconds since the mend" : "seconds since the break");
-    put_cut(picture, panel, left + PLOT_RIGHT, below + 36);
+    const char *unit = picture->panels.is_logarithmic ? "" : "seconds ";
+    char *since = memory_printf("%ssince the %s", unit, panel_is_return(panel) ? "mend" : "break");
+    put_text(picture, left + PLOT_LEFT, below + 34, "left font ',10' textcolor rgb '" GREY "'", 80,
+             since);
+    free(since);
+    put_cut(picture, panel, left + PLOT_RIGHT, below + 34);
     print_curves(picture, panel);
     fputs("unset label\nunset arrow\n", picture->file);
 }
@@ -345,16 +361,16 @@ static void put_settings(const struct picture *picture, json_t *settings)
     char *line = memory_strdup("");
     const char *name;
     json_t *value;
-    size_t lines = 0;
+    size_t lines = 0, columns = PRINT_COLUMNS * picture->columns;
     json_object_foreach(settings, name, value)
     {
         char *text = text_of_setting(value);
         char *setting = memory_printf("%s %s", name, text);
         free(text);
-        bool fits = text_columns(line) + 5 + text_columns(setting) <= PRINT_COLUMNS;
+        bool fits = text_columns(line) + 5 + text_columns(setting) <= columns;
         if (*line && !fits && lines + 1 < PRINT_LINES) {
             put_text(picture, 20, picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
-                     "left font ',9' textcolor rgb '" GREY "'", PRINT_COLUMNS, line);
+                     "left font ',9' textcolor rgb '" GREY "'", columns, line);
             lines++;
             *line = '\0';
         }
@@ -364,11 +380,26 @@ static void put_settings(const struct picture *picture, json_t *settings)
         line = longer;
     }
     put_text(picture, 20, picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
-             "left font ',9' textcolor rgb '" GREY "'", PRINT_COLUMNS, line);
+             "left font ',9' textcolor rgb '" GREY "'", columns, line);
     free(line);
 }
 
-static void lay_out(struct picture *picture)
+/* Where a line that is too long is parted: at the last blank that fits. 0: it is not. */
+static size_t line_cut(const char *text, size_t columns)
+{
+    size_t cut = 0;
+    if (text_columns(text) <= columns)
+        return 0;
+    for (size_t i = 1; text[i]; i++) {
+        char *line = memory_printf("%.*s", (int)i, text);
+        if (text[i] == ' ' && text_columns(line) <= columns)
+            cut = i;
+        free(line);
+    }
+    return cut;
+}
+
+static void lay_out(struct picture *picture, const char *title)
 {
     size_t rows = 0;
     for (size_t i = 0; i < picture->panels.count; i++) {
@@ -380,8 +411,30 @@ static void lay_out(struct picture *picture)
     picture->rows = (picture->panels.count + picture->columns - 1) / picture->columns;
     picture->panel_height = PANEL_HEAD + fmax(PLOT_LEAST, ROW_HEIGHT * (double)rows) + PANEL_FOOT;
     picture->width = PANEL_WIDTH * (double)picture->columns;
-    picture->height = TITLE_HEIGHT + picture->panel_height * fmax((double)picture->rows, 0.5) +
+    picture->title_cut = line_cut(title, TITLE_COLUMNS * picture->columns);
+    picture->top = TITLE_HEIGHT + (picture->title_cut ? TITLE_LINE : 0);
+    picture->height = picture->top + picture->panel_height * fmax((double)picture->rows, 0.5) +
                       PRINT_HEIGHT * (PRINT_LINES + 1);
+}
+
+/* The axis of all panels: seconds, or, where they are of several magnitudes, what people say. */
+static void print_times(const struct picture *picture)
+{
+    static const struct {
+        const char *words;
+        double s;
+    } ticks[] = {{"10 ms", 0.01}, {"30 ms", 0.03}, {"0.1 s", 0.1},    {"0.3 s", 0.3},
+                 {"1 s", 1},      {"3 s", 3},      {"10 s", 10},      {"30 s", 30},
+                 {"1 min", 60},   {"5 min", 300},  {"20 min", 1200},  {"1 h", 3600},
+                 {"6 h", 21600},  {"1 d", 86400},  {"1 week", 604800}};
+    if (!picture->panels.is_logarithmic) {
+        fputs("set xtics format '%g'\n", picture->file);
+        return;
+    }
+    fputs("set logscale x 10\nset xtics (", picture->file);
+    for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++)
+        fprintf(picture->file, "%s'%s' %g", i ? ", " : "", ticks[i].words, ticks[i].s);
+    fputs(")\n", picture->file);
 }
 
 static void print_head(const struct picture *picture, enum plot_form form, const char *output)
@@ -406,27 +459,43 @@ static void print_head(const struct picture *picture, enum plot_form form, const
             "set border 1 linecolor rgb '#999999'\n"
             "set grid xtics ytics back linetype 1 linecolor rgb '#e4e4e4' linewidth 0.7\n"
             "set tics nomirror scale 0 textcolor rgb '" GREY "' font ',10'\n"
-            "set xtics format '%%g'\nset yrange [-2:%d]\n"
+            "set yrange [-2:%d]\n"
             "set ytics ('0 %%%%' 0, '25 %%%%' 25, '50 %%%%' 50, '75 %%%%' 75, '100 %%%%' 100)\n",
             TOP);
+    print_times(picture);
+}
+
+static void put_title(const struct picture *picture, const char *title)
+{
+    static const char style[] = "left font ',16'";
+    double top = TITLE_LINE;
+    if (picture->title_cut) {
+        char *line = memory_printf("%.*s", (int)picture->title_cut, title);
+        put_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, line);
+        title += picture->title_cut + 1;
+        top += TITLE_LINE;
+        free(line);
+    }
+    put_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, title);
+    char *more = picture->panels.dropped
+                     ? memory_printf("; %zu more panels are in the table", picture->panels.dropped)
+                     : memory_strdup("");
+    char *note = memory_printf(
+        "share of repetitions noticed within the time%s%s",
+        picture->panels.any_over_measured ? "; dark thin lines are predictions" : "", more);
+    put_text(picture, 20, top + TITLE_LINE, "left font ',11' textcolor rgb '" GREY "'",
+             PRINT_COLUMNS, note);
+    free(note);
+    free(more);
 }
 
 static void print_picture(const struct picture *picture, struct record *record)
 {
-    put_text(picture, 20, TITLE_HEIGHT / 2.0, "left font ',18'", 120, record->title);
-    put_text(picture, picture->width - 15, TITLE_HEIGHT / 2.0,
-             "right font ',10' textcolor rgb '" GREY "'", 80,
-             "share of repetitions noticed within the time");
-    if (picture->panels.dropped) {
-        char text[SHORT_SIZE];
-        snprintf(text, sizeof text, "%zu more in the table", picture->panels.dropped);
-        put_text(picture, picture->width - 15, TITLE_HEIGHT / 2.0 + 18,
-                 "right font ',10' textcolor rgb '" GREY "'", SHORT_SIZE, text);
-    }
+    put_title(picture, record->title);
     put_settings(picture, record->settings);
     for (size_t i = 0; i < picture->panels.count; i++)
         print_panel(picture, &picture->panels.list[i], PANEL_WIDTH * (double)(i % picture->columns),
-                    TITLE_HEIGHT + picture->panel_height * (double)(i / picture->columns));
+                    picture->top + picture->panel_height * (double)(i / picture->columns));
     if (picture->panels.count == 0) {
         put_text(picture, picture->width / 2, picture->height / 2, "center font ',12'", 80,
                  "Nothing was measured.");
@@ -439,7 +508,7 @@ void plot_print(struct record *record, enum plot_form form, const char *output, 
 {
     struct picture picture = {.file = file};
     panels_fill(&picture.panels, record);
-    lay_out(&picture);
+    lay_out(&picture, record->title);
     print_head(&picture, form, output);
     print_picture(&picture, record);
     panels_free(&picture.panels);

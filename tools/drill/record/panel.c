@@ -215,3 +215,10 @@ bool panel_is_return(const struct panel *panel)
 {
     return is_return(panel->curves[0].series);
 }
+
+enum phase panel_phase(const struct panel *panel)
+{
+    if (!panel->phases_differ)
+        return panel->curves[0].series->key.phase;
+    return panel_is_return(panel) ? PHASE_BACK : PHASE_LEFT;
+}

@@ -44,4 +44,7 @@ void panels_free(struct panels *panels);
 /* Back in the answers, counted from the mend. */
 bool panel_is_return(const struct panel *panel);
 
+/* What most of its curves are about. */
+enum phase panel_phase(const struct panel *panel);
+
 #endif

@@ -2,21 +2,13 @@
 #include "plot.h"
 
 #include "base/memory.h"
-#include "panel.h"
+#include "legend.h"
+#include "picture.h"
 #include "text.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct picture {
-    struct panels panels;
-    size_t columns, rows;
-    size_t title_cut;                        /* octets of its first line; 0: there is one only */
-    double top, panel_height, width, height; /* pixels, as all that follows */
-    FILE *file;
-};
 
 /* As wide as pictures are shown in a web page's column, so that texts keep their size there. */
 enum {
@@ -28,7 +20,6 @@ enum {
     PLOT_LEAST = 190,
     PLOT_LEFT = 58,
     PLOT_RIGHT = 530,
-    ROW_HEIGHT = 17,
     PANEL_WIDTH = 960,
     PRINT_HEIGHT = 14, /* small print */
     PRINT_LINES = 3,
@@ -36,75 +27,7 @@ enum {
     COLUMN_PANELS = 6,   /* more stand in two columns */
 };
 
-/* Of the legend, from the panel's left edge. */
-enum {
-    LEGEND_LINE = 548,
-    LEGEND_NAME = 582,
-    LEGEND_N = 842,
-    LEGEND_MEDIAN = 900,
-    LEGEND_NEVER = 946
-};
-enum { NAME_COLUMNS = 37 };
-
 enum { TOP = 108 }; /* per cent: room for a word above a curve's end */
-
-#define GREY "#666666"
-
-/* Told apart by those who see fewer colours, too (Okabe and Ito, 2008, without its yellow). */
-static const unsigned colours[] = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
-                                   0xe69f00, 0x56b4e9, 0x000000};
-enum { COLOURS = sizeof colours / sizeof *colours, DASHES = 3 };
-
-/* ---- texts: data, which gnuplot must not take for its own language ---- */
-
-/* In single quotes gnuplot knows nothing but the doubled quote, and that not at their beginning: a
- * text gets a typographer's one. Nothing of it is left that could end a line, either. */
-static void print_quoted(FILE *file, const char *text, size_t columns)
-{
-    char *clean = text_clean(text, columns);
-    fputc('\'', file);
-    for (const char *at = clean; *at; at++)
-        if (*at == '\'')
-            fputs("\xe2\x80\x99", file);
-        else
-            fputc(*at, file);
-    fputc('\'', file);
-    free(clean);
-}
-
-static double across(const struct picture *picture, double pixels)
-{
-    return pixels / picture->width;
-}
-
-/* From the top; gnuplot counts from below. */
-static double down(const struct picture *picture, double pixels)
-{
-    return 1 - pixels / picture->height;
-}
-
-/* style: where it is aligned to, its font and colour. */
-static void put_text(const struct picture *picture, double left, double top, const char *style,
-                     size_t columns, const char *text)
-{
-    fputs("set label ", picture->file);
-    print_quoted(picture->file, text, columns);
-    fprintf(picture->file, " at screen %.5f,%.5f noenhanced front %s\n", across(picture, left),
-            down(picture, top), style);
-}
-
-enum { SHORT_SIZE = 48 };
-
-static const char *seconds_text(double time_s, char text[SHORT_SIZE])
-{
-    if (isnan(time_s))
-        strcpy(text, "-");
-    else if (isinf(time_s))
-        strcpy(text, "never");
-    else
-        snprintf(text, SHORT_SIZE, "%.*f s", time_s < 10 ? 2 : time_s < 100 ? 1 : 0, time_s);
-    return text;
-}
 
 /* ---- curves ---- */
 
@@ -131,29 +54,6 @@ static void print_points(const struct picture *picture, const struct curve *curv
     fputs("END\n", picture->file);
 }
 
-/* A prediction over what was measured: of the same colour, but darker; over black it is grey. */
-static unsigned darker(unsigned colour)
-{
-    return colour ? (colour & 0xfefefe) / 2 : 0xbbbbbb;
-}
-
-static unsigned curve_colour(const struct curve *curve)
-{
-    unsigned colour = colours[curve->identity % COLOURS];
-    return curve->over_measured ? darker(colour) : colour;
-}
-
-static void print_style(const struct picture *picture, const struct curve *curve)
-{
-    static const char *const dashes[DASHES] = {"solid", "(14,5)", "(4,4)"};
-    bool predicted = curve->series->key.predicted;
-    fprintf(picture->file, "linecolor rgb '#%06x' linewidth %s dashtype %s", curve_colour(curve),
-            predicted                ? "1.4"
-            : curve->under_predicted ? "3.6"
-                                     : "2.4",
-            dashes[curve->identity / COLOURS % DASHES]);
-}
-
 static void print_curves(const struct picture *picture, const struct panel *panel)
 {
     const char *between = "plot ";
@@ -165,7 +65,7 @@ static void print_curves(const struct picture *picture, const struct panel *pane
                 continue;
             fprintf(picture->file, "%s$curve%zu using 1:2 with %s notitle ", between, curve->data,
                     predicted ? "lines" : "steps");
-            print_style(picture, curve);
+            picture_style(picture, curve);
             between = ", \\\n     ";
             any = true;
         }
@@ -174,20 +74,20 @@ static void print_curves(const struct picture *picture, const struct panel *pane
 
 /* ---- the ends of curves that do not reach the top ---- */
 
-static void ending_text(const struct curve *curve, double end_s, char text[2 * SHORT_SIZE])
+static void ending_text(const struct curve *curve, double end_s, char text[2 * PICTURE_SHORT])
 {
     double all = (double)curve->summary.count, never = (double)curve->summary.never / all;
     double later = 1 - never - figures_share(&curve->series->figures, end_s);
-    char parts[2][SHORT_SIZE] = {"", ""};
+    char parts[2][PICTURE_SHORT] = {"", ""};
     bool is_share = curve->series->key.predicted;
     if (later * all > 0.5)
-        snprintf(parts[0], SHORT_SIZE, is_share ? "%.1f %% later" : "%.0f later",
+        snprintf(parts[0], PICTURE_SHORT, is_share ? "%.1f %% later" : "%.0f later",
                  later * (is_share ? 100 : all));
     if (curve->summary.never)
-        snprintf(parts[1], SHORT_SIZE, is_share ? "%.1f %% never" : "%.0f never",
+        snprintf(parts[1], PICTURE_SHORT, is_share ? "%.1f %% never" : "%.0f never",
                  never * (is_share ? 100 : all));
-    snprintf(text, (size_t)(2 * SHORT_SIZE), "%s%s%s", parts[0], *parts[0] && *parts[1] ? ", " : "",
-             parts[1]);
+    snprintf(text, (size_t)(2 * PICTURE_SHORT), "%s%s%s", parts[0],
+             *parts[0] && *parts[1] ? ", " : "", parts[1]);
 }
 
 struct ending {
@@ -220,83 +120,14 @@ static void put_endings(const struct picture *picture, const struct panel *panel
     for (size_t i = count; i-- > 0;) /* none above the top */
         endings[i].at = fmin(endings[i].at, i + 1 < count ? endings[i + 1].at - apart : TOP - 4.0);
     for (size_t i = 0; i < count; i++) {
-        char text[2 * SHORT_SIZE];
+        char text[2 * PICTURE_SHORT];
         ending_text(endings[i].curve, panel->end_s, text);
         fputs("set label ", picture->file);
-        print_quoted(picture->file, text, sizeof text);
+        picture_quote(picture->file, text, sizeof text);
         fprintf(picture->file,
                 " at first %.6g,%.6g right noenhanced front offset character -0.5,0"
                 " font ',10' textcolor rgb '#%06x'\n",
-                panel->end_s, endings[i].at, colours[endings[i].curve->identity % COLOURS]);
-    }
-}
-
-/* ---- legend ---- */
-
-/* What most of its curves are about. */
-static enum phase panel_phase(const struct panel *panel)
-{
-    if (!panel->phases_differ)
-        return panel->curves[0].series->key.phase;
-    return panel_is_return(panel) ? PHASE_BACK : PHASE_LEFT;
-}
-
-/* Without what is the same of all curves: the panel's title tells it. */
-static char *curve_name(const struct panel *panel, const struct curve *curve)
-{
-    const struct series_key *key = &curve->series->key;
-    bool names_phase = key->phase != panel_phase(panel);
-    if (curve->over_measured)
-        return memory_strdup("   predicted");
-    return memory_printf("%s%s%s%s%s%s%s%s", panel->systems_differ ? key->system : "",
-                         panel->systems_differ && *key->system ? " " : "", place_word(key->place),
-                         *key->name ? " " : "", key->name, names_phase ? ", " : "",
-                         names_phase ? phase_word(key->phase) : "",
-                         key->predicted && !panel->all_predicted ? ", predicted" : "");
-}
-
-static void put_number(const struct picture *picture, double right, double top, bool bad,
-                       const char *text)
-{
-    put_text(picture, right, top,
-             bad ? "right font ',11' textcolor rgb '#b00000'" : "right font ',11'", SHORT_SIZE,
-             text);
-}
-
-static void put_legend_row(const struct picture *picture, const struct panel *panel,
-                           const struct curve *curve, double left, double top)
-{
-    char text[SHORT_SIZE];
-    char *name = curve_name(panel, curve);
-    fprintf(picture->file, "set arrow from screen %.5f,%.5f to screen %.5f,%.5f nohead front ",
-            across(picture, left + LEGEND_LINE), down(picture, top),
-            across(picture, left + LEGEND_NAME - 6), down(picture, top));
-    print_style(picture, curve);
-    fputc('\n', picture->file);
-    put_text(picture, left + LEGEND_NAME, top, "left font ',11'", NAME_COLUMNS, name);
-    snprintf(text, sizeof text, "%zu", curve->summary.count);
-    put_number(picture, left + LEGEND_N, top, false, text);
-    seconds_text(curve->summary.median_s, text);
-    put_number(picture, left + LEGEND_MEDIAN, top, isinf(curve->summary.median_s), text);
-    snprintf(text, sizeof text, "%zu", curve->summary.never);
-    put_number(picture, left + LEGEND_NEVER, top, curve->summary.never > 0, text);
-    free(name);
-}
-
-static void put_legend(const struct picture *picture, const struct panel *panel, double left,
-                       double top)
-{
-    static const char style[] = "right font ',10' textcolor rgb '" GREY "'";
-    put_text(picture, left + LEGEND_N, top, style, SHORT_SIZE, "n");
-    put_text(picture, left + LEGEND_MEDIAN, top, style, SHORT_SIZE, "median");
-    put_text(picture, left + LEGEND_NEVER, top, style, SHORT_SIZE, "never");
-    for (size_t i = 0; i < panel->count; i++)
-        put_legend_row(picture, panel, &panel->curves[i], left, top + ROW_HEIGHT * (double)(i + 1));
-    if (panel->dropped) {
-        char text[SHORT_SIZE];
-        snprintf(text, sizeof text, "%zu more are in the table", panel->dropped);
-        put_text(picture, left + LEGEND_NAME, top + ROW_HEIGHT * (double)(panel->count + 1),
-                 "left font ',10' textcolor rgb '" GREY "'", SHORT_SIZE, text);
+                panel->end_s, endings[i].at, picture_colour(endings[i].curve));
     }
 }
 
@@ -312,20 +143,20 @@ static void put_panel_title(const struct picture *picture, const struct panel *p
     char *title = memory_printf("%s%s%s%s%s%s%s%s", key->kind, *key->kind ? ": " : "",
                                 phase_text(panel_phase(panel)), notes ? " (" : "", system, between,
                                 panel->all_predicted ? "predicted" : "", notes ? ")" : "");
-    put_text(picture, left, top, "left font ',14'", 80, title);
+    picture_text(picture, left, top, "left font ',14'", 80, title);
     free(title);
 }
 
 static void put_cut(const struct picture *picture, const struct panel *panel, double right,
                     double top)
 {
-    char end[SHORT_SIZE], longest[SHORT_SIZE];
+    char end[PICTURE_SHORT], longest[PICTURE_SHORT];
     if (!panel->later)
         return;
     char *text = memory_printf("cut at %s: %zu of %zu times beyond, up to %s",
-                               seconds_text(panel->end_s, end), panel->later, panel->times,
-                               seconds_text(panel->longest_s, longest));
-    put_text(picture, right, top, "right font ',10' textcolor rgb '#b00000'", 120, text);
+                               picture_seconds(panel->end_s, end), panel->later, panel->times,
+                               picture_seconds(panel->longest_s, longest));
+    picture_text(picture, right, top, "right font ',10' textcolor rgb '#b00000'", 120, text);
     free(text);
 }
 
@@ -339,15 +170,16 @@ static void print_panel(const struct picture *picture, struct panel *panel, doub
             "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
             "set tmargin at screen %.5f\nset bmargin at screen %.5f\n"
             "set xrange [%.6g:%.6g]\n",
-            across(picture, left + PLOT_LEFT), across(picture, left + PLOT_RIGHT),
-            down(picture, above), down(picture, below), panel->begin_s, panel->end_s);
+            picture_across(picture, left + PLOT_LEFT), picture_across(picture, left + PLOT_RIGHT),
+            picture_down(picture, above), picture_down(picture, below), panel->begin_s,
+            panel->end_s);
     put_panel_title(picture, panel, left + PLOT_LEFT, top + PANEL_HEAD / 2.0);
-    put_legend(picture, panel, left, above + 4);
+    legend_put(picture, panel, left, above + 4);
     put_endings(picture, panel);
     const char *unit = picture->panels.is_logarithmic ? "" : "seconds ";
     char *since = memory_printf("%ssince the %s", unit, panel_is_return(panel) ? "mend" : "break");
-    put_text(picture, left + PLOT_LEFT, below + 34, "left font ',10' textcolor rgb '" GREY "'", 80,
-             since);
+    picture_text(picture, left + PLOT_LEFT, below + 34,
+                 "left font ',10' textcolor rgb '" PICTURE_GREY "'", 80, since);
     free(since);
     put_cut(picture, panel, left + PLOT_RIGHT, below + 34);
     print_curves(picture, panel);
@@ -369,8 +201,9 @@ static void put_settings(const struct picture *picture, json_t *settings)
         free(text);
         bool fits = text_columns(line) + 5 + text_columns(setting) <= columns;
         if (*line && !fits && lines + 1 < PRINT_LINES) {
-            put_text(picture, 20, picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
-                     "left font ',9' textcolor rgb '" GREY "'", columns, line);
+            picture_text(picture, 20,
+                         picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
+                         "left font ',9' textcolor rgb '" PICTURE_GREY "'", columns, line);
             lines++;
             *line = '\0';
         }
@@ -379,8 +212,8 @@ static void put_settings(const struct picture *picture, json_t *settings)
         free(line);
         line = longer;
     }
-    put_text(picture, 20, picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
-             "left font ',9' textcolor rgb '" GREY "'", columns, line);
+    picture_text(picture, 20, picture->height - PRINT_HEIGHT * (double)(PRINT_LINES - lines),
+                 "left font ',9' textcolor rgb '" PICTURE_GREY "'", columns, line);
     free(line);
 }
 
@@ -409,7 +242,7 @@ static void lay_out(struct picture *picture, const char *title)
     }
     picture->columns = picture->panels.count > COLUMN_PANELS ? 2 : 1;
     picture->rows = (picture->panels.count + picture->columns - 1) / picture->columns;
-    picture->panel_height = PANEL_HEAD + fmax(PLOT_LEAST, ROW_HEIGHT * (double)rows) + PANEL_FOOT;
+    picture->panel_height = PANEL_HEAD + fmax(PLOT_LEAST, LEGEND_ROW * (double)rows) + PANEL_FOOT;
     picture->width = PANEL_WIDTH * (double)picture->columns;
     picture->title_cut = line_cut(title, TITLE_COLUMNS * picture->columns);
     picture->top = TITLE_HEIGHT + (picture->title_cut ? TITLE_LINE : 0);
@@ -451,14 +284,14 @@ static void print_head(const struct picture *picture, enum plot_form form, const
                 picture->width, picture->height);
     if (output) {
         fputs("set output ", picture->file);
-        print_quoted(picture->file, output, strlen(output) + 1);
+        picture_quote(picture->file, output, strlen(output) + 1);
         fputc('\n', picture->file);
     }
     fprintf(picture->file,
             "set encoding utf8\nset multiplot\nunset key\n"
             "set border 1 linecolor rgb '#999999'\n"
             "set grid xtics ytics back linetype 1 linecolor rgb '#e4e4e4' linewidth 0.7\n"
-            "set tics nomirror scale 0 textcolor rgb '" GREY "' font ',10'\n"
+            "set tics nomirror scale 0 textcolor rgb '" PICTURE_GREY "' font ',10'\n"
             "set yrange [-2:%d]\n"
             "set ytics ('0 %%%%' 0, '25 %%%%' 25, '50 %%%%' 50, '75 %%%%' 75, '100 %%%%' 100)\n",
             TOP);
@@ -471,20 +304,20 @@ static void put_title(const struct picture *picture, const char *title)
     double top = TITLE_LINE;
     if (picture->title_cut) {
         char *line = memory_printf("%.*s", (int)picture->title_cut, title);
-        put_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, line);
+        picture_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, line);
         title += picture->title_cut + 1;
         top += TITLE_LINE;
         free(line);
     }
-    put_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, title);
+    picture_text(picture, 20, top, style, TITLE_COLUMNS * picture->columns, title);
     char *more = picture->panels.dropped
                      ? memory_printf("; %zu more panels are in the table", picture->panels.dropped)
                      : memory_strdup("");
     char *note = memory_printf(
         "share of repetitions noticed within the time%s%s",
         picture->panels.any_over_measured ? "; dark thin lines are predictions" : "", more);
-    put_text(picture, 20, top + TITLE_LINE, "left font ',11' textcolor rgb '" GREY "'",
-             PRINT_COLUMNS, note);
+    picture_text(picture, 20, top + TITLE_LINE, "left font ',11' textcolor rgb '" PICTURE_GREY "'",
+                 PRINT_COLUMNS, note);
     free(note);
     free(more);
 }
@@ -497,8 +330,8 @@ static void print_picture(const struct picture *picture, struct record *record)
         print_panel(picture, &picture->panels.list[i], PANEL_WIDTH * (double)(i % picture->columns),
                     picture->top + picture->panel_height * (double)(i / picture->columns));
     if (picture->panels.count == 0) {
-        put_text(picture, picture->width / 2, picture->height / 2, "center font ',12'", 80,
-                 "Nothing was measured.");
+        picture_text(picture, picture->width / 2, picture->height / 2, "center font ',12'", 80,
+                     "Nothing was measured.");
         fputs("unset border\nunset tics\nset xrange [0:1]\nplot -1000 notitle\n", picture->file);
     }
     fputs("unset multiplot\n", picture->file);

@@ -345,9 +345,9 @@ static void print_plans(const struct goal *goal, const struct plan *plans, size_
     for (size_t i = 0; i < count; i++) {
         const struct plan *plan = &plans[i];
         format_seconds(plan->time_s, time);
-        fprintf(out, "  %4u s  %7.1f s  %8s  %-11s  %18.0f  %14.2f\n", plan->ttl_s,
-                (double)plan->interval_ms / 1000, time, death_word(plan->kind), plan->queries_s,
-                plan->probes_s);
+        fprintf(out, "  %4u s  %7.1f s  %8s  %-11s  %18.*f  %14.2f\n", plan->ttl_s,
+                (double)plan->interval_ms / 1000, time, death_word(plan->kind),
+                plan->queries_s < 10, plan->queries_s, plan->probes_s);
     }
 }
 

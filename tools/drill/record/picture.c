@@ -79,9 +79,11 @@ void picture_style(const struct picture *picture, const struct curve *curve)
     unsigned colour = picture_colour(curve);
     if (curve->over_measured)
         colour = darker(colour);
-    fprintf(picture->file, "linecolor rgb '#%06x' linewidth %s dashtype %s", colour,
-            predicted                ? "1.4"
-            : curve->under_predicted ? "3.6"
-                                     : "2.4",
+    const char *width = "2.4";
+    if (predicted)
+        width = curve->series->key.place == PLACE_USER ? "2.4" : "1.4"; /* what it comes to */
+    else if (curve->under_predicted)
+        width = "3.6";
+    fprintf(picture->file, "linecolor rgb '#%06x' linewidth %s dashtype %s", colour, width,
             dashes[curve->identity / COLOURS % DASHES]);
 }

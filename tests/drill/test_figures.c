@@ -129,6 +129,82 @@ static void thousands(void **state)
     figures_free(&figures);
 }
 
+static void ties(void **state)
+{
+    struct figures figures = {0};
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        figures_add(&figures, 2);
+    struct summary summary = figures_summary(&figures);
+    assert_float_equal(summary.median_s, 2, 0);
+    assert_float_equal(summary.median_low_s, 2, 0);
+    assert_float_equal(summary.median_high_s, 2, 0);
+    assert_float_equal(summary.p95_s, 2, 0);
+    assert_float_equal(figures_share(&figures, 2), 1, 0);
+    assert_float_equal(figures_share(&figures, 1.999), 0, 0);
+    figures_free(&figures);
+}
+
+static void one_is_its_own_median_and_no_more(void **state)
+{
+    struct figures figures = FIGURES(4);
+    (void)state;
+    struct summary summary = figures_summary(&figures);
+    assert_float_equal(summary.median_s, 4, 0);
+    assert_float_equal(summary.longest_s, 4, 0);
+    assert_true(isnan(summary.median_low_s) && isnan(summary.median_high_s));
+    assert_true(isnan(summary.p95_s));
+    figures_free(&figures);
+}
+
+/* No number is made up where nothing was noticed: nor one that is no number. */
+static void all_never(void **state)
+{
+    struct figures figures = {.never = 20};
+    (void)state;
+    struct summary summary = figures_summary(&figures);
+    assert_int_equal(summary.count, 20);
+    assert_true(isinf(summary.median_s) && isinf(summary.p95_s));
+    assert_true(isinf(summary.median_low_s) && isinf(summary.median_high_s));
+    assert_true(isinf(summary.least_s) && isinf(summary.longest_s));
+    assert_float_equal(figures_share(&figures, 1e9), 0, 0);
+}
+
+/* From 19 to 20, and with some that were never noticed: by the rank among all. */
+static void the_percentile_begins_at_twenty(void **state)
+{
+    struct figures figures = {0};
+    (void)state;
+    for (int i = 1; i <= 18; i++)
+        figures_add(&figures, i);
+    figures_add_never(&figures);
+    assert_true(isnan(figures_summary(&figures).p95_s));
+    figures_add(&figures, 19);
+    assert_float_equal(figures_summary(&figures).p95_s, 19, 0); /* the 19th of 20 */
+    figures_add_never(&figures);
+    assert_true(isinf(figures_summary(&figures).p95_s)); /* the 20th of 21 */
+    figures_free(&figures);
+}
+
+/* Ranks of the median's bounds, 95 % sure, from tables of the binomial distribution. */
+static void ranks_of_bounds(void **state)
+{
+    static const struct {
+        int count, low;
+    } table[] = {{6, 1},  {8, 1},  {9, 2},   {12, 3},  {15, 4},  {17, 5},
+                 {20, 6}, {25, 8}, {30, 10}, {40, 14}, {50, 18}, {1000, 469}};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct figures figures = {0};
+        for (int j = 1; j <= table[i].count; j++)
+            figures_add(&figures, j);
+        struct summary summary = figures_summary(&figures);
+        assert_float_equal(summary.median_low_s, table[i].low, 0);
+        assert_float_equal(summary.median_high_s, table[i].count + 1 - table[i].low, 0);
+        figures_free(&figures);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +215,11 @@ int main(void)
         cmocka_unit_test(what_is_no_time_is_made_one),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(thousands),
+        cmocka_unit_test(ties),
+        cmocka_unit_test(one_is_its_own_median_and_no_more),
+        cmocka_unit_test(all_never),
+        cmocka_unit_test(the_percentile_begins_at_twenty),
+        cmocka_unit_test(ranks_of_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,10 +132,11 @@ static struct panel panel_of(size_t count, const double *times_s)
 static void an_outlier_does_not_ruin_the_axis(void **state)
 {
     (void)state;
-    struct panel panel = PANEL(1, 2, 3, 4, 5, 6, 300);
+    struct panel panel = PANEL(1, 2, 3, 4, 5, 6, 30);
     assert_true(panel.end_s < 20);
     assert_int_equal(panel.later, 1);
-    assert_float_equal(panel.longest_s, 300, 0);
+    assert_float_equal(panel.longest_s, 30, 0);
+    assert_float_equal(panel.begin_s, 0, 0);
     panel = PANEL(1, 2, 3, 4, 5, 6, 12); /* bearable */
     assert_true(panel.end_s >= 12);
     assert_int_equal(panel.later, 0);
@@ -148,6 +149,112 @@ static void an_outlier_does_not_ruin_the_axis(void **state)
     assert_int_equal(panel.later, 0);
     panel = panel_of(0, NULL);
     assert_true(panel.end_s > 0);
+}
+
+/* Seconds and minutes in one picture: nothing is cut, and all panels can be compared. */
+static void magnitudes_have_a_logarithmic_axis(void **state)
+{
+    struct record *record = record_new("");
+    struct panels panels = {0};
+    (void)state;
+    add_sequence(figures_of(record, "kill", "a", PHASE_LEFT, true), 100, 0.02);
+    add_sequence(figures_of(record, "kill", "b", PHASE_LEFT, true), 100, 0.05);
+    add_sequence(figures_of(record, "kill", "c", PHASE_LEFT, true), 100, 3);
+    add_sequence(figures_of(record, "hang", "a", PHASE_LEFT, true), 100, 0.3);
+    panels_fill(&panels, record);
+    assert_int_equal(panels.count, 2);
+    assert_true(panels.is_logarithmic);
+    for (size_t i = 0; i < 2; i++) {
+        assert_float_equal(panels.list[i].begin_s, 0.1, 1e-9); /* the twentieth part: 0.12 */
+        assert_true(panels.list[i].end_s > 300);
+        assert_int_equal(panels.list[i].later, 0);
+    }
+    panels_free(&panels);
+    char *script = script_of(record);
+    assert_non_null(strstr(script, "set logscale x"));
+    assert_non_null(strstr(script, "'0.1 s' 0.1, '0.3 s' 0.3, '1 s' 1,"));
+    assert_non_null(strstr(script, "'1 min' 60, '5 min' 300,"));
+    assert_non_null(strstr(script, "$curve0 << END\n0.1 0\n")); /* none is left of it */
+    assert_non_null(strstr(script, "'since the break'"));
+    free(script);
+    record_free(record);
+}
+
+/* The same order of magnitude; and where there is nothing but noughts, or nothing at all. */
+static void usual_times_have_a_linear_axis(void **state)
+{
+    struct record *record = record_new("");
+    struct panels panels = {0};
+    (void)state;
+    add_sequence(figures_of(record, "kill", "a", PHASE_LEFT, false), 12, 0.1);
+    add_sequence(figures_of(record, "kill", "b", PHASE_LEFT, false), 12, 1);
+    add_sequence(figures_of(record, "hang", "a", PHASE_LEFT, false), 5, 0);
+    figures_of(record, "hang", "b", PHASE_LEFT, false)->never = 12;
+    panels_fill(&panels, record);
+    assert_false(panels.is_logarithmic);
+    panels_free(&panels);
+    char *script = script_of(record);
+    assert_null(strstr(script, "logscale"));
+    assert_non_null(strstr(script, "'seconds since the break'"));
+    free(script);
+    record_free(record);
+}
+
+/* A day and a hundredth of a second; a nought, which no logarithm has; a single curve. */
+static void limits_of_the_logarithmic_axis(void **state)
+{
+    (void)state;
+    struct panel panel = PANEL(0, 0.01, 0.01, 0.01, 86400);
+    assert_true(panel.begin_s >= 20 && panel.begin_s < panel.end_s); /* magnitudes are bounded */
+    assert_int_equal(panel.later, 0);
+    panel = PANEL(0, 0, 0, 0, 0, 1);
+    assert_float_equal(panel.begin_s, 0.01, 1e-9);
+    assert_true(panel.end_s >= 1);
+}
+
+/* Told apart by the line, and paired by the colour: what was measured is of the full one, what was
+ * predicted of a darker one. */
+static void a_prediction_has_the_colour_of_what_was_measured(void **state)
+{
+    struct record *record = record_new("");
+    (void)state;
+    add_sequence(figures_of(record, "kill", "only predicted", PHASE_LEFT, true), 9, 1);
+    add_sequence(figures_of(record, "kill", "a", PHASE_LEFT, true), 9, 1);
+    add_sequence(figures_of(record, "kill", "a", PHASE_LEFT, false), 9, 1);
+    char *script = script_of(record);
+    static const char measured[] = "with steps notitle linecolor rgb '#0072b2' linewidth 3.6",
+                      predicted[] = "with lines notitle linecolor rgb '#003959' linewidth 1.4";
+    /* The first colour, though the other one came first. */
+    assert_non_null(strstr(script, measured));
+    assert_non_null(strstr(script, predicted));
+    assert_true(strstr(script, measured) < strstr(script, predicted)); /* over it */
+    assert_non_null(strstr(script, "'   predicted'"));
+    assert_non_null(strstr(script, "'server only predicted, predicted'"));
+    assert_non_null(strstr(script, "dark thin lines are predictions"));
+    free(script);
+    record_free(record);
+    record = record_new("");
+    add_sequence(figures_of(record, "kill", "a", PHASE_LEFT, true), 9, 1);
+    script = script_of(record);
+    assert_non_null(strstr(script, "'kill: out of the answers (evermx, predicted)'"));
+    assert_non_null(strstr(script, "'server a'"));
+    assert_null(strstr(script, "dark thin lines"));
+    free(script);
+    record_free(record);
+}
+
+static void a_long_title_has_two_lines(void **state)
+{
+    struct record *record =
+        record_new("How long a dead mail host is still answered: evermx at its "
+                   "defaults (TTL 10 s), gdnsd and PowerDNS as they are fastest");
+    (void)state;
+    figures_of(record, "kill", "a", PHASE_LEFT, false)->never = 1;
+    char *script = script_of(record);
+    assert_non_null(strstr(script, "at its defaults (TTL 10 s), gdnsd' at"));
+    assert_non_null(strstr(script, "'and PowerDNS as they are fastest' at"));
+    free(script);
+    record_free(record);
 }
 
 /* ---- scripts ---- */
@@ -215,10 +322,10 @@ static void a_cut_is_told(void **state)
     (void)state;
     struct figures *figures = figures_of(record, "kill", "a", PHASE_LEFT, false);
     add_sequence(figures, 10, 1);
-    figures_add(figures, 1000);
+    figures_add(figures, 50);
     figures_add_never(figures);
     char *script = script_of(record);
-    assert_non_null(strstr(script, "1 of 11 times beyond, up to 1000 s'"));
+    assert_non_null(strstr(script, "1 of 11 times beyond, up to 50.0 s'"));
     assert_non_null(strstr(script, "set label '1 later, 1 never' at first"));
     free(script);
     record_free(record);
@@ -520,6 +627,11 @@ int main(void)
         cmocka_unit_test(a_panel_for_each_phase_of_one_kind),
         cmocka_unit_test(too_many_are_counted),
         cmocka_unit_test(an_outlier_does_not_ruin_the_axis),
+        cmocka_unit_test(magnitudes_have_a_logarithmic_axis),
+        cmocka_unit_test(usual_times_have_a_linear_axis),
+        cmocka_unit_test(limits_of_the_logarithmic_axis),
+        cmocka_unit_test(a_prediction_has_the_colour_of_what_was_measured),
+        cmocka_unit_test(a_long_title_has_two_lines),
         cmocka_unit_test(a_curve_is_the_distribution),
         cmocka_unit_test(many_points_are_thinned),
         cmocka_unit_test(a_cut_is_told),

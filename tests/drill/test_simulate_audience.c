@@ -24,7 +24,7 @@ static struct death death_at(double left_s)
 
 static int compare(const void *one, const void *other)
 {
-    float a = *(const float *)one, b = *(const float *)other;
+    double a = *(const double *)one, b = *(const double *)other;
     return (a > b) - (a < b);
 }
 
@@ -32,12 +32,12 @@ static int compare(const void *one, const void *other)
 static struct times ends_of(const struct resolver_class *class, double wait_s, uint32_t ttl_s,
                             const struct death *death)
 {
-    struct times times = {calloc(DRAWS, sizeof(float)), DRAWS};
+    struct times times = {calloc(DRAWS, sizeof(double)), DRAWS};
     struct chance chance = {7};
     for (size_t i = 0; i < DRAWS; i++) {
         double end_s = audience_cache_ends_s(class, wait_s, ttl_s, death, &chance);
         assert_true(end_s >= death->left_s);
-        times.list[i] = (float)(end_s - death->left_s);
+        times.list[i] = end_s - death->left_s;
     }
     qsort(times.list, times.count, sizeof *times.list, compare);
     return times;
@@ -49,7 +49,7 @@ static void check_even(const struct times *ends, double held, double longest_s)
 {
     double farthest = 0;
     for (size_t i = 0; i < ends->count; i++) {
-        double at_s = (double)ends->list[i];
+        double at_s = ends->list[i];
         double expected = at_s >= longest_s ? 1 : 1 - held * (1 - at_s / longest_s);
         double reached = ((double)i + 1) / (double)ends->count;
         if (at_s > 1e-5) /* at 0 all that hold nothing stand together */
@@ -57,8 +57,8 @@ static void check_even(const struct times *ends, double held, double longest_s)
     }
     if (farthest > 1.63 / sqrt((double)ends->count))
         fail_msg("%g from what is expected", farthest);
-    if ((double)ends->list[ends->count - 1] > longest_s + 1e-3)
-        fail_msg("%g s is too long", (double)ends->list[ends->count - 1]);
+    if (ends->list[ends->count - 1] > longest_s + 1e-3)
+        fail_msg("%g s is too long", ends->list[ends->count - 1]);
 }
 
 /* ---- one cache ---- */
@@ -334,7 +334,7 @@ static void test_unnoticed(void **state)
 
 static void test_times(void **state)
 {
-    float list[] = {1, 2, 3, 4};
+    double list[] = {1, 2, 3, 4};
     const struct times times = {list, 4}, none = {list, 0};
     (void)state;
     assert_float_equal(times_quantile(&times, 0), 1, 0);

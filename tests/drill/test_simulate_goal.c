@@ -245,6 +245,7 @@ static void test_impossible(void **state)
     struct plan plans[PLANS_MAX];
     bool met;
     (void)state;
+    setting.draws = 40000; /* a hundredth of them is to be told within some seconds */
     assert_int_equal(goal_plans(&goal, &setting, false, plans), 0);
     assert_true(goal_plans(&goal, &setting, true, plans) > 1);
     struct plan best = goal_best(&goal, &setting, false);
@@ -253,6 +254,8 @@ static void test_impossible(void **state)
     char *text = printed(&goal, &setting, &met);
     assert_false(met);
     assert_non_null(strstr(text, "p99 cannot be much below 21"));
+    assert_non_null(strstr(text, "Of all these users wait for longer than 15 s: 9."));
+    assert_non_null(strstr(text, " % (slow)\n"));
     assert_non_null(strstr(text, "10.0 % of the users sit behind resolvers that keep answers for "
                                  "longer than\n15 s"));
     assert_non_null(strstr(text, "Of the other 90.0 % of the users alone"));
@@ -261,6 +264,136 @@ static void test_impossible(void **state)
     assert_true(met);
     assert_non_null(strstr(text, "p85 < 15 s is met"));
     free(text);
+}
+
+/* ---- times that do not grow with the TTL ---- */
+
+/* By hand, each TTL: what of them meets the goal costs least? 0: none. */
+static uint32_t cheapest_of(const struct goal *goal, const struct goal_setting *setting,
+                            int64_t interval_ms)
+{
+    static const uint32_t ttls_s[] = {1,  2,  3,  5,  8,   10,  15,  20,
+                                      30, 45, 60, 90, 120, 180, 300, 600};
+    double least = (double)INFINITY;
+    uint32_t cheapest = 0;
+    for (size_t i = 0; i < sizeof ttls_s / sizeof *ttls_s; i++) {
+        double queries_s = audience_cost(setting->population, ttls_s[i]).queries_s;
+        if (queries_s < least && time_of(goal, setting, ttls_s[i], interval_ms) < goal->within_s) {
+            least = queries_s;
+            cheapest = ttls_s[i];
+        }
+    }
+    return cheapest;
+}
+
+/* All renew answers of at least a minute so long before their end that they hold on to them for
+ * less time than to those of 15 s: 60 s does, which neither a half of nor twice as much does. */
+static void test_early_renewal(void **state)
+{
+    const struct goal goal = {0.99, 15.5};
+    struct population population = population_of(1);
+    const struct goal_setting setting = setting_of(&population);
+    struct plan plans[PLANS_MAX];
+    (void)state;
+    classes[0].prefetch_ms = 48000;
+    classes[0].prefetch_from_ms = 60000;
+    assert_true(time_of(&goal, &setting, 30, 1000) > 25);
+    assert_true(time_of(&goal, &setting, 60, 1000) < 15);
+    size_t count = goal_plans(&goal, &setting, false, plans);
+    assert_true(count > 1);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(plans[i].ttl_s, cheapest_of(&goal, &setting, plans[i].interval_ms));
+        any = any || plans[i].ttl_s == 60;
+    }
+    assert_true(any);
+}
+
+/* The longest TTL is not the cheapest: answers of 30 s are fetched anew each 4 s. */
+static void test_costly_renewal(void **state)
+{
+    const struct goal goal = {0.99, 15.5};
+    struct population population = population_of(1);
+    const struct goal_setting setting = setting_of(&population);
+    struct plan plans[PLANS_MAX];
+    (void)state;
+    classes[0].prefetch_ms = 26000;
+    classes[0].prefetch_from_ms = 30000;
+    assert_true(time_of(&goal, &setting, 30, 1000) < 10);
+    size_t count = goal_plans(&goal, &setting, false, plans);
+    assert_true(count > 1);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(plans[i].ttl_s, cheapest_of(&goal, &setting, plans[i].interval_ms));
+        assert_true(i == 0 || plans[i].queries_s > plans[i - 1].queries_s);
+    }
+    assert_in_range(plans[0].ttl_s, 8, 10);
+}
+
+/* ---- limits ---- */
+
+/* The servers need longer by themselves. */
+static void test_below_detection(void **state)
+{
+    const struct goal goal = {0.5, 0.2};
+    struct population population = population_of(1);
+    const struct goal_setting setting = setting_of(&population);
+    bool met;
+    (void)state;
+    char *text = printed(&goal, &setting, &met);
+    assert_false(met);
+    assert_non_null(strstr(text, "The servers alone need"));
+    assert_non_null(strstr(text, "for longer than 0.2 s: 100.0 % (honest)\n"));
+    assert_null(strstr(text, "whatever their TTL"));
+    free(text);
+}
+
+/* The ends of both lists; and users that no TTL reaches. */
+static void test_hours(void **state)
+{
+    const struct goal days = {0.999, 2 * 86400}, hours = {0.99, 7200};
+    struct population population = population_of(2);
+    const struct goal_setting setting = setting_of(&population);
+    struct plan plans[PLANS_MAX];
+    (void)state;
+    assert_int_equal(goal_plans(&days, &setting, false, plans), 1);
+    assert_int_equal(plans[0].ttl_s, 86400);
+    assert_int_equal(plans[0].interval_ms, 60000);
+    size_t count = goal_plans(&hours, &setting, false, plans);
+    assert_true(count >= 1);
+    for (size_t i = 0; i < count; i++)
+        assert_in_range(plans[i].ttl_s, 3600, 7200);
+}
+
+/* What is told is what so many draws by themselves come to. */
+static void test_told_by_all_draws(void **state)
+{
+    const struct goal goal = {0.9, 20};
+    struct population population = population_of(2);
+    struct goal_setting setting = setting_of(&population);
+    struct plan plans[PLANS_MAX];
+    (void)state;
+    setting.draws = 60000;
+    setting.population = &population;
+    classes[1].floor_ms = 12000;
+    size_t count = goal_plans(&goal, &setting, false, plans);
+    assert_true(count > 1);
+    for (size_t i = 0; i < count; i++) {
+        struct death_setting death = setting.death;
+        struct chance chance = {setting.seed + 1}, draws = {setting.seed << 32 | 1};
+        death.check.interval_ms = plans[i].interval_ms;
+        if (death.check.recheck_ms > plans[i].interval_ms)
+            death.check.recheck_ms = plans[i].interval_ms;
+        struct deaths deaths = deaths_happen(setting.deaths, DEATH_HANG, &death, &chance);
+        const struct audience_setting all = {.population = &population,
+                                             .deaths = &deaths,
+                                             .ttl_s = plans[i].ttl_s,
+                                             .draws = setting.draws};
+        struct audience *audience = audience_draw(&all, &draws);
+        assert_int_equal(plans[i].kind, DEATH_HANG);
+        assert_float_equal(plans[i].time_s, times_quantile(&audience->users, goal.share), 0);
+        audience_free(audience);
+        deaths_free(&deaths);
+    }
 }
 
 /* No interval helps where the check does not see it. */
@@ -291,6 +424,11 @@ int main(void)
         cmocka_unit_test(test_goals),
         cmocka_unit_test(test_plans),
         cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_early_renewal),
+        cmocka_unit_test(test_costly_renewal),
+        cmocka_unit_test(test_below_detection),
+        cmocka_unit_test(test_hours),
+        cmocka_unit_test(test_told_by_all_draws),
         cmocka_unit_test(test_blind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,10 +37,29 @@ static int compare(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
+void seconds_sort(double *times_s, size_t count)
+{
+    if (count)
+        qsort(times_s, count, sizeof *times_s, compare);
+}
+
+size_t seconds_until(const double *times_s, size_t count, double at_s)
+{
+    size_t low = 0, high = count;
+    while (low < high) { /* the first that is longer */
+        size_t middle = low + (high - low) / 2;
+        if (times_s[middle] <= at_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void figures_sort(struct figures *figures)
 {
-    if (!figures->sorted && figures->count)
-        qsort(figures->times_s, figures->count, sizeof *figures->times_s, compare);
+    if (!figures->sorted)
+        seconds_sort(figures->times_s, figures->count);
     figures->sorted = true;
 }
 
@@ -107,14 +126,8 @@ struct summary figures_summary(struct figures *figures)
 
 double figures_share(struct figures *figures, double time_s)
 {
-    size_t count = figures->count + figures->never, low = 0, high = figures->count;
+    size_t count = figures->count + figures->never;
     figures_sort(figures);
-    while (low < high) { /* the first that took longer */
-        size_t middle = low + (high - low) / 2;
-        if (figures->times_s[middle] <= time_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return count ? (double)low / (double)count : 0;
+    return count ? (double)seconds_until(figures->times_s, figures->count, time_s) / (double)count
+                 : 0;
 }

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Ascending; and how many of those that are so are no longer than at_s. */
+void seconds_sort(double *times_s, size_t count);
+size_t seconds_until(const double *times_s, size_t count, double at_s);
+
 /* All 0 at first. */
 struct figures {
     double *times_s; /* sorted by figures_summary and figures_share */

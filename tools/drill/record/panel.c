@@ -31,17 +31,28 @@ static bool is_same_to_see(const struct panels *panels, const struct series *one
            strcmp(one->key.name, other->key.name) == 0;
 }
 
-static size_t find_identity(const struct panels *panels, struct series *const *ordered,
-                            size_t index, const size_t *identities)
+/* What was measured comes first, and has the colours that are told apart best. */
+static void find_identities(const struct panels *panels, struct series *const *ordered,
+                            size_t count, size_t *identities)
 {
     size_t next = 0;
-    for (size_t i = 0; i < index; i++) {
-        if (is_same_to_see(panels, ordered[i], ordered[index]))
-            return identities[i];
-        if (identities[i] >= next)
-            next = identities[i] + 1;
+    for (int predicted = 0; predicted <= 1; predicted++) {
+        for (size_t i = 0; i < count; i++) {
+            if (ordered[i]->key.predicted != predicted)
+                continue;
+            identities[i] = next;
+            for (size_t j = 0; j < count; j++) {
+                bool is_known = ordered[j]->key.predicted < predicted ||
+                                (ordered[j]->key.predicted == predicted && j < i);
+                if (is_known && is_same_to_see(panels, ordered[j], ordered[i])) {
+                    identities[i] = identities[j];
+                    break;
+                }
+            }
+            if (identities[i] == next)
+                next++;
+        }
     }
-    return next;
 }
 
 static void add_curve(struct panel *panel, const struct curve *curve)
@@ -58,6 +69,7 @@ static void add_curve(struct panel *panel, const struct curve *curve)
     }
     panel->curves =
         memory_grow(panel->curves, panel->count, &panel->capacity, sizeof *panel->curves);
+    panel->all_predicted = curve->series->key.predicted && (panel->all_predicted || !panel->count);
     panel->curves[panel->count++] = *curve;
 }
 
@@ -116,6 +128,49 @@ static void find_end(struct panel *panel)
     }
 }
 
+/* The middle one of the curves would stand at the left edge. */
+static bool is_wide(const struct panel *panel)
+{
+    enum { WIDE = 10 };
+    double medians_s[PANEL_CURVES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < panel->count; i++)
+        if (isfinite(panel->curves[i].summary.median_s))
+            medians_s[count++] = panel->curves[i].summary.median_s;
+    seconds_sort(medians_s, count);
+    return count && panel->longest_s > WIDE * medians_s[count / 2];
+}
+
+/* 1, 2 or 5 and noughts, not above that. */
+static double round_down(double time_s)
+{
+    double power = pow(10, floor(log10(time_s)));
+    return power * (time_s >= 5 * power ? 5 : time_s >= 2 * power ? 2 : 1);
+}
+
+/* From all but the shortest ones of the fastest curve, of three magnitudes at most, to the longest
+ * time. */
+static void share_axis(struct panels *panels)
+{
+    const double magnitudes = 2000, least_s = 0.01;
+    double begin_s = (double)INFINITY, end_s = 0;
+    for (size_t i = 0; i < panels->count; i++) {
+        const struct panel *panel = &panels->list[i];
+        end_s = fmax(end_s, panel->longest_s);
+        for (size_t j = 0; j < panel->count; j++) {
+            const struct figures *figures = &panel->curves[j].series->figures;
+            if (figures->count)
+                begin_s = fmin(begin_s, figures->times_s[figures->count / 20]);
+        }
+    }
+    begin_s = round_down(fmax(fmax(begin_s, least_s), end_s / magnitudes));
+    for (size_t i = 0; i < panels->count; i++) {
+        panels->list[i].begin_s = begin_s;
+        panels->list[i].end_s = end_s * 1.1;
+        panels->list[i].later = 0;
+    }
+}
+
 /* ---- all ---- */
 
 void panels_fill(struct panels *panels, struct record *record)
@@ -125,9 +180,9 @@ void panels_fill(struct panels *panels, struct record *record)
     for (size_t i = 1; i < record->nseries; i++)
         if (strcmp(ordered[i]->key.kind, ordered[0]->key.kind) != 0)
             panels->kinds_differ = true;
+    find_identities(panels, ordered, record->nseries, identities);
     for (size_t i = 0; i < record->nseries; i++) {
         bool begins = i == 0 || !belongs(panels, ordered[i - 1], ordered[i]);
-        identities[i] = find_identity(panels, ordered, i, identities);
         if (begins && !add_panel(panels))
             panels->dropped++;
         if (panels->dropped)
@@ -135,12 +190,17 @@ void panels_fill(struct panels *panels, struct record *record)
         struct curve curve = make_curve(record, ordered[i]);
         curve.identity = identities[i];
         curve.data = i;
+        panels->any_over_measured = panels->any_over_measured || curve.over_measured;
         add_curve(&panels->list[panels->count - 1], &curve);
     }
     free(identities);
     free(ordered);
-    for (size_t i = 0; i < panels->count; i++)
+    for (size_t i = 0; i < panels->count; i++) {
         find_end(&panels->list[i]);
+        panels->is_logarithmic = panels->is_logarithmic || is_wide(&panels->list[i]);
+    }
+    if (panels->is_logarithmic)
+        share_axis(panels);
 }
 
 void panels_free(struct panels *panels)
@@ -154,4 +214,11 @@ void panels_free(struct panels *panels)
 bool panel_is_return(const struct panel *panel)
 {
     return is_return(panel->curves[0].series);
+}
+
+enum phase panel_phase(const struct panel *panel)
+{
+    if (!panel->phases_differ)
+        return panel->curves[0].series->key.phase;
+    return panel_is_return(panel) ? PHASE_BACK : PHASE_LEFT;
 }

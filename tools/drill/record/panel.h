@@ -21,8 +21,9 @@ struct panel {
     struct curve *curves; /* one at least */
     size_t count, capacity, dropped;
     bool phases_differ, systems_differ;
-    /* Where the axis ends: behind the longest time, unless that would ruin the rest. */
-    double end_s;
+    bool all_predicted;
+    /* Of the axis; its end is behind the longest time, unless that would ruin the rest. */
+    double begin_s, end_s;
     double longest_s;
     size_t times, later; /* all that were noticed, and those beyond the end */
 };
@@ -32,6 +33,9 @@ struct panels {
     struct panel *list;
     size_t count, capacity, dropped;
     bool kinds_differ;
+    /* Where times are of several magnitudes: then all panels have one axis, and nothing is cut. */
+    bool is_logarithmic;
+    bool any_over_measured;
 };
 
 void panels_fill(struct panels *panels, struct record *record);
@@ -39,5 +43,8 @@ void panels_free(struct panels *panels);
 
 /* Back in the answers, counted from the mend. */
 bool panel_is_return(const struct panel *panel);
+
+/* What most of its curves are about. */
+enum phase panel_phase(const struct panel *panel);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "audience.h"
 
+#include "../record/figures.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -100,7 +101,7 @@ static double draw_wait_s(const struct resolver_class *class, double share)
 }
 
 static void draw(const struct audience_setting *setting, const struct resolver_class *class,
-                 double share, struct chance *chance, float *last_s, float *one_s)
+                 double share, struct chance *chance, double *last_s, double *one_s)
 {
     const struct deaths *deaths = setting->deaths;
     const struct death *death = &deaths->list[chance_bits(chance) % deaths->count];
@@ -108,11 +109,11 @@ static void draw(const struct audience_setting *setting, const struct resolver_c
     for (unsigned i = 0; i < class->caches; i++) {
         double ends_s = audience_cache_ends_s(class, each_s, setting->ttl_s, death, chance);
         if (i == 0)
-            *one_s = (float)ends_s;
+            *one_s = ends_s;
         if (ends_s > last)
             last = ends_s;
     }
-    *last_s = (float)last;
+    *last_s = last;
 }
 
 /* ---- what it costs ---- */
@@ -153,20 +154,14 @@ struct audience_cost audience_cost(const struct population *population, uint32_t
 
 /* ---- times ---- */
 
-static int compare(const void *one, const void *other)
-{
-    float a = *(const float *)one, b = *(const float *)other;
-    return (a > b) - (a < b);
-}
-
 static struct times times_new(size_t count)
 {
-    return (struct times){memory_array(count ? count : 1, sizeof(float)), count};
+    return (struct times){memory_array(count ? count : 1, sizeof(double)), count};
 }
 
-static void times_sort(struct times *times)
+void times_sort(struct times *times)
 {
-    qsort(times->list, times->count, sizeof *times->list, compare);
+    seconds_sort(times->list, times->count);
 }
 
 double times_quantile(const struct times *times, double share)
@@ -175,27 +170,20 @@ double times_quantile(const struct times *times, double share)
         return NAN;
     double rank = ceil(share * (double)times->count);
     size_t index = rank < 1 ? 0 : (size_t)rank - 1;
-    return (double)times->list[index < times->count ? index : times->count - 1];
+    return times->list[index < times->count ? index : times->count - 1];
 }
 
 double times_share_after(const struct times *times, double at_s)
 {
-    size_t low = 0, high = times->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((double)times->list[middle] <= at_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return times->count ? (double)(times->count - low) / (double)times->count : 0;
+    size_t until = seconds_until(times->list, times->count, at_s);
+    return times->count ? (double)(times->count - until) / (double)times->count : 0;
 }
 
 double times_mean_s(const struct times *times, double most_s)
 {
     double sum = 0;
     for (size_t i = 0; i < times->count; i++)
-        sum += fmin((double)times->list[i], most_s);
+        sum += fmin(times->list[i], most_s);
     return times->count ? sum / (double)times->count : 0;
 }
 
@@ -227,7 +215,7 @@ static size_t class_draws(const struct audience_setting *setting,
 }
 
 static void draw_class(const struct audience_setting *setting, const struct resolver_class *class,
-                       struct chance *chance, struct times *last, float *answers, size_t before)
+                       struct chance *chance, struct times *last, double *answers, size_t before)
 {
     for (size_t i = 0; i < last->count; i++) {
         double share = ((double)i + chance_share(chance)) / (double)last->count;

@@ -33,7 +33,7 @@ struct audience_setting {
 
 /* Seconds from the break, ascending; INFINITY: never. */
 struct times {
-    float *list;
+    double *list;
     size_t count;
 };
 
@@ -55,6 +55,7 @@ struct audience_cost {
 };
 struct audience_cost audience_cost(const struct population *population, uint32_t ttl_s);
 
+void times_sort(struct times *times);
 /* By nearest rank; 0 to 1. NAN of none. */
 double times_quantile(const struct times *times, double share);
 /* The share that is later than that. */

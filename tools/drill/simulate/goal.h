@@ -26,7 +26,7 @@ struct goal_setting {
     const enum death_kind *kinds;
     size_t nkinds; /* the goal is to be met for each by itself */
     const struct population *population;
-    size_t deaths, draws; /* of each combination */
+    size_t deaths, draws; /* of each combination that is told; fewer rule others out */
     uint64_t seed;
     void (*progress)(void *context, size_t done, size_t of); /* may be NULL */
     void *context;
@@ -43,13 +43,14 @@ struct plan {
 };
 enum { PLANS_MAX = 16 };
 
-/* The longest TTL for each interval, without those that cost more of both than another; from the
- * shortest interval on. honest: for the users alone whose resolvers make no TTL longer. Returns how
- * many there are. */
+/* The TTL that costs least for each interval, without those that cost more of both than another;
+ * from the shortest interval on. All TTLs of a list are tried: the time need not grow with them.
+ * honest: for the users alone whose resolvers make no TTL longer. Returns how many there are. */
 size_t goal_plans(const struct goal *goal, const struct goal_setting *setting, bool honest,
                   struct plan plans[PLANS_MAX]);
 
-/* The best that there is, with the shortest TTL and interval, met or not. */
+/* The shortest time that there is, met or not; of equal ones that of the shortest interval and TTL.
+ */
 struct plan goal_best(const struct goal *goal, const struct goal_setting *setting, bool honest);
 
 /* The whole answer, as text. Whether there is a combination that meets the goal. */

@@ -22,7 +22,7 @@ static void add_times(struct figures *figures, const struct times *times)
 {
     if (times->count <= FORECAST_TIMES) {
         for (size_t i = 0; i < times->count; i++)
-            add_time(figures, (double)times->list[i]);
+            add_time(figures, times->list[i]);
         return;
     }
     for (size_t i = 0; i < FORECAST_TIMES; i++)
@@ -171,7 +171,7 @@ void forecasts_print(const struct forecast *forecasts, size_t count, unsigned ho
     }
     print_few(forecasts, count, out);
     fprintf(out,
-            "\n\nThe TTL costs %.0f queries a second for this name at the servers, of %.0f\nthat "
+            "\n\nThe TTL costs %.*f queries a second for this name at the servers, of %.0f\nthat "
             "users ask.\n",
-            cost->queries_s, cost->asked_s);
+            cost->queries_s < 10, cost->queries_s, cost->asked_s);
 }

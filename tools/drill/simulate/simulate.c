@@ -14,8 +14,6 @@
 
 enum {
     FORECASTS_MAX = 64,
-    GOAL_DRAWS_MOST = 30000, /* of each of some hundred combinations */
-    GOAL_DEATHS_MOST = 500,
     PROGRESS_AFTER_MS = 1000,
     PROGRESS_EACH_MS = 100,
 };
@@ -285,19 +283,14 @@ static int predict_measured(struct simulation *simulation)
 
 /* ---- the goal ---- */
 
-static size_t at_most(int64_t number, size_t most)
-{
-    return (size_t)number < most ? (size_t)number : most;
-}
-
 static int search(struct simulation *simulation)
 {
     const struct goal_setting setting = {.death = simulation->death,
                                          .kinds = simulation->kinds,
                                          .nkinds = simulation->nkinds,
                                          .population = simulation->population,
-                                         .deaths = at_most(simulation->deaths, GOAL_DEATHS_MOST),
-                                         .draws = at_most(simulation->draws, GOAL_DRAWS_MOST),
+                                         .deaths = (size_t)simulation->deaths,
+                                         .draws = (size_t)simulation->draws,
                                          .seed = (uint64_t)simulation->seed,
                                          .progress = on_plans,
                                          .context = simulation};

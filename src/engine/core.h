@@ -28,6 +28,8 @@ struct core_probes {
     void (*remove)(void *context, uint32_t id);
     bool guarded;                              /* silence counts only where our uplink works */
     void (*hurry)(void *context, uint32_t id); /* probe it now, unless it is being probed */
+    /* When its probe under way was last heard from, or connected; -1: not yet, or none is. */
+    int64_t (*reached_ms)(void *context, uint32_t id);
     void (*ask_canaries)(void *context, uint8_t family); /* core_canary() tells */
 };
 

@@ -113,6 +113,12 @@ static void hurry_probe(void *context, uint32_t id)
     prober_hurry(engine->prober, id);
 }
 
+static int64_t probe_reached_ms(void *context, uint32_t id)
+{
+    struct engine *engine = context;
+    return prober_reached_ms(engine->prober, id);
+}
+
 static void ask_canaries(void *context, uint8_t family)
 {
     struct engine *engine = context;
@@ -222,6 +228,7 @@ static void start_core(struct engine *engine, const struct engine_options *optio
         .add = add_probe,
         .remove = remove_probe,
         .hurry = hurry_probe,
+        .reached_ms = probe_reached_ms,
         .guarded = options->uplink_guard,
         .ask_canaries = ask_canaries,
     };

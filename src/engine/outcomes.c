@@ -212,11 +212,14 @@ static int64_t silent_since_ms(const struct outcome *outcome, int64_t now_ms)
     return heard >= 0 ? heard : now_ms - (outcome->rtt_us < 0 ? 0 : outcome->rtt_us / 1000);
 }
 
+/* A connection that stands is enough: the greeting behind it may take its time. */
 static bool neighbour_answered(const struct core *core, const struct slot *slot, int64_t since_ms)
 {
+    const struct core_probes *probes = &core->probes;
     for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
          at = slots_next_at(&core->slots, at))
-        if (at != slot && at->heard_ms >= since_ms)
+        if (at != slot &&
+            (at->heard_ms >= since_ms || probes->reached_ms(probes->context, at->id) >= since_ms))
             return true;
     return false;
 }

@@ -414,3 +414,14 @@ int64_t attempt_heard_ms(const struct attempt *attempt)
     }
     return heard_ms;
 }
+
+int64_t attempt_reached_ms(const struct attempt *attempt)
+{
+    int64_t reached_ms = attempt_heard_ms(attempt);
+    for (unsigned i = 0; i < TRIALS; i++) {
+        const struct trial *trial = &attempt->trials[i];
+        if (trial->session && trial->connected_us / 1000 > reached_ms)
+            reached_ms = trial->connected_us / 1000;
+    }
+    return reached_ms;
+}

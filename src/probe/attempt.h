@@ -56,5 +56,7 @@ void attempt_cancel(struct attempt *attempt);
 bool attempt_has_begun(const struct attempt *attempt);
 /* When it was last heard from; -1: not yet. */
 int64_t attempt_heard_ms(const struct attempt *attempt);
+/* When it was last heard from, or its connection came to stand; -1: neither yet. */
+int64_t attempt_reached_ms(const struct attempt *attempt);
 
 #endif

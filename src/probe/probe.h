@@ -61,6 +61,8 @@ void prober_add(struct prober *prober, uint32_t id, const struct probe_target *t
 void prober_remove(struct prober *prober, uint32_t id);
 /* Probe it now (or as soon as the session under way has ended). */
 void prober_hurry(struct prober *prober, uint32_t id);
+/* When its probe under way was last heard from, or connected; -1: not yet, or none is. */
+int64_t prober_reached_ms(const struct prober *prober, uint32_t id);
 
 /* What its sessions share, for other sessions than probes; NULL of NULL. As long as the prober. */
 struct session_setting;

@@ -333,7 +333,7 @@ static int job_compare(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-static struct job *prober_job(struct prober *prober, uint32_t id)
+static struct job *prober_job(const struct prober *prober, uint32_t id)
 {
     struct job key = {.id = id};
     struct job **found = tfind(&key, &prober->jobs, job_compare);
@@ -436,6 +436,14 @@ void prober_hurry(struct prober *prober, uint32_t id)
         job->hurried = true;
     else
         job_sleep(job, clock_now_ms());
+}
+
+int64_t prober_reached_ms(const struct prober *prober, uint32_t id)
+{
+    const struct job *job = prober_job(prober, id);
+    int64_t reached_ms = job && job->attempt ? attempt_reached_ms(job->attempt) : -1;
+    int64_t aside_ms = job && job->aside ? attempt_reached_ms(job->aside) : -1;
+    return aside_ms > reached_ms ? aside_ms : reached_ms;
 }
 
 /* ---- the prober ---- */

@@ -791,7 +791,8 @@ static void unreachable_while_a_neighbour_is_late(void **state)
     uint32_t smtp = probe_at(&stage, 25), imap = probe_at(&stage, 143);
     const struct verdict *verdict = core_verdict(stage.core, smtp);
     stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
-    core_late(stage.core, imap, 2000, 4800, 2400);
+    stage_at(&stage, 2400);
+    core_late(stage.core, imap, stage.now_ms - 400, stage.now_ms + 2400, stage.now_ms);
     assert_int_equal(core_verdict(stage.core, imap)->status, VERDICT_SUSPECT);
     stage_at(&stage, 4000);
     assert_int_equal(verdict->status, VERDICT_UP);
@@ -801,7 +802,8 @@ static void unreachable_while_a_neighbour_is_late(void **state)
     /* One that never answers is no witness any more when its own probe has ended. */
     stage_at(&stage, 10000);
     stage_outcome(&stage, "mx1.example.test", "smtp", REASON_UNREACHABLE);
-    core_late(stage.core, imap, 10000, 12500, 10400);
+    stage_at(&stage, 10400);
+    core_late(stage.core, imap, stage.now_ms - 400, stage.now_ms + 2100, stage.now_ms);
     stage_at(&stage, 12500);
     assert_int_equal(verdict->status, VERDICT_UP);
     stage_outcome(&stage, "mx1.example.test", "imap", REASON_CONNECT_TIMEOUT);
@@ -849,6 +851,28 @@ static void unreachable_while_neighbours_are_silent(void **state)
     assert_int_equal(core_verdict(stage.core, probe_of(&stage, "mx2.example.test"))->status,
                      VERDICT_DOWN);
     stage_free(&stage);
+}
+
+/* Its greeting may take its time: that its connection stands shows that only one port is silent. */
+static void a_connection_that_stands_is_an_answer(void **state)
+{
+    (void)state;
+    static const enum reason reasons[] = {REASON_UNREACHABLE, REASON_CONNECT_TIMEOUT};
+    for (unsigned i = 0; i < 2; i++) {
+        for (int64_t reached_ms = 2900; reached_ms <= 3100; reached_ms += 200) {
+            struct stage stage;
+            begin_well(&stage);
+            uint32_t smtp = probe_at(&stage, 25);
+            const struct verdict *verdict = core_verdict(stage.core, smtp);
+            stage_at(&stage, 4500);
+            struct outcome outcome = {.reason = reasons[i], .confirmed = true, .rtt_us = 1500000};
+            stage.probes[probe_at(&stage, 143)].reached_ms = stage.start_ms + reached_ms;
+            core_outcome(stage.core, smtp, &outcome, stage.now_ms);
+            bool blocked = reached_ms >= 3000;
+            assert_int_equal(verdict->unheard, blocked ? REASON_PROBER_BLOCKED : REASON_NONE);
+            stage_free(&stage);
+        }
+    }
 }
 
 /* A port that answered while another one was silent shows that only the prober is blocked there.
@@ -955,6 +979,7 @@ int main(void)
         cmocka_unit_test(unreachable_while_a_neighbour_is_late),
         cmocka_unit_test(unreachable_as_a_whole),
         cmocka_unit_test(unreachable_while_neighbours_are_silent),
+        cmocka_unit_test(a_connection_that_stands_is_an_answer),
         cmocka_unit_test(a_goodbye_that_never_came_is_no_answer),
         cmocka_unit_test(tells_of_own_faults_that_last),
     };

@@ -81,6 +81,12 @@ static void on_hurry(void *context, uint32_t id)
         host->next_ms = world->now_ms;
 }
 
+static int64_t on_reached_ms(void *context, uint32_t id)
+{
+    (void)context, (void)id; /* tells by its outcomes alone */
+    return -1;
+}
+
 static void on_ask_canaries(void *context, uint8_t family)
 {
     struct world *world = context;
@@ -100,6 +106,7 @@ static void begin(struct world *world, const char *zone, const char *config, uns
                                        .remove = on_remove,
                                        .guarded = true,
                                        .hurry = on_hurry,
+                                       .reached_ms = on_reached_ms,
                                        .ask_canaries = on_ask_canaries};
     world->core = core_new(world->stage.publisher, &probes);
     struct model *model = stage_build(&world->stage);

@@ -52,10 +52,20 @@ static void on_hurry(void *context, uint32_t id)
     stage->probes[id].hurried++;
 }
 
+static int64_t on_reached_ms(void *context, uint32_t id)
+{
+    const struct stage *stage = context;
+    assert_true(id < stage->nprobes && stage->probes[id].on);
+    return stage->probes[id].reached_ms;
+}
+
 void stage_init(struct stage *stage, bool probing)
 {
-    const struct core_probes probes = {
-        .context = stage, .add = on_add, .remove = on_remove, .hurry = on_hurry};
+    const struct core_probes probes = {.context = stage,
+                                       .add = on_add,
+                                       .remove = on_remove,
+                                       .hurry = on_hurry,
+                                       .reached_ms = on_reached_ms};
     memset(stage, 0, sizeof *stage);
     folder_make(stage->folder);
     stage->start_ms = stage->now_ms = START_MS;

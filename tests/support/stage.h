@@ -36,6 +36,7 @@ struct stage_probe {
     const struct check_settings *settings;
     enum probe_depth depth; /* that the next outcome is of: as deep as was asked for */
     unsigned hurried;       /* how often it was to be probed out of turn */
+    int64_t reached_ms;     /* by its probe under way; 0: not yet */
 };
 
 struct stage {

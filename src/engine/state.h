@@ -165,8 +165,12 @@ void turnover_end(struct core *core, int64_t now_ms);
 /* What resolvers hold no more is told. */
 void turnover_tick(struct core *core, int64_t now_ms);
 
-/* What resolvers hold of the pools before, over a reload. */
-void tails_carry(struct core *core, const struct view *before, int64_t now_ms);
+/* The member with that label, most often near where it stood; the number of members: none. */
+size_t pool_find_member(const struct pool *pool, const char *label, size_t near);
+
+/* What resolvers hold of the pools before, over a reload; same: where each of them stands now. */
+void tails_carry(struct core *core, const struct view *before, const uint32_t *same,
+                 int64_t now_ms);
 void tails_free(struct core *core);
 
 /* Tells of drains that are finished. */

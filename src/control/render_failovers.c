@@ -57,9 +57,9 @@ json_t *render_drain(const struct engine_drain *drain)
     int64_t left_ms = drain->until_ms - drain->now_ms;
     for (size_t i = 0; i < drain->nanswers; i++)
         json_array_append_new(answers, render_drain_answer(&drain->answers[i], drain->now_ms));
-    return json_pack("{s:s, s:s?, s:b, s:f, s:o, s:I, s:I, s:I, s:o}", "host", drain->host,
-                     "forced", forced, "finished", drain->finished, "left_s",
-                     drain->until_ms ? (double)left_ms / 1000 : 0.0, "until",
+    return json_pack("{s:s, s:s?, s:b, s:b, s:f, s:o, s:I, s:I, s:I, s:o}", "host", drain->host,
+                     "forced", forced, "removed", drain->removed, "finished", drain->finished,
+                     "left_s", drain->until_ms ? (double)left_ms / 1000 : 0.0, "until",
                      drain->until_ms ? render_time(drain->until_ms, drain->now_ms) : json_null(),
                      "pools", (json_int_t)drain->npools, "kept", (json_int_t)drain->nkept, "held",
                      (json_int_t)drain->nwaiting, "answers", answers);

@@ -14,6 +14,7 @@ static void free_leftover(struct leftover *leftover)
     free(leftover->host);
     free(leftover->pool);
     free(leftover->label);
+    free(leftover->addresses);
     free(leftover->key);
 }
 
@@ -28,7 +29,7 @@ static void forget_those_over(struct core *core, int64_t now_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < core->nleftovers; i++) {
-        if (core->leftovers[i].until_ms > now_ms)
+        if (core->leftovers[i].until_ms + LEFTOVER_TOLD_MS > now_ms)
             core->leftovers[kept++] = core->leftovers[i];
         else
             free_leftover(&core->leftovers[i]);
@@ -36,33 +37,62 @@ static void forget_those_over(struct core *core, int64_t now_ms)
     core->nleftovers = kept;
 }
 
-/* A pool that comes and goes leaves one. */
-static void keep_leftover(struct core *core, struct table *by_key, const struct model *model,
-                          const struct pool *pool, const struct member *member, int64_t until_ms)
-{
-    char *key = memory_printf("%s %s", pool->name, member->label);
-    uint32_t found;
-    if (table_get(by_key, key, strlen(key), &found)) {
-        if (until_ms > core->leftovers[found].until_ms)
-            core->leftovers[found].until_ms = until_ms;
-        free(key);
-        return;
-    }
-    table_put(by_key, key, strlen(key), (uint32_t)core->nleftovers);
-    core->leftovers = memory_grow(core->leftovers, core->nleftovers, &core->leftovers_capacity,
-                                  sizeof *core->leftovers);
-    core->leftovers[core->nleftovers++] = (struct leftover){
-        .host = member->host == MODEL_NONE ? NULL : memory_strdup(model->hosts[member->host].name),
-        .pool = memory_strdup(pool->name),
-        .label = memory_strdup(member->label),
-        .key = key,
-        .until_ms = until_ms,
-    };
-}
-
 static int64_t later(int64_t one_ms, int64_t other_ms)
 {
     return one_ms > other_ms ? one_ms : other_ms;
+}
+
+static void add_address(struct leftover *leftover, const struct address *address)
+{
+    for (size_t i = 0; i < leftover->naddresses; i++)
+        if (address_equal(&leftover->addresses[i], address))
+            return;
+    leftover->addresses = memory_grow(leftover->addresses, leftover->naddresses,
+                                      &leftover->addresses_capacity, sizeof *address);
+    leftover->addresses[leftover->naddresses++] = *address;
+}
+
+/* An address leads there; a name to all that it has, and a shared one may go on with any of them
+ * when nothing is probed there any more. */
+static void add_addresses(struct leftover *leftover, const struct view *before,
+                          const struct member *member)
+{
+    struct address own;
+    if (address_parse(member->label, &own)) {
+        add_address(leftover, &own);
+    } else if (member->host != MODEL_NONE) {
+        const struct host *host = &before->model->hosts[member->host];
+        const struct host_view *outside = &before->hosts[member->host];
+        for (size_t i = 0; i < host->naddresses; i++)
+            add_address(leftover, &host->addresses[i]);
+        for (size_t i = 0; i < outside->naddresses; i++)
+            add_address(leftover, &outside->addresses[i]);
+    }
+}
+
+/* A pool that comes and goes leaves one. */
+static void keep_leftover(struct core *core, struct table *by_key, const struct view *before,
+                          const struct pool *pool, const struct member *member, int64_t until_ms)
+{
+    const char *host = member->host == MODEL_NONE ? NULL : before->model->hosts[member->host].name;
+    char *key = memory_printf("%s %s", pool->name, member->label);
+    uint32_t found;
+    if (table_get(by_key, key, strlen(key), &found)) {
+        free(key);
+    } else {
+        found = (uint32_t)core->nleftovers++;
+        core->leftovers =
+            memory_grow(core->leftovers, found, &core->leftovers_capacity, sizeof *core->leftovers);
+        core->leftovers[found] = (struct leftover){
+            .host = host ? memory_strdup(host) : NULL,
+            .pool = memory_strdup(pool->name),
+            .label = memory_strdup(member->label),
+            .key = key,
+        };
+        table_put(by_key, key, strlen(key), found);
+    }
+    core->leftovers[found].until_ms = later(core->leftovers[found].until_ms, until_ms);
+    add_addresses(&core->leftovers[found], before, member);
 }
 
 /* same: where it stands now; MODEL_NONE: nowhere. */
@@ -84,7 +114,7 @@ static void carry_pool(struct core *core, const struct view *before, uint32_t nu
             core->view.pools[same].tails_ms[at] =
                 later(core->view.pools[same].tails_ms[at], until_ms);
         else if (until_ms > now_ms)
-            keep_leftover(core, by_key, before->model, pool, &pool->members[i], until_ms);
+            keep_leftover(core, by_key, before, pool, &pool->members[i], until_ms);
     }
 }
 

@@ -380,6 +380,26 @@ static void test_refused_reload(void **state)
     json_decref(answer);
 }
 
+/* One that is removed is told of for as long as a resolver may hold it. */
+static void test_removed(void **state)
+{
+    (void)state;
+    control_fixture_zone(9, "@ MX 10 mx3\nmx3 A 127.0.0.13\n");
+    json_decref(client_ask("reload"));
+    json_t *answer = client_ask("drained mx3.example.test");
+    assert_true(json_is_false(json_object_get(answer, "removed")));
+    json_decref(answer);
+    control_fixture_zone(10, "");
+    json_decref(client_ask("reload"));
+    answer = client_ask("drained mx3.example.test"); /* a resolver may hold it still */
+    assert_true(json_is_true(json_object_get(answer, "removed")));
+    assert_true(json_is_null(json_object_get(answer, "forced")));
+    assert_true(json_is_false(json_object_get(answer, "finished")));
+    assert_true(json_number_value(json_object_get(answer, "left_s")) > 0);
+    assert_int_equal(integer_at(answer, "held"), 2);
+    json_decref(answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_of_a_bad_zone),
         cmocka_unit_test(test_refused_reload),
+        cmocka_unit_test(test_removed),
     };
     return cmocka_run_group_tests(tests, control_fixture_up, control_fixture_down);
 }

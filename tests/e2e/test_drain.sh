@@ -345,5 +345,36 @@ for test in test_waits_until_nobody_holds_it test_it_is_told test_the_other_cann
         test_taken_back test_terminal test_failover test_server_goes_away; do
     $test
 done
+
+# Its record, and then its name, leave the zones while somebody waits.
+test_removed_while_waiting() {
+    local begun=$SECONDS waiter
+    cp example.zone whole.zone
+    start_daemon
+    "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
+    waiter=$!
+    started+=("$waiter")
+    soon "waiting" grep -q 'resolvers may hold mx1' wait.log
+    grep -v mx1 whole.zone | sed 's/ 1 3600/ 2 3600/' >example.zone
+    ctl reload
+    is "removed" 0 "$status"
+    ctl drained mx1.example.test
+    is "removed: drained" 1 "$status"
+    has "removed: drained" "; it is out of the zones" "$out"
+    has "removed: drained" "example.test MX (mx1.example.test): resolvers may hold it for " "$out"
+    wait "$waiter"
+    is "removed: --wait" 0 "$?"
+    is "removed: --wait" "drain finished: safe to stop mx1.example.test now; it is out of the zones" "$(tail -n 1 wait.log)"
+    is "removed: not before its TTL" 1 $((SECONDS - begun >= 5))
+    ctl drained mx1.example.test
+    is "removed: drained, a moment later" 0 "$status"
+    ctl drained mx9.example.test
+    is "never there" 1 "$status"
+    has "never there" "mx9.example.test: no such host" "$err"
+    cp whole.zone example.zone
+}
+
+write_configuration 4s
+test_removed_while_waiting
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -880,6 +880,156 @@ static void a_reload_forgets_no_pool(void **state)
     stage_free(&stage);
 }
 
+static void reload_at(struct stage *stage, int64_t ms, const char *zone)
+{
+    stage_at(stage, ms);
+    stage_zone(stage, "example.test", zone);
+    stage_load(stage);
+    stage_outcome(stage, "*", "*", REASON_OK);
+    stage_publish(stage);
+}
+
+static bool is_known(const struct stage *stage, const char *host, struct error *error)
+{
+    struct engine_drain drain = {.arena = arena_new(), .now_ms = stage->now_ms};
+    bool known = core_drain(stage->core, host, &drain, error);
+    engine_drain_free(&drain);
+    return known;
+}
+
+/* It is told on until nobody holds it, and for as long as those who wait need to hear of it. */
+static void a_host_that_is_removed_is_drained_on(void **state)
+{
+    struct stage stage;
+    struct error error;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 3000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "MX1.example.test.");
+    assert_string_equal(told.host, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(told.forced, FORCED_NOT);
+    assert_int_equal(told.nkept, 0);
+    assert_int_equal(since(&stage, told.until_ms), 3000 + 100000 + FAILOVER_RESOLVER_MS);
+    assert_non_null(answer_of(&told, "example.test MX", "mx1.example.test"));
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_at(&stage, 104499);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_at(&stage, 104500);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    assert_int_equal(told.nanswers, 0);
+    engine_drain_free(&told);
+    stage_at(&stage, 104500 + 59999);
+    assert_true(is_known(&stage, "mx1.example.test", &error));
+    stage_at(&stage, 104500 + 60000);
+    assert_false(is_known(&stage, "mx1.example.test", &error));
+    assert_non_null(strstr(error.text, "mx1.example.test: no such host"));
+    assert_false(is_known(&stage, "mx9.example.test", &error));
+    stage_free(&stage);
+}
+
+/* One that was never drained is removed all the same; and what comes back is known as before. */
+static void a_host_that_is_removed_and_comes_back_is_itself_again(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(since(&stage, told.until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    reload_at(&stage, 9000, ZONE_HEAD TWO_HOSTS);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.removed);
+    assert_int_equal(told.nkept, 1);
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* What stands in the zones at its address is answered on, now that nothing drains it any more. */
+static void a_machine_whose_name_is_removed_may_be_answered_by_another(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 imap\n"
+                              "imap A 127.0.0.11\nimap A 127.0.0.12\n");
+    stage_at(&stage, 3000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000,
+              ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n_imaps._tcp SRV 0 1 993 imap\n"
+                        "imap A 127.0.0.11\nimap A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(told.nkept, 1);
+    assert_true(answer_of(&told, "imap.example.test A", "127.0.0.11")->kept);
+    engine_drain_free(&told);
+    stage_at(&stage, 30000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* By whatever name an answer led to the host: one of its address, or one in front of it. */
+static void a_record_of_another_name_that_is_removed_is_waited_for(void **state)
+{
+    static const struct {
+        const char *policy, *before, *after, *pool, *record;
+    } rows[] = {
+        {"_imaps._tcp.example.test SRV", "_imaps._tcp SRV 0 1 993 imap1\nimap1 A 127.0.0.11\n",
+         "imap1 A 127.0.0.11\n", "_imaps._tcp.example.test SRV", "imap1.example.test"},
+        {"_imaps._tcp.example.test SRV", "_imaps._tcp SRV 0 1 993 imap1\nimap1 A 127.0.0.11\n", "",
+         "_imaps._tcp.example.test SRV", "imap1.example.test"},
+        {"list.example.test MX", "list MX 10 mail\nmail CNAME mx1\n", "mail CNAME mx1\n",
+         "list.example.test MX", "mail.example.test"},
+        {"list.example.test MX", "list MX 10 mail\nmail A 127.0.0.11\nmail A 127.0.0.12\n",
+         "mail A 127.0.0.11\nmail A 127.0.0.12\n", "list.example.test MX", "mail.example.test"},
+        {"imap.example.test A",
+         "_imaps._tcp SRV 0 1 993 imap\nimap A 127.0.0.11\nimap A 127.0.0.12\n",
+         "_imaps._tcp SRV 0 1 993 imap\nimap A 127.0.0.12\n", "imap.example.test A", "127.0.0.11"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage stage;
+        char text[512];
+        snprintf(text, sizeof text, "%spolicies: [{match: %s, ttl: 100s}]\n", QUICK,
+                 rows[i].policy);
+        char zone[512];
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD TWO_HOSTS, rows[i].before);
+        begin(&stage, text, zone);
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD TWO_HOSTS, rows[i].after);
+        stage_config(&stage, QUICK);
+        reload_at(&stage, 5000, zone);
+        drain(&stage, "mx1.example.test", FORCED_DRAIN);
+        stage_at(&stage, 106400);
+        struct engine_drain told = drain_of(&stage, "mx1.example.test");
+        const struct engine_drain_answer *left = answer_of(&told, rows[i].pool, rows[i].record);
+        if (told.finished || !left)
+            fail_msg("%zu: %s is not waited for", i, rows[i].pool);
+        assert_int_equal(since(&stage, left->until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+        engine_drain_free(&told);
+        told = drain_of(&stage, "mx2.example.test"); /* but by those whom it led to alone */
+        bool shared = strstr(rows[i].before, "mail A 127.0.0.12") != NULL;
+        assert_int_equal(answer_of(&told, rows[i].pool, rows[i].record) != NULL, shared);
+        engine_drain_free(&told);
+        stage_at(&stage, 106500);
+        told = drain_of(&stage, "mx1.example.test");
+        if (!told.finished)
+            fail_msg("%zu: %s is waited for too long", i, rows[i].pool);
+        engine_drain_free(&told);
+        stage_free(&stage);
+    }
+}
+
 /* A death that a reload finds unpublished is measured, too. */
 static void a_reload_swallows_no_failover(void **state)
 {
@@ -926,6 +1076,10 @@ int main(void)
         cmocka_unit_test(a_reload_shortens_no_tail),
         cmocka_unit_test(a_reload_hastens_no_return),
         cmocka_unit_test(a_reload_forgets_no_pool),
+        cmocka_unit_test(a_host_that_is_removed_is_drained_on),
+        cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
+        cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),
+        cmocka_unit_test(a_record_of_another_name_that_is_removed_is_waited_for),
         cmocka_unit_test(a_reload_swallows_no_failover),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

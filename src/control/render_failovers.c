@@ -21,7 +21,7 @@ static json_t *render_failover(const struct failover *failover, int64_t now_ms)
     address_format(&failover->address, address);
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:s, s:I, s:o, s:f, s:o, s:o, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "kind", failover_kind_word(failover->kind), "cause", failover_cause_word(failover->cause),
         "host", failover->host, "address", address, "port", failover->port, "check",
         failover->check, "reason", word_or_null(failover->reason), "pool", failover->pool, "pools",
@@ -30,7 +30,8 @@ static json_t *render_failover(const struct failover *failover, int64_t now_ms)
         seconds_or_null(known, failover->first_ms - start_ms), "answers_s",
         seconds_or_null(known, failover->changed_ms - start_ms), "resolvers_s",
         seconds_or_null(known && held, failover->until_ms - start_ms), "held_s",
-        seconds_or_null(held, left_ms > 0 ? left_ms : 0), "back_s",
+        seconds_or_null(held, left_ms > 0 ? left_ms : 0), "kept_s",
+        seconds_or_null(failover->kept_ms != 0, now_ms - failover->kept_ms), "back_s",
         seconds_or_null(failover->back_ms != 0, now_ms - failover->back_ms));
 }
 

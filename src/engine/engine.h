@@ -108,7 +108,7 @@ struct engine_status {
     size_t npools;
     struct engine_zone *zones;
     size_t nzones;
-    const struct failover *failovers; /* the last ones, the oldest first */
+    const struct failover *failovers; /* under way, and the last ones; the oldest first */
     size_t nfailovers;
     struct failover_figures figures;         /* of all since the start */
     int64_t frozen_since_ms[ENGINE_UPLINKS]; /* no silence counts; 0: not frozen */

@@ -182,6 +182,7 @@ void core_addresses(struct core *core, const char *name, const struct address *a
         view_touch_service(view, host->services[i]);
     }
     slots_sweep(&core->slots, forget, core);
+    turnover_prune(core);
     core_apply_forces(core, now_ms);
 }
 
@@ -340,6 +341,7 @@ struct model *core_load(struct core *core, struct model *model, struct catalog *
     for (uint32_t i = 0; i < model->nservices; i++)
         link_addresses(core, i, now_ms);
     slots_sweep(&core->slots, forget, core);
+    turnover_prune(core);
     core_prune_forces(core);
     core_apply_forces(core, now_ms);
     core_publish_all(core, catalog, now_ms);

@@ -173,6 +173,8 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
 void turnover_end(struct core *core, int64_t now_ms);
 /* What resolvers hold no more is told. */
 void turnover_tick(struct core *core, int64_t now_ms);
+/* Targets have been swept: nobody waits for the return of those. */
+void turnover_prune(struct core *core);
 
 /* The member with that label, most often near where it stood; the number of members: none. */
 size_t pool_find_member(const struct pool *pool, const char *label, size_t near);

@@ -276,6 +276,7 @@ static void test_failovers(void **state)
          .first_ms = 61000,
          .changed_ms = 62500,
          .until_ms = 103000,
+         .kept_ms = 80000,
          .back_ms = 90000},
         {.kind = FAILOVER_KEPT,
          .cause = CAUSE_DRAIN,
@@ -292,8 +293,8 @@ static void test_failovers(void **state)
     static const struct {
         const char *key;
         double value;
-    } expected[] = {{"age_s", 37.5},     {"evidence_s", 1}, {"answers_s", 2.5},
-                    {"resolvers_s", 43}, {"held_s", 3},     {"back_s", 10}};
+    } expected[] = {{"age_s", 37.5}, {"evidence_s", 1}, {"answers_s", 2.5}, {"resolvers_s", 43},
+                    {"held_s", 3},   {"kept_s", 20},    {"back_s", 10}};
     json_t *answer = render_status(&status, &numbers);
     json_t *list = json_object_get(answer, "failovers");
     assert_int_equal(json_array_size(list), 2);

@@ -178,6 +178,7 @@ static void the_last_ones_are_kept(void **state)
     (void)state;
     for (int i = 0; i < FAILOVERS_KEPT + 7; i++) {
         struct failover failover = a_failover;
+        failover.kind = FAILOVER_KEPT;
         failover.changed_ms += i;
         failovers_add(failovers, &failover);
     }
@@ -185,16 +186,37 @@ static void the_last_ones_are_kept(void **state)
     assert_int_equal(count, FAILOVERS_KEPT);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(list[i].changed_ms, a_failover.changed_ms + 7 + (int64_t)i);
-    assert_int_equal(failovers_figures(failovers)->counts[FAILOVER_LEFT][CAUSE_SILENT],
+    assert_int_equal(failovers_figures(failovers)->counts[FAILOVER_KEPT][CAUSE_SILENT],
                      FAILOVERS_KEPT + 7);
     arena_free(arena);
     failovers_free(failovers);
+}
+
+/* Those that were told of, by their ports. */
+struct gone {
+    size_t count;
+    uint16_t ports[2 * FAILOVERS_KEPT];
+};
+
+static void note_gone(void *context, const struct failover *failover)
+{
+    struct gone *gone = context;
+    assert_true(gone->count < 2 * FAILOVERS_KEPT);
+    gone->ports[gone->count++] = failover->port;
+}
+
+static size_t over(struct failovers *failovers, int64_t now_ms, struct gone *gone)
+{
+    gone->count = 0;
+    failovers_over(failovers, now_ms, note_gone, gone);
+    return gone->count;
 }
 
 static void each_is_over_once(void **state)
 {
     struct failovers *failovers = failovers_new();
     struct failover other = a_failover, kept = a_failover, back = a_failover;
+    struct gone gone;
     (void)state;
     other.port = 587;
     other.until_ms = 9000;
@@ -204,12 +226,103 @@ static void each_is_over_once(void **state)
     failovers_add(failovers, &a_failover);
     failovers_add(failovers, &other);
     failovers_add(failovers, &kept);
-    assert_null(failovers_next_over(failovers, 8999));
-    const struct failover *over = failovers_next_over(failovers, 9000);
-    assert_int_equal(over->port, 587);
-    assert_null(failovers_next_over(failovers, 9000));
+    assert_int_equal(over(failovers, 8999, &gone), 0);
+    assert_int_equal(over(failovers, 9000, &gone), 1);
+    assert_int_equal(gone.ports[0], 587);
+    assert_int_equal(over(failovers, 9000, &gone), 0);
     failovers_add(failovers, &back); /* before its time: nothing is ever gone */
-    assert_null(failovers_next_over(failovers, 100000));
+    assert_int_equal(over(failovers, 100000, &gone), 0);
+    failovers_free(failovers);
+}
+
+/* A room full of hosts dies, and others meanwhile come and go: all are told whole. */
+static void those_under_way_are_never_pushed_out(void **state)
+{
+    enum { HOSTS = 2 * FAILOVERS_KEPT };
+    struct failovers *failovers = failovers_new();
+    struct failover one = a_failover, other = a_failover;
+    struct arena *arena = arena_new();
+    struct gone gone;
+    size_t count, backs = 0;
+    (void)state;
+    other.address.bytes[3] = 99;
+    for (int i = 0; i < HOSTS; i++) {
+        one.port = (uint16_t)(1000 + i);
+        failovers_add(failovers, &one);
+        other.kind = i % 2 ? FAILOVER_BACK : FAILOVER_LEFT;
+        failovers_add(failovers, &other);
+    }
+    assert_int_equal(over(failovers, a_failover.until_ms - 1, &gone), 0);
+    assert_int_equal(over(failovers, a_failover.until_ms, &gone), HOSTS);
+    for (int i = 0; i < HOSTS; i++)
+        assert_int_equal(gone.ports[i], 1000 + i);
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, HOSTS + FAILOVERS_KEPT);
+    one.kind = FAILOVER_BACK;
+    for (int i = 0; i < HOSTS; i++) {
+        one.port = (uint16_t)(1000 + i);
+        one.changed_ms = 50000 + i;
+        failovers_add(failovers, &one);
+    }
+    const struct failover *list = failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT); /* nothing is under way any more */
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].kind == FAILOVER_BACK)
+            backs++;
+        else
+            assert_int_equal(list[i].back_ms, 50000 + list[i].port - 1000);
+    }
+    assert_int_equal(backs, FAILOVERS_KEPT / 2);
+    const struct failover_figures *figures = failovers_figures(failovers);
+    assert_int_equal(figures->counts[FAILOVER_BACK][CAUSE_SILENT], HOSTS + HOSTS / 2);
+    arena_free(arena);
+    failovers_free(failovers);
+}
+
+static bool is_smtp(void *context, const struct failover *failover)
+{
+    (void)context;
+    return failover->port == 25;
+}
+
+/* However often it is told of a target; and as long as there is one. */
+static void a_target_is_under_way_twice_at_most(void **state)
+{
+    struct failovers *failovers = failovers_new();
+    struct failover failover = a_failover;
+    struct arena *arena = arena_new();
+    struct gone gone;
+    size_t count;
+    (void)state;
+    for (int i = 0; i < 3 * FAILOVERS_KEPT; i++) {
+        failover.kind = i % 2 ? FAILOVER_LATE : FAILOVER_LEFT;
+        failovers_add(failovers, &failover);
+    }
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT + 2);
+    failover.kind = FAILOVER_LEFT;
+    failover.port = 587;
+    failovers_add(failovers, &failover);
+    failovers_prune(failovers, is_smtp, NULL);
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT + 2);
+    assert_int_equal(over(failovers, 100000, &gone), 2);
+    assert_int_equal(gone.ports[0], 25);
+    assert_int_equal(gone.ports[1], 25);
+    failover.port = 25;
+    failover.kind = FAILOVER_KEPT;
+    failover.changed_ms = 70000;
+    failovers_add(failovers, &failover);
+    failover.kind = FAILOVER_BACK;
+    failover.changed_ms = 90000;
+    failovers_add(failovers, &failover);
+    const struct failover *list = failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT);
+    for (size_t i = 0; i < count; i++) /* also those whose place another took */
+        if (list[i].port == 25 && list[i].kind <= FAILOVER_LATE && list[i].kind != FAILOVER_KEPT)
+            assert_int_equal(list[i].back_ms, 90000);
+    assert_int_equal(list[count - 4].kept_ms, 70000); /* the last one that left late */
+    arena_free(arena);
     failovers_free(failovers);
 }
 
@@ -227,7 +340,7 @@ static void histograms_hold_each_moment(void **state)
     failover.kind = FAILOVER_LATE;
     failovers_add(failovers, &failover);
     failover = a_failover;
-    failover.until_ms = failover.last_ms + 301000;
+    failover.until_ms = failover.last_ms + 601000;
     failovers_add(failovers, &failover);
     const struct failover_figures *figures = failovers_figures(failovers);
     const struct failover_histogram *evidence = &figures->left[TOOK_EVIDENCE][CAUSE_SILENT];
@@ -240,7 +353,7 @@ static void histograms_hold_each_moment(void **state)
     assert_int_equal(answers->counts[5], 2);  /* 3 s: up to 4 */
     assert_int_equal(resolvers->counts[7], 1);
     assert_int_equal(resolvers->counts[FAILOVER_BOUNDS], 1);
-    assert_true(evidence->sum_s == 2 && answers->sum_s == 6 && resolvers->sum_s == 14 + 301);
+    assert_true(evidence->sum_s == 2 && answers->sum_s == 6 && resolvers->sum_s == 14 + 601);
     failovers_free(failovers);
 }
 
@@ -272,10 +385,11 @@ static void a_death_has_four_moments(void **state)
     assert_int_equal(one->npools, 1); /* not the pool of its only address */
     noted_free(&noted);
     assert_int_equal(count_events(&stage, "failover", text, sizeof text), 1);
-    assert_non_null(strstr(text,
-                           "mx1.example.test 127.0.0.11 port 25 smtp: out of the answers of "
-                           "1 pool 2.4 s after the last good probe (first seen after 2.0 s)"));
-    assert_non_null(strstr(text, " (11.1 s)"));
+    assert_non_null(strstr(
+        text,
+        "mx1.example.test 127.0.0.11 port 25 smtp: out of the answers of "
+        "1 pool 2.4 s after the last good probe (first seen after 2.0 s, by a bad or late one)"));
+    assert_non_null(strstr(text, " (11.1 s from now)"));
     stage_at(&stage, 16400);
     assert_int_equal(events_of_kind(&stage, "gone"), 0);
     stage_at(&stage, 16500);
@@ -1052,6 +1166,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_ones_are_kept),
         cmocka_unit_test(each_is_over_once),
+        cmocka_unit_test(those_under_way_are_never_pushed_out),
+        cmocka_unit_test(a_target_is_under_way_twice_at_most),
         cmocka_unit_test(histograms_hold_each_moment),
         cmocka_unit_test(a_death_has_four_moments),
         cmocka_unit_test(a_return_has_four_moments),

@@ -177,14 +177,19 @@ static void note_return(struct failovers *failovers, const struct failover *back
     }
 }
 
+void failovers_follow(struct failovers *failovers, const struct failover *next)
+{
+    struct kept **link = bucket_of(failovers, &next->address);
+    while (*link)
+        link =
+            is_of_same(&(*link)->failover, next) ? follow(failovers, link, next) : &(*link)->next;
+    if (next->kind == FAILOVER_BACK)
+        note_return(failovers, next);
+}
+
 void failovers_add(struct failovers *failovers, const struct failover *failover)
 {
-    struct kept **link = bucket_of(failovers, &failover->address);
-    while (*link)
-        link = is_of_same(&(*link)->failover, failover) ? follow(failovers, link, failover)
-                                                        : &(*link)->next;
-    if (failover->kind == FAILOVER_BACK)
-        note_return(failovers, failover);
+    failovers_follow(failovers, failover);
     struct kept *kept = memory_alloc(sizeof *kept);
     kept->number = ++failovers->count;
     kept->failover = *failover;

@@ -103,6 +103,10 @@ void failovers_free(struct failovers *failovers);
  * that are kept come last. */
 void failovers_add(struct failovers *failovers, const struct failover *failover);
 
+/* The same for those before it, without keeping or counting it: of another target whose records
+ * came back by it, too. */
+void failovers_follow(struct failovers *failovers, const struct failover *next);
+
 /* Ends those under way whose target is not known any more: nobody will tell of its return. */
 void failovers_prune(struct failovers *failovers,
                      bool (*is_known)(void *context, const struct failover *failover),

@@ -123,6 +123,30 @@ static struct turnover *find_turnover(struct core *core, struct slot *slot, enum
     return turnover;
 }
 
+/* A record may leave by one target and come back by another: of a host with two addresses by the
+ * last to die and the first to live; with two services by the first and by the last. It is back for
+ * all of them. */
+static void note_return(struct core *core, const struct member *member, int64_t now_ms)
+{
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &core->view.services[member->services[i]];
+        for (size_t j = 0; j < service->nslots; j++) {
+            struct slot *slot = core_slot(core, service->slots[j]);
+            const struct failover back = {
+                .kind = FAILOVER_BACK,
+                .check = slot->check,
+                .address = slot->address,
+                .port = slot->port,
+                .changed_ms = now_ms,
+            };
+            if (slot->returned == core->publications)
+                continue;
+            slot->returned = core->publications;
+            failovers_follow(core->failovers, &back);
+        }
+    }
+}
+
 static void note(struct core *core, uint32_t number, const struct member *member,
                  enum failover_kind kind, int64_t until_ms)
 {
@@ -157,6 +181,8 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
             note(core, number, member, kind, now->tails_ms[i]);
         else if (kind != FAILOVER_KINDS)
             note(core, number, member, kind, kind == FAILOVER_BACK ? now->tail_ms : 0);
+        if (kind == FAILOVER_BACK)
+            note_return(core, member, now_ms);
     }
 }
 

@@ -431,6 +431,52 @@ static void a_return_has_four_moments(void **state)
     stage_free(&stage);
 }
 
+/* By whichever of its targets it left and came back: nothing stays under way. */
+static void a_return_by_another_target_ends_it(void **state)
+{
+    static const struct {
+        const char *zone, *first, *last; /* to die, and also to come back */
+    } rows[] = {
+        {TWO_HOSTS "mx1 AAAA ::11\n", "127.0.0.11", "::11"},
+        {TWO_HOSTS "_imaps._tcp SRV 0 1 993 imap\n_imap._tcp SRV 0 1 143 imap\n"
+                   "imap A 127.0.0.21\nimap A 127.0.0.22\n",
+         "imaps", "imap"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *order[] = {rows[i].first, rows[i].last};
+        struct stage stage;
+        char zone[600];
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD, rows[i].zone);
+        begin(&stage,
+              "checks: {smtp: {hold: 0s, slow-start: 0s}, imap: {hold: 0s, slow-start: 0s},"
+              " imaps: {hold: 0s, slow-start: 0s}}\n",
+              zone);
+        for (size_t j = 0; j < 4; j++) {
+            stage_at(&stage, 2000 + (int64_t)j * 20000);
+            for (int k = 0; k < 3; k++) {
+                enum reason reason = j < 2 ? REASON_REFUSED : REASON_OK;
+                if (i == 0)
+                    stage_outcome(&stage, order[j % 2], "smtp", reason);
+                else
+                    stage_outcome(&stage, "127.0.0.21", order[j % 2], reason);
+                stage_publish(&stage);
+            }
+        }
+        struct noted noted = noted_by(&stage);
+        size_t left = 0;
+        for (size_t j = 0; j < noted.count; j++) {
+            left += noted.list[j].kind == FAILOVER_LEFT;
+            if (noted.list[j].kind == FAILOVER_LEFT && !noted.list[j].back_ms)
+                fail_msg("%zu: %s at port %u is not back", i, noted.list[j].host,
+                         noted.list[j].port);
+        }
+        assert_true(left > 0);
+        noted_free(&noted);
+        stage_free(&stage);
+    }
+}
+
 /* A probe under way that finds its target late is the first that is known of a silence. */
 static void lateness_is_evidence(void **state)
 {
@@ -1171,6 +1217,7 @@ int main(void)
         cmocka_unit_test(histograms_hold_each_moment),
         cmocka_unit_test(a_death_has_four_moments),
         cmocka_unit_test(a_return_has_four_moments),
+        cmocka_unit_test(a_return_by_another_target_ends_it),
         cmocka_unit_test(lateness_is_evidence),
         cmocka_unit_test(evidence_is_as_deep_as_what_failed),
         cmocka_unit_test(doubt_is_evidence_from_its_beginning),

@@ -351,10 +351,11 @@ test_removed_while_waiting() {
     local begun=$SECONDS waiter
     cp example.zone whole.zone
     start_daemon
-    "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
+    : >removed.log
+    "$build/evermxctl" -s control.sock drain mx1.example.test --wait >removed.log 2>&1 &
     waiter=$!
     started+=("$waiter")
-    soon "waiting" grep -q 'resolvers may hold mx1' wait.log
+    soon "waiting" grep -q 'resolvers may hold mx1' removed.log
     grep -v mx1 whole.zone | sed 's/ 1 3600/ 2 3600/' >example.zone
     ctl reload
     is "removed" 0 "$status"
@@ -364,7 +365,7 @@ test_removed_while_waiting() {
     has "removed: drained" "example.test MX (mx1.example.test): resolvers may hold it for " "$out"
     wait "$waiter"
     is "removed: --wait" 0 "$?"
-    is "removed: --wait" "drain finished: safe to stop mx1.example.test now; it is out of the zones" "$(tail -n 1 wait.log)"
+    is "removed: --wait" "drain finished: safe to stop mx1.example.test now; it is out of the zones" "$(tail -n 1 removed.log)"
     is "removed: not before its TTL" 1 $((SECONDS - begun >= 5))
     ctl drained mx1.example.test
     is "removed: drained, a moment later" 0 "$status"

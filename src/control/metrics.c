@@ -357,6 +357,16 @@ static void add_failover_counts(struct exposition *out, const struct failover_fi
         }
 }
 
+static bool has_any(const struct failover_histogram *histogram)
+{
+    for (size_t i = 0; i <= FAILOVER_BOUNDS; i++)
+        if (histogram->counts[i])
+            return true;
+    return false;
+}
+
+/* From the first one on, as most causes never come to anything. The counters stand from the start,
+ * so that the step to the first is seen. */
 static void add_moments(struct exposition *out, const char *family, const char *help,
                         const struct failover_histogram took[][FAILOVER_CAUSES])
 {
@@ -364,6 +374,8 @@ static void add_moments(struct exposition *out, const char *family, const char *
         for (size_t j = 0; j < FAILOVER_CAUSES; j++) {
             const struct exposition_label labels[] = {{"phase", failover_phase_word(i)},
                                                       {"cause", failover_cause_word(j)}};
+            if (!has_any(&took[i][j]))
+                continue;
             exposition_add_histogram(out, family, help, labels, LENGTH(labels), failover_bounds_s,
                                      took[i][j].counts, FAILOVER_BOUNDS, took[i][j].sum_s);
         }

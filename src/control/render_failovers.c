@@ -21,7 +21,7 @@ static json_t *render_failover(const struct failover *failover, int64_t now_ms)
     address_format(&failover->address, address);
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:s, s:I, s:o, s:f, s:o, s:o, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "kind", failover_kind_word(failover->kind), "cause", failover_cause_word(failover->cause),
         "host", failover->host, "address", address, "port", failover->port, "check",
         failover->check, "reason", word_or_null(failover->reason), "pool", failover->pool, "pools",
@@ -30,7 +30,8 @@ static json_t *render_failover(const struct failover *failover, int64_t now_ms)
         seconds_or_null(known, failover->first_ms - start_ms), "answers_s",
         seconds_or_null(known, failover->changed_ms - start_ms), "resolvers_s",
         seconds_or_null(known && held, failover->until_ms - start_ms), "held_s",
-        seconds_or_null(held, left_ms > 0 ? left_ms : 0), "back_s",
+        seconds_or_null(held, left_ms > 0 ? left_ms : 0), "kept_s",
+        seconds_or_null(failover->kept_ms != 0, now_ms - failover->kept_ms), "back_s",
         seconds_or_null(failover->back_ms != 0, now_ms - failover->back_ms));
 }
 
@@ -57,9 +58,9 @@ json_t *render_drain(const struct engine_drain *drain)
     int64_t left_ms = drain->until_ms - drain->now_ms;
     for (size_t i = 0; i < drain->nanswers; i++)
         json_array_append_new(answers, render_drain_answer(&drain->answers[i], drain->now_ms));
-    return json_pack("{s:s, s:s?, s:b, s:f, s:o, s:I, s:I, s:I, s:o}", "host", drain->host,
-                     "forced", forced, "finished", drain->finished, "left_s",
-                     drain->until_ms ? (double)left_ms / 1000 : 0.0, "until",
+    return json_pack("{s:s, s:s?, s:b, s:b, s:f, s:o, s:I, s:I, s:I, s:o}", "host", drain->host,
+                     "forced", forced, "removed", drain->removed, "finished", drain->finished,
+                     "left_s", drain->until_ms ? (double)left_ms / 1000 : 0.0, "until",
                      drain->until_ms ? render_time(drain->until_ms, drain->now_ms) : json_null(),
                      "pools", (json_int_t)drain->npools, "kept", (json_int_t)drain->nkept, "held",
                      (json_int_t)drain->nwaiting, "answers", answers);

@@ -97,7 +97,8 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
 void core_events(const struct core *core, uint64_t after, struct engine_events *events);
 void core_explain(const struct core *core, const uint8_t *name, uint16_t rrtype, int64_t now_ms,
                   struct engine_explanation *explanation);
-/* How far the drain of a host is; it need not be drained. False: there is no such host. */
+/* How far the drain of a host is; it need not be drained, and may be one that a reload took away.
+ * False: there is no such host. */
 bool core_drain(const struct core *core, const char *host, struct engine_drain *drain,
                 struct error *error);
 

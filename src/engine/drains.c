@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How far a drain is: whether resolvers may still hold an answer with the host. */
+/* How far a drain is: whether resolvers may still hold an answer with the host. A host that a
+ * reload has taken out of the zones is known by what it left behind, see tails.c. */
 #include "engine/core.h"
 
 #include "base/memory.h"
@@ -14,7 +15,10 @@ enum { LOOK_EACH_MS = 1000 }; /* a look is O(pools) */
 
 struct look {
     const struct core *core;
-    uint32_t host;
+    const char *name;
+    uint32_t host; /* MODEL_NONE: a reload took it out of the zones */
+    const struct address *addresses;
+    size_t naddresses;
     enum verdict_forced *marks; /* FORCED_DOWN: a target of the host */
     bool *names;                /* of hosts: their MX or SRV records are the host's */
     struct engine_drain *drain;
@@ -32,7 +36,7 @@ static bool is_of_host(const struct look *look, const struct pool *pool,
 {
     const struct model *model = look->core->view.model;
     if (member->nservices == 0)
-        return names_hosts(pool) && member->host == look->host;
+        return names_hosts(pool) && look->host != MODEL_NONE && member->host == look->host;
     for (size_t i = 0; i < member->nservices; i++) {
         const struct service_view *service = &look->core->view.services[member->services[i]];
         size_t marked = 0;
@@ -113,19 +117,27 @@ static void look_at_pool(struct look *look, uint32_t number)
     look->drain->npools += found;
 }
 
-/* Those of the name, and of a machine those with its address. */
+static bool is_at(const struct look *look, const struct address *address)
+{
+    for (size_t i = 0; i < look->naddresses; i++)
+        if (address_equal(&look->addresses[i], address))
+            return true;
+    return false;
+}
+
+static bool is_leftover_of_name(const struct leftover *leftover, const char *name)
+{
+    return (leftover->host && strcmp(leftover->host, name) == 0) ||
+           strcmp(leftover->label, name) == 0;
+}
+
+/* By its name, or by any other one that led to an address of it. */
 static bool is_leftover_of_host(const struct look *look, const struct leftover *leftover)
 {
-    const struct host *host = &look->core->view.model->hosts[look->host];
-    char text[ADDRESS_TEXT_SIZE];
-    if (leftover->host && strcmp(leftover->host, host->name) == 0)
-        return true;
-    for (size_t i = 0; i < host->naddresses; i++) {
-        address_format(&host->addresses[i], text);
-        if (strcmp(leftover->label, text) == 0)
-            return true;
-    }
-    return false;
+    bool leads = is_leftover_of_name(leftover, look->name);
+    for (size_t i = 0; i < leftover->naddresses && !leads; i++)
+        leads = is_at(look, &leftover->addresses[i]);
+    return leads;
 }
 
 /* MX and SRV first: they tell which addresses do not matter. */
@@ -145,25 +157,68 @@ static void look_at_all(struct look *look)
                        core->leftovers[i].until_ms);
 }
 
-static void look_at_host(const struct core *core, uint32_t host, struct engine_drain *drain)
+/* Of the look: its host and addresses. */
+static void look_at_host(struct look *look)
 {
-    const struct model *model = core->view.model;
+    const struct core *core = look->core;
+    struct engine_drain *drain = look->drain;
+    look->marks = memory_array(core->slots.count, sizeof *look->marks);
+    look->names = memory_array(core->view.model->nhosts, sizeof *look->names);
+    if (look->host == MODEL_NONE)
+        core_mark_machine(core, look->addresses, look->naddresses, FORCED_DOWN, look->marks);
+    else
+        core_mark_targets(core, look->host, FORCED_DOWN, look->marks);
+    drain->host = arena_strdup(drain->arena, look->name);
+    drain->removed = look->host == MODEL_NONE;
+    drain->forced = drain->removed ? FORCED_NOT : core_forced(core, look->host);
+    drain->answers = ARENA_ARRAY(drain->arena, struct engine_drain_answer, ENGINE_DRAIN_ANSWERS);
+    look_at_all(look);
+    bool out = drain->removed || drain->forced == FORCED_DRAIN || drain->forced == FORCED_DOWN;
+    drain->finished = out && !drain->nkept && !drain->nwaiting;
+    free(look->marks);
+    free(look->names);
+}
+
+static void look_at_known(const struct core *core, uint32_t number, struct engine_drain *drain)
+{
+    const struct host *host = &core->view.model->hosts[number];
+    const struct host_view *outside = &core->view.hosts[number];
     struct look look = {
         .core = core,
-        .host = host,
-        .marks = memory_array(core->slots.count, sizeof *look.marks),
-        .names = memory_array(model->nhosts, sizeof *look.names),
+        .name = host->name,
+        .host = number,
+        .addresses = host->external ? outside->addresses : host->addresses,
+        .naddresses = host->external ? outside->naddresses : host->naddresses,
         .drain = drain,
     };
-    core_mark_targets(core, host, FORCED_DOWN, look.marks);
-    drain->host = arena_strdup(drain->arena, model->hosts[host].name);
-    drain->forced = core_forced(core, host);
-    drain->answers = ARENA_ARRAY(drain->arena, struct engine_drain_answer, ENGINE_DRAIN_ANSWERS);
-    look_at_all(&look);
-    bool out = drain->forced == FORCED_DRAIN || drain->forced == FORCED_DOWN;
-    drain->finished = out && !drain->nkept && !drain->nwaiting;
-    free(look.marks);
-    free(look.names);
+    look_at_host(&look);
+}
+
+/* False: it left nothing, or that is long over. */
+static bool look_at_removed(const struct core *core, const char *name, struct engine_drain *drain)
+{
+    struct look look = {.core = core, .name = name, .host = MODEL_NONE, .drain = drain};
+    struct address *addresses = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    for (size_t i = 0; i < core->nleftovers; i++) {
+        const struct leftover *leftover = &core->leftovers[i];
+        if (!is_leftover_of_name(leftover, name) ||
+            leftover->until_ms + LEFTOVER_TOLD_MS <= drain->now_ms)
+            continue;
+        found = true;
+        for (size_t j = 0; j < leftover->naddresses; j++) {
+            if (is_at(&look, &leftover->addresses[j]))
+                continue;
+            addresses = memory_grow(addresses, look.naddresses, &capacity, sizeof *addresses);
+            addresses[look.naddresses++] = leftover->addresses[j];
+            look.addresses = addresses;
+        }
+    }
+    if (found)
+        look_at_host(&look);
+    free(addresses);
+    return found;
 }
 
 bool core_drain(const struct core *core, const char *asked, struct engine_drain *drain,
@@ -172,8 +227,8 @@ bool core_drain(const struct core *core, const char *asked, struct engine_drain 
     char name[NAME_TEXT_SIZE];
     uint32_t host;
     if (!core_find_asked(core, asked, name, &host, error))
-        return false;
-    look_at_host(core, host, drain);
+        return look_at_removed(core, name, drain);
+    look_at_known(core, host, drain);
     return true;
 }
 
@@ -182,7 +237,7 @@ bool core_drain(const struct core *core, const char *asked, struct engine_drain 
 static void look_again(struct core *core, struct force *force, uint32_t host, int64_t now_ms)
 {
     struct engine_drain drain = {.arena = arena_new(), .now_ms = now_ms};
-    look_at_host(core, host, &drain);
+    look_at_known(core, host, &drain);
     force->looked_ms = now_ms;
     force->looked_at = publisher_serial(core->publisher);
     force->due_ms = drain.nwaiting ? drain.until_ms : INT64_MAX;

@@ -108,7 +108,7 @@ struct engine_status {
     size_t npools;
     struct engine_zone *zones;
     size_t nzones;
-    const struct failover *failovers; /* the last ones, the oldest first */
+    const struct failover *failovers; /* under way, and the last ones; the oldest first */
     size_t nfailovers;
     struct failover_figures figures;         /* of all since the start */
     int64_t frozen_since_ms[ENGINE_UPLINKS]; /* no silence counts; 0: not frozen */
@@ -186,6 +186,8 @@ struct engine_drain {
     struct arena *arena;
     int64_t now_ms;
     const char *host;           /* as the zones have it */
+    bool removed;               /* a reload took it out of the zones: told until a minute after
+                                   resolvers may have held it */
     enum verdict_forced forced; /* by name: NOT, it is not (any more) drained */
     size_t npools;              /* that the host stands in. Not those of its own addresses, which
                                    stay so that mail that comes to them late does not bounce */
@@ -193,7 +195,8 @@ struct engine_drain {
     int64_t until_ms;           /* the last of those; 0: none */
     struct engine_drain_answer *answers; /* those kept, waiting, or behind others */
     size_t nanswers;
-    bool finished; /* drained or forced down, nothing kept, nothing waiting: safe to stop */
+    bool
+        finished; /* drained, forced down or removed, nothing kept, nothing waiting: safe to stop */
 };
 /* Any letter case, as engine_force. */
 bool engine_drain(struct engine *engine, const char *host, struct engine_drain *drain,

@@ -2,24 +2,31 @@
 #include "engine/failovers.h"
 
 #include "base/memory.h"
+#include "base/table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Detection takes tenths of seconds to seconds, TTLs seconds to minutes. */
-const double failover_bounds_s[FAILOVER_BOUNDS] = {0.1, 0.25, 0.5, 1,  2,   4,
-                                                   8,   15,   30,  60, 120, 300};
+const double failover_bounds_s[FAILOVER_BOUNDS] = {0.1, 0.25, 0.5, 1,   2,   4,  8,
+                                                   15,  30,   60,  120, 300, 600};
+
+enum { BUCKETS = 1024 };
 
 struct kept {
     struct failover failover;
-    bool waits; /* its t3 is still to come, as far as has been asked */
+    uint64_t number; /* counts from 1 */
+    bool waits;      /* its t3 is still to come, as far as has been asked */
+    struct kept *next;
 };
 
-/* A ring: number n stands at n % FAILOVERS_KEPT. */
+/* Those under way by their targets' addresses, as a return is to find its own among thousands; the
+ * others in a ring: the one that was the n-th to end stands at n % FAILOVERS_KEPT. */
 struct failovers {
-    uint64_t count; /* ever */
-    size_t nwaiting;
-    struct kept list[FAILOVERS_KEPT];
+    uint64_t count, nended; /* ever */
+    struct kept *under_way[BUCKETS], *ended[FAILOVERS_KEPT];
+    size_t nunder_way, nwaiting;
+    int64_t due_ms; /* none that waits is over before */
     struct failover_figures figures;
 };
 
@@ -28,19 +35,25 @@ struct failovers *failovers_new(void)
     return memory_alloc(sizeof(struct failovers));
 }
 
-static void clear(struct failovers *failovers, struct kept *kept)
+static void free_kept(struct kept *kept)
 {
-    failovers->nwaiting -= kept->waits;
+    if (!kept)
+        return;
     free((char *)kept->failover.host);
     free((char *)kept->failover.check);
     free((char *)kept->failover.pool);
-    *kept = (struct kept){0};
+    free(kept);
 }
 
 void failovers_free(struct failovers *failovers)
 {
     for (size_t i = 0; i < FAILOVERS_KEPT; i++)
-        clear(failovers, &failovers->list[i]);
+        free_kept(failovers->ended[i]);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct kept *kept = failovers->under_way[i], *next; kept; kept = next) {
+            next = kept->next;
+            free_kept(kept);
+        }
     free(failovers);
 }
 
@@ -81,16 +94,11 @@ const struct failover_figures *failovers_figures(const struct failovers *failove
     return &failovers->figures;
 }
 
-/* ---- the last ones ---- */
+/* ---- under way ---- */
 
-static struct kept *kept_at(const struct failovers *failovers, uint64_t number)
+static struct kept **bucket_of(struct failovers *failovers, const struct address *address)
 {
-    return (struct kept *)&failovers->list[number % FAILOVERS_KEPT];
-}
-
-static uint64_t first_number(const struct failovers *failovers)
-{
-    return failovers->count > FAILOVERS_KEPT ? failovers->count - FAILOVERS_KEPT + 1 : 1;
+    return &failovers->under_way[hash_bytes(address->bytes, address_size(address), 0) % BUCKETS];
 }
 
 static bool is_of_same(const struct failover *one, const struct failover *other)
@@ -106,61 +114,157 @@ static bool is_out(const struct failover *failover)
            !failover->back_ms;
 }
 
-/* By a return; where it is merely kept, what is out of other answers is still not gone. */
-static void end_those_before(struct failovers *failovers, const struct failover *back)
+static void begin(struct failovers *failovers, struct kept *kept)
 {
-    for (uint64_t number = first_number(failovers); number <= failovers->count; number++) {
-        struct kept *kept = kept_at(failovers, number);
-        if (!is_out(&kept->failover) || !is_of_same(&kept->failover, back))
-            continue;
-        if (back->kind == FAILOVER_BACK)
-            kept->failover.back_ms = back->changed_ms;
-        failovers->nwaiting -= kept->waits;
-        kept->waits = false;
+    struct kept **bucket = bucket_of(failovers, &kept->failover.address);
+    if (!failovers->nwaiting || kept->failover.until_ms < failovers->due_ms)
+        failovers->due_ms = kept->failover.until_ms;
+    kept->waits = true;
+    kept->next = *bucket;
+    *bucket = kept;
+    failovers->nunder_way++;
+    failovers->nwaiting++;
+}
+
+static void stop_waiting(struct failovers *failovers, struct kept *kept)
+{
+    failovers->nwaiting -= kept->waits;
+    kept->waits = false;
+}
+
+static void keep_ended(struct failovers *failovers, struct kept *kept)
+{
+    struct kept **place = &failovers->ended[++failovers->nended % FAILOVERS_KEPT];
+    free_kept(*place);
+    *place = kept;
+}
+
+/* Returns the link to the next one. */
+static struct kept **end(struct failovers *failovers, struct kept **link)
+{
+    struct kept *kept = *link;
+    *link = kept->next;
+    kept->next = NULL;
+    failovers->nunder_way--;
+    stop_waiting(failovers, kept);
+    keep_ended(failovers, kept);
+    return link;
+}
+
+/* What the next one of a target makes of one under way. By a return it ends; where it is merely
+ * kept, what is out of other answers is still not gone; of two of a kind the last one goes on. */
+static struct kept **follow(struct failovers *failovers, struct kept **link,
+                            const struct failover *next)
+{
+    struct kept *kept = *link;
+    if (next->kind == FAILOVER_BACK)
+        kept->failover.back_ms = next->changed_ms;
+    if (next->kind == FAILOVER_KEPT) {
+        kept->failover.kept_ms = next->changed_ms;
+        stop_waiting(failovers, kept);
     }
+    return next->kind == FAILOVER_BACK || next->kind == kept->failover.kind ? end(failovers, link)
+                                                                            : &kept->next;
+}
+
+/* Of those that ended by one of their kind. */
+static void note_return(struct failovers *failovers, const struct failover *back)
+{
+    for (size_t i = 0; i < FAILOVERS_KEPT; i++) {
+        struct kept *kept = failovers->ended[i];
+        if (kept && is_out(&kept->failover) && is_of_same(&kept->failover, back))
+            kept->failover.back_ms = back->changed_ms;
+    }
+}
+
+void failovers_follow(struct failovers *failovers, const struct failover *next)
+{
+    struct kept **link = bucket_of(failovers, &next->address);
+    while (*link)
+        link =
+            is_of_same(&(*link)->failover, next) ? follow(failovers, link, next) : &(*link)->next;
+    if (next->kind == FAILOVER_BACK)
+        note_return(failovers, next);
 }
 
 void failovers_add(struct failovers *failovers, const struct failover *failover)
 {
-    if (failover->kind == FAILOVER_BACK || failover->kind == FAILOVER_KEPT)
-        end_those_before(failovers, failover);
-    struct kept *kept = kept_at(failovers, ++failovers->count);
-    clear(failovers, kept);
+    failovers_follow(failovers, failover);
+    struct kept *kept = memory_alloc(sizeof *kept);
+    kept->number = ++failovers->count;
     kept->failover = *failover;
     kept->failover.host = memory_strdup(failover->host);
     kept->failover.check = memory_strdup(failover->check);
     kept->failover.pool = memory_strdup(failover->pool);
-    kept->waits = is_out(failover);
-    failovers->nwaiting += kept->waits;
+    if (is_out(failover))
+        begin(failovers, kept);
+    else
+        keep_ended(failovers, kept);
     add_figures(&failovers->figures, failover);
 }
 
-const struct failover *failovers_next_over(struct failovers *failovers, int64_t now_ms)
+void failovers_prune(struct failovers *failovers,
+                     bool (*is_known)(void *context, const struct failover *failover),
+                     void *context)
 {
-    uint64_t number = failovers->nwaiting ? first_number(failovers) : failovers->count + 1;
-    for (; number <= failovers->count; number++) {
-        struct kept *kept = kept_at(failovers, number);
-        if (!kept->waits || kept->failover.until_ms > now_ms)
-            continue;
-        kept->waits = false;
-        failovers->nwaiting--;
-        return &kept->failover;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct kept **link = &failovers->under_way[i]; *link;)
+            link = is_known(context, &(*link)->failover) ? &(*link)->next : end(failovers, link);
+}
+
+/* ---- all of them ---- */
+
+static int compare_numbers(const void *one, const void *other)
+{
+    uint64_t first = (*(struct kept *const *)one)->number;
+    uint64_t second = (*(struct kept *const *)other)->number;
+    return first < second ? -1 : first > second;
+}
+
+void failovers_over(struct failovers *failovers, int64_t now_ms,
+                    void (*tell)(void *context, const struct failover *failover), void *context)
+{
+    if (!failovers->nwaiting || now_ms < failovers->due_ms)
+        return;
+    struct kept **over = memory_array(failovers->nwaiting, sizeof *over);
+    size_t count = 0;
+    failovers->due_ms = INT64_MAX;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct kept *kept = failovers->under_way[i]; kept; kept = kept->next) {
+            if (kept->waits && kept->failover.until_ms <= now_ms)
+                over[count++] = kept;
+            else if (kept->waits && kept->failover.until_ms < failovers->due_ms)
+                failovers->due_ms = kept->failover.until_ms;
+        }
+    qsort(over, count, sizeof(struct kept *), compare_numbers);
+    for (size_t i = 0; i < count; i++) {
+        stop_waiting(failovers, over[i]);
+        tell(context, &over[i]->failover);
     }
-    return NULL;
+    free(over);
 }
 
 struct failover *failovers_copy(const struct failovers *failovers, struct arena *arena,
                                 size_t *count)
 {
-    uint64_t first = first_number(failovers);
-    *count = (size_t)(failovers->count + 1 - first);
+    size_t most = failovers->nunder_way + FAILOVERS_KEPT;
+    const struct kept **all = memory_array(most, sizeof(struct kept *));
+    *count = 0;
+    for (size_t i = 0; i < FAILOVERS_KEPT; i++)
+        if (failovers->ended[i])
+            all[(*count)++] = failovers->ended[i];
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct kept *kept = failovers->under_way[i]; kept; kept = kept->next)
+            all[(*count)++] = kept;
+    qsort(all, *count, sizeof(struct kept *), compare_numbers);
     struct failover *copies = ARENA_ARRAY(arena, struct failover, *count);
     for (size_t i = 0; i < *count; i++) {
-        copies[i] = kept_at(failovers, first + i)->failover;
+        copies[i] = all[i]->failover;
         copies[i].host = arena_strdup(arena, copies[i].host);
         copies[i].check = arena_strdup(arena, copies[i].check);
         copies[i].pool = arena_strdup(arena, copies[i].pool);
     }
+    free(all);
     return copies;
 }
 

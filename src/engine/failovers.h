@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Failovers, as the server itself has measured them: the last ones with their moments, and how
- * often each took how long since the start. Belongs to the engine's thread.
+/* Failovers, as the server itself has measured them: those under way and the last ones with their
+ * moments, and how often each took how long since the start. Belongs to the engine's thread.
  *
  *   t0  the last good evidence: the start of the last good probe, as deep as the one that failed.
  *       By then the host lived for sure, so that nothing counted from here is too short
@@ -71,11 +71,12 @@ struct failover {
     int64_t first_ms;   /* t1, the first of what is; 0: as t0 */
     int64_t changed_ms; /* t2 */
     int64_t until_ms;   /* t3; 0: nothing changed for resolvers (KEPT) */
+    int64_t kept_ms;    /* LEFT, LATE: when it last was kept all the same; 0: never */
     int64_t back_ms;    /* LEFT, LATE: when it came back; 0: it has not */
 };
 
 /* Upper bounds in seconds; there is one more without a bound. */
-enum { FAILOVER_BOUNDS = 12 };
+enum { FAILOVER_BOUNDS = 13 };
 extern const double failover_bounds_s[FAILOVER_BOUNDS];
 
 struct failover_histogram {
@@ -89,6 +90,8 @@ struct failover_figures {
     struct failover_histogram back[FAILOVER_PHASES][FAILOVER_CAUSES];
 };
 
+/* Kept are those under way, that is out of the answers: at most two of each target (one LEFT, one
+ * LATE), as long as the target is known; and the last ones of all others. */
 enum { FAILOVERS_KEPT = 100 };
 
 struct failovers;
@@ -96,15 +99,25 @@ struct failovers;
 struct failovers *failovers_new(void);
 void failovers_free(struct failovers *failovers);
 
-/* Copies the texts. A return is noted in the failover that it ends, too; of one publication, those
+/* Copies the texts. A return is noted in the failovers that it ends, too; of one publication, those
  * that are kept come last. */
 void failovers_add(struct failovers *failovers, const struct failover *failover);
 
-/* The oldest one that is out of the answers, and whose t3 has come by now; each once. NULL: none
- * (any more). Its texts stay until the next call of any other function here. */
-const struct failover *failovers_next_over(struct failovers *failovers, int64_t now_ms);
+/* The same for those before it, without keeping or counting it: of another target whose records
+ * came back by it, too. */
+void failovers_follow(struct failovers *failovers, const struct failover *next);
 
-/* The last ones, the oldest first, in the arena. */
+/* Ends those under way whose target is not known any more: nobody will tell of its return. */
+void failovers_prune(struct failovers *failovers,
+                     bool (*is_known)(void *context, const struct failover *failover),
+                     void *context);
+
+/* Tells of those that are out of the answers and whose t3 has come by now, the oldest first; each
+ * once. */
+void failovers_over(struct failovers *failovers, int64_t now_ms,
+                    void (*tell)(void *context, const struct failover *failover), void *context);
+
+/* All that are kept, the oldest first, in the arena. */
 struct failover *failovers_copy(const struct failovers *failovers, struct arena *arena,
                                 size_t *count);
 const struct failover_figures *failovers_figures(const struct failovers *failovers);

@@ -27,20 +27,22 @@ static void mark_member(const struct core *core, const struct member *member,
 
 /* A name with one address (of each family) stands for one machine; one with several, such as imap,
  * for a service on several machines. */
-static bool is_machine(const struct host *host)
+static bool is_machine(const struct address *addresses, size_t naddresses)
 {
-    for (size_t i = 1; i < host->naddresses; i++)
-        if (host->addresses[i].family == host->addresses[i - 1].family)
-            return false;
-    return host->naddresses > 0;
+    size_t of_ipv4 = 0;
+    for (size_t i = 0; i < naddresses; i++)
+        of_ipv4 += addresses[i].family == 4;
+    return naddresses > 0 && of_ipv4 <= 1 && naddresses - of_ipv4 <= 1;
 }
 
-static void mark_machine(const struct core *core, const struct host *host, enum verdict_forced mark,
-                         enum verdict_forced *marks)
+void core_mark_machine(const struct core *core, const struct address *addresses, size_t naddresses,
+                       enum verdict_forced mark, enum verdict_forced *marks)
 {
+    if (!is_machine(addresses, naddresses))
+        return;
     for (size_t i = 0; i < core->slots.count; i++)
-        for (size_t j = 0; core->slots.list[i] && j < host->naddresses; j++)
-            if (address_equal(&core->slots.list[i]->address, &host->addresses[j]))
+        for (size_t j = 0; core->slots.list[i] && j < naddresses; j++)
+            if (address_equal(&core->slots.list[i]->address, &addresses[j]))
                 marks[i] = mark;
 }
 
@@ -55,8 +57,9 @@ void core_mark_targets(const struct core *core, uint32_t host, enum verdict_forc
         for (size_t j = 0; j < model->pools[i].nmembers; j++)
             if (model->pools[i].members[j].host == host)
                 mark_member(core, &model->pools[i].members[j], mark, marks);
-    if (host != MODEL_NONE && is_machine(&model->hosts[host]))
-        mark_machine(core, &model->hosts[host], mark, marks);
+    if (host != MODEL_NONE)
+        core_mark_machine(core, model->hosts[host].addresses, model->hosts[host].naddresses, mark,
+                          marks);
 }
 
 static size_t count_targets(const struct core *core, uint32_t host)

@@ -182,6 +182,7 @@ void core_addresses(struct core *core, const char *name, const struct address *a
         view_touch_service(view, host->services[i]);
     }
     slots_sweep(&core->slots, forget, core);
+    turnover_prune(core);
     core_apply_forces(core, now_ms);
 }
 
@@ -219,6 +220,33 @@ static void index_pools(struct view *view)
             }
 }
 
+/* Which pool has the name of each one before; MODEL_NONE: none. */
+static uint32_t *match_pools(const struct view *view, const struct view *before)
+{
+    const struct model *model = view->model, *model_before = before->model;
+    struct table *by_name = table_new(model->npools);
+    uint32_t *same = memory_array(model_before->npools, sizeof *same);
+    for (uint32_t i = 0; i < model->npools; i++)
+        table_put(by_name, model->pools[i].name, strlen(model->pools[i].name), i);
+    for (size_t i = 0; i < model_before->npools; i++) {
+        const char *name = model_before->pools[i].name;
+        if (!table_get(by_name, name, strlen(name), &same[i]))
+            same[i] = MODEL_NONE;
+    }
+    table_free(by_name);
+    return same;
+}
+
+size_t pool_find_member(const struct pool *pool, const char *label, size_t near)
+{
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        size_t at = (near + i) % pool->nmembers;
+        if (strcmp(pool->members[at].label, label) == 0)
+            return at;
+    }
+    return pool->nmembers;
+}
+
 /* What a pool of the same name served last, member by member; `when-all-down: last-up` needs it. */
 static void carry_selection(struct selection *selection, const struct pool *pool,
                             const struct selection *before, const struct pool *pool_before)
@@ -227,30 +255,25 @@ static void carry_selection(struct selection *selection, const struct pool *pool
     selection->fail_open = before->fail_open;
     selection->servfail = before->servfail;
     selection->floor = before->floor;
-    for (size_t i = 0; i < pool->nmembers; i++)
-        for (size_t j = 0; j < pool_before->nmembers; j++) {
-            size_t at = (i + j) % pool_before->nmembers; /* most often it stands where it stood */
-            if (strcmp(pool->members[i].label, pool_before->members[at].label) == 0) {
-                selection->members[i] = before->members[at];
-                break;
-            }
-        }
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        size_t at = pool_find_member(pool_before, pool->members[i].label, i);
+        if (at < pool_before->nmembers)
+            selection->members[i] = before->members[at];
+    }
 }
 
-static void carry_selections(struct view *view, const struct view *before)
+static void carry_pools(struct core *core, const struct view *before, int64_t now_ms)
 {
+    struct view *view = &core->view;
     if (!before->model)
         return;
-    const struct model *model = view->model, *model_before = before->model;
-    struct table *by_name = table_new(model_before->npools);
-    uint32_t found;
-    for (uint32_t i = 0; i < model_before->npools; i++)
-        table_put(by_name, model_before->pools[i].name, strlen(model_before->pools[i].name), i);
-    for (size_t i = 0; i < model->npools; i++)
-        if (table_get(by_name, model->pools[i].name, strlen(model->pools[i].name), &found))
-            carry_selection(&view->pools[i].selection, &model->pools[i],
-                            &before->pools[found].selection, &model_before->pools[found]);
-    table_free(by_name);
+    uint32_t *same = match_pools(view, before);
+    for (size_t i = 0; i < before->model->npools; i++)
+        if (same[i] != MODEL_NONE)
+            carry_selection(&view->pools[same[i]].selection, &view->model->pools[same[i]],
+                            &before->pools[i].selection, &before->model->pools[i]);
+    tails_carry(core, before, same, now_ms);
+    free(same);
 }
 
 /* ---- all of it ---- */
@@ -312,13 +335,13 @@ struct model *core_load(struct core *core, struct model *model, struct catalog *
     struct view before = core->view;
     view_init(&core->view, model);
     index_pools(&core->view);
-    carry_selections(&core->view, &before);
-    tails_carry(core, &before, now_ms);
+    carry_pools(core, &before, now_ms);
     carry_addresses(core, &before);
     claim_targets(core, now_ms);
     for (uint32_t i = 0; i < model->nservices; i++)
         link_addresses(core, i, now_ms);
     slots_sweep(&core->slots, forget, core);
+    turnover_prune(core);
     core_prune_forces(core);
     core_apply_forces(core, now_ms);
     core_publish_all(core, catalog, now_ms);

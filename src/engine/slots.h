@@ -34,6 +34,7 @@ struct slot {
     struct verdict verdict;
     struct sightings sightings;
     uint32_t turnovers[FAILOVER_KINDS]; /* places in those of a publication that is under way */
+    uint64_t returned;                  /* the last publication at which a record of it came back */
     int64_t heard_ms;                   /* when anything last came back from it; -1: never */
     int64_t asked_ms;                   /* when it was last probed out of turn */
     struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */

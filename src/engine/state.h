@@ -75,8 +75,14 @@ struct turnover {
 struct leftover {
     char *host, *pool, *label; /* host NULL: none */
     char *key;                 /* pool and label */
+    struct address *addresses; /* that it led to */
+    size_t naddresses, addresses_capacity;
     int64_t until_ms;
 };
+
+/* Who waits for the end of a tail asks again, and is to hear of it: leftovers are known for so much
+ * longer. */
+enum { LEFTOVER_TOLD_MS = 60 * 1000 };
 
 enum { GUARDS = ENGINE_UPLINKS }; /* IPv4 and IPv6 have an uplink each */
 
@@ -148,6 +154,9 @@ enum verdict_forced core_forced(const struct core *core, uint32_t host);
 /* Marks the targets of a host; marks: by the slots' numbers. */
 void core_mark_targets(const struct core *core, uint32_t host, enum verdict_forced mark,
                        enum verdict_forced *marks);
+/* Those at the addresses of a host, where they are those of one machine. */
+void core_mark_machine(const struct core *core, const struct address *addresses, size_t naddresses,
+                       enum verdict_forced mark, enum verdict_forced *marks);
 /* The host that an operator means; name: as the model has it. */
 bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],
                      uint32_t *host, struct error *error);
@@ -164,9 +173,15 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
 void turnover_end(struct core *core, int64_t now_ms);
 /* What resolvers hold no more is told. */
 void turnover_tick(struct core *core, int64_t now_ms);
+/* Targets have been swept: nobody waits for the return of those. */
+void turnover_prune(struct core *core);
 
-/* What resolvers hold of the pools before, over a reload. */
-void tails_carry(struct core *core, const struct view *before, int64_t now_ms);
+/* The member with that label, most often near where it stood; the number of members: none. */
+size_t pool_find_member(const struct pool *pool, const char *label, size_t near);
+
+/* What resolvers hold of the pools before, over a reload; same: where each of them stands now. */
+void tails_carry(struct core *core, const struct view *before, const uint32_t *same,
+                 int64_t now_ms);
 void tails_free(struct core *core);
 
 /* Tells of drains that are finished. */

@@ -14,6 +14,7 @@ static void free_leftover(struct leftover *leftover)
     free(leftover->host);
     free(leftover->pool);
     free(leftover->label);
+    free(leftover->addresses);
     free(leftover->key);
 }
 
@@ -28,7 +29,7 @@ static void forget_those_over(struct core *core, int64_t now_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < core->nleftovers; i++) {
-        if (core->leftovers[i].until_ms > now_ms)
+        if (core->leftovers[i].until_ms + LEFTOVER_TOLD_MS > now_ms)
             core->leftovers[kept++] = core->leftovers[i];
         else
             free_leftover(&core->leftovers[i]);
@@ -36,87 +37,94 @@ static void forget_those_over(struct core *core, int64_t now_ms)
     core->nleftovers = kept;
 }
 
-/* A pool that comes and goes leaves one. */
-static void keep_leftover(struct core *core, struct table *by_key, const struct model *model,
-                          const struct pool *pool, const struct member *member, int64_t until_ms)
-{
-    char *key = memory_printf("%s %s", pool->name, member->label);
-    uint32_t found;
-    if (table_get(by_key, key, strlen(key), &found)) {
-        if (until_ms > core->leftovers[found].until_ms)
-            core->leftovers[found].until_ms = until_ms;
-        free(key);
-        return;
-    }
-    table_put(by_key, key, strlen(key), (uint32_t)core->nleftovers);
-    core->leftovers = memory_grow(core->leftovers, core->nleftovers, &core->leftovers_capacity,
-                                  sizeof *core->leftovers);
-    core->leftovers[core->nleftovers++] = (struct leftover){
-        .host = member->host == MODEL_NONE ? NULL : memory_strdup(model->hosts[member->host].name),
-        .pool = memory_strdup(pool->name),
-        .label = memory_strdup(member->label),
-        .key = key,
-        .until_ms = until_ms,
-    };
-}
-
-/* Where a member stands now; most often where it stood. NULL: nowhere. */
-static int64_t *tail_of_same(const struct view *view, uint32_t number, const struct pool *before,
-                             size_t member)
-{
-    if (number == MODEL_NONE)
-        return NULL;
-    const struct pool *now = &view->model->pools[number];
-    for (size_t i = 0; i < now->nmembers; i++) {
-        size_t at = (member + i) % now->nmembers;
-        if (strcmp(now->members[at].label, before->members[member].label) == 0)
-            return &view->pools[number].tails_ms[at];
-    }
-    return NULL;
-}
-
 static int64_t later(int64_t one_ms, int64_t other_ms)
 {
     return one_ms > other_ms ? one_ms : other_ms;
 }
 
-static void carry_pool(struct core *core, const struct view *before, uint32_t number,
-                       const struct table *by_name, struct table *by_key, int64_t now_ms)
+static void add_address(struct leftover *leftover, const struct address *address)
 {
-    const struct pool *pool = &before->model->pools[number];
+    for (size_t i = 0; i < leftover->naddresses; i++)
+        if (address_equal(&leftover->addresses[i], address))
+            return;
+    leftover->addresses = memory_grow(leftover->addresses, leftover->naddresses,
+                                      &leftover->addresses_capacity, sizeof *address);
+    leftover->addresses[leftover->naddresses++] = *address;
+}
+
+/* An address leads there; a name to all that it has, and a shared one may go on with any of them
+ * when nothing is probed there any more. */
+static void add_addresses(struct leftover *leftover, const struct view *before,
+                          const struct member *member)
+{
+    struct address own;
+    if (address_parse(member->label, &own)) {
+        add_address(leftover, &own);
+    } else if (member->host != MODEL_NONE) {
+        const struct host *host = &before->model->hosts[member->host];
+        const struct host_view *outside = &before->hosts[member->host];
+        for (size_t i = 0; i < host->naddresses; i++)
+            add_address(leftover, &host->addresses[i]);
+        for (size_t i = 0; i < outside->naddresses; i++)
+            add_address(leftover, &outside->addresses[i]);
+    }
+}
+
+/* A pool that comes and goes leaves one. */
+static void keep_leftover(struct core *core, struct table *by_key, const struct view *before,
+                          const struct pool *pool, const struct member *member, int64_t until_ms)
+{
+    const char *host = member->host == MODEL_NONE ? NULL : before->model->hosts[member->host].name;
+    char *key = memory_printf("%s %s", pool->name, member->label);
+    uint32_t found;
+    if (table_get(by_key, key, strlen(key), &found)) {
+        free(key);
+    } else {
+        found = (uint32_t)core->nleftovers++;
+        core->leftovers =
+            memory_grow(core->leftovers, found, &core->leftovers_capacity, sizeof *core->leftovers);
+        core->leftovers[found] = (struct leftover){
+            .host = host ? memory_strdup(host) : NULL,
+            .pool = memory_strdup(pool->name),
+            .label = memory_strdup(member->label),
+            .key = key,
+        };
+        table_put(by_key, key, strlen(key), found);
+    }
+    core->leftovers[found].until_ms = later(core->leftovers[found].until_ms, until_ms);
+    add_addresses(&core->leftovers[found], before, member);
+}
+
+/* same: where it stands now; MODEL_NONE: nowhere. */
+static void carry_pool(struct core *core, const struct view *before, uint32_t number, uint32_t same,
+                       struct table *by_key, int64_t now_ms)
+{
+    const struct pool none = {.nmembers = 0}, *pool = &before->model->pools[number];
+    const struct pool *now = same == MODEL_NONE ? &none : &core->view.model->pools[same];
     const struct pool_view *was = &before->pools[number];
     int64_t served_until_ms = now_ms + was->selection.ttl_s * 1000LL + FAILOVER_RESOLVER_MS;
-    uint32_t same = MODEL_NONE;
-    if (table_get(by_name, pool->name, strlen(pool->name), &same))
+    if (same != MODEL_NONE)
         core->view.pools[same].tail_ms = later(was->tail_ms, served_until_ms);
     for (size_t i = 0; i < pool->nmembers; i++) {
         int64_t until_ms = was->tails_ms[i];
         if (member_is_served(was->selection.members[i]))
             until_ms = later(until_ms, served_until_ms);
-        if (until_ms <= now_ms)
-            continue;
-        int64_t *tail_ms = tail_of_same(&core->view, same, pool, i);
-        if (tail_ms)
-            *tail_ms = later(*tail_ms, until_ms);
-        else
-            keep_leftover(core, by_key, before->model, pool, &pool->members[i], until_ms);
+        size_t at = pool_find_member(now, pool->members[i].label, i);
+        if (at < now->nmembers)
+            core->view.pools[same].tails_ms[at] =
+                later(core->view.pools[same].tails_ms[at], until_ms);
+        else if (until_ms > now_ms)
+            keep_leftover(core, by_key, before, pool, &pool->members[i], until_ms);
     }
 }
 
-void tails_carry(struct core *core, const struct view *before, int64_t now_ms)
+void tails_carry(struct core *core, const struct view *before, const uint32_t *same, int64_t now_ms)
 {
-    const struct model *model = core->view.model;
-    if (!before->model)
-        return;
     forget_those_over(core, now_ms);
-    struct table *by_name = table_new(model->npools);
-    for (uint32_t i = 0; i < model->npools; i++)
-        table_put(by_name, model->pools[i].name, strlen(model->pools[i].name), i);
     struct table *by_key = table_new(core->nleftovers);
     for (size_t i = 0; i < core->nleftovers; i++)
         table_put(by_key, core->leftovers[i].key, strlen(core->leftovers[i].key), (uint32_t)i);
     for (uint32_t i = 0; i < before->model->npools; i++)
-        carry_pool(core, before, i, by_name, by_key, now_ms);
-    table_free(by_name);
+        carry_pool(core, before, i, same[i], by_key, now_ms);
     table_free(by_key);
 }

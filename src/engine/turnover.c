@@ -123,6 +123,30 @@ static struct turnover *find_turnover(struct core *core, struct slot *slot, enum
     return turnover;
 }
 
+/* A record may leave by one target and come back by another: of a host with two addresses by the
+ * last to die and the first to live; with two services by the first and by the last. It is back for
+ * all of them. */
+static void note_return(struct core *core, const struct member *member, int64_t now_ms)
+{
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &core->view.services[member->services[i]];
+        for (size_t j = 0; j < service->nslots; j++) {
+            struct slot *slot = core_slot(core, service->slots[j]);
+            const struct failover back = {
+                .kind = FAILOVER_BACK,
+                .check = slot->check,
+                .address = slot->address,
+                .port = slot->port,
+                .changed_ms = now_ms,
+            };
+            if (slot->returned == core->publications)
+                continue;
+            slot->returned = core->publications;
+            failovers_follow(core->failovers, &back);
+        }
+    }
+}
+
 static void note(struct core *core, uint32_t number, const struct member *member,
                  enum failover_kind kind, int64_t until_ms)
 {
@@ -157,6 +181,8 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
             note(core, number, member, kind, now->tails_ms[i]);
         else if (kind != FAILOVER_KINDS)
             note(core, number, member, kind, kind == FAILOVER_BACK ? now->tail_ms : 0);
+        if (kind == FAILOVER_BACK)
+            note_return(core, member, now_ms);
     }
 }
 
@@ -172,8 +198,8 @@ static void format_clock(int64_t at_ms, int64_t now_ms, char text[16])
 }
 
 /* "2.4 s after the last good probe" */
-static void format_since(const struct failover *failover, const char *before, char *text,
-                         size_t size)
+static void format_since(const struct failover *failover, const char *before, const char *first,
+                         char *text, size_t size)
 {
     char took[32], seen[32];
     bool by_hand = failover->cause == CAUSE_DRAIN || failover->cause == CAUSE_FORCE;
@@ -186,7 +212,8 @@ static void format_since(const struct failover *failover, const char *before, ch
                  failover->kind == FAILOVER_LATE ? ", as others are better now"
                                                  : "; it was never seen good");
     else
-        snprintf(text, size, " %s after the last %s (first seen after %s)", took, before, seen);
+        snprintf(text, size, " %s after the last %s probe (first seen after %s, by a %s one)", took,
+                 before, seen, first);
 }
 
 static void tell(struct core *core, const struct slot *slot, const struct failover *failover)
@@ -199,16 +226,18 @@ static void tell(struct core *core, const struct slot *slot, const struct failov
     switch (failover->kind) {
     case FAILOVER_LEFT:
     case FAILOVER_LATE:
-        format_since(failover, "good probe", since, sizeof since);
-        events_of_target(core->events, LOG_LEVEL_NOTICE, "failover", slot, now_ms,
-                         "out of the answers of %zu pool%s%s; resolvers may hold it until %s (%s)",
-                         failover->npools, plural, since, until, left);
+        format_since(failover, "good", "bad or late", since, sizeof since);
+        events_of_target(
+            core->events, LOG_LEVEL_NOTICE, "failover", slot, now_ms,
+            "out of the answers of %zu pool%s%s; resolvers may hold it until %s (%s from now)",
+            failover->npools, plural, since, until, left);
         break;
     case FAILOVER_BACK:
-        format_since(failover, "bad probe", since, sizeof since);
-        events_of_target(core->events, LOG_LEVEL_NOTICE, "return", slot, now_ms,
-                         "in the answers of %zu pool%s again%s; resolvers know by %s (%s)",
-                         failover->npools, plural, since, until, left);
+        format_since(failover, "bad", "good", since, sizeof since);
+        events_of_target(
+            core->events, LOG_LEVEL_NOTICE, "return", slot, now_ms,
+            "in the answers of %zu pool%s again%s; all resolvers know of it by %s (%s from now)",
+            failover->npools, plural, since, until, left);
         break;
     default:
         events_of_target(core->events, LOG_LEVEL_WARNING, "kept", slot, now_ms,
@@ -249,8 +278,8 @@ void turnover_end(struct core *core, int64_t now_ms)
     core->nturnovers = 0;
 }
 
-/* One that a reload brought back, or took away, is no matter of events. */
-static const struct slot *still_out(const struct core *core, const struct failover *failover)
+/* NULL: it is known no more. */
+static const struct slot *slot_of(const struct core *core, const struct failover *failover)
 {
     const struct slot_want want = {
         .host = failover->host,
@@ -258,21 +287,40 @@ static const struct slot *still_out(const struct core *core, const struct failov
         .address = failover->address,
         .port = failover->port,
     };
-    const struct slot *slot = slots_find(&core->slots, &want);
-    return slot && verdict_vote(&slot->verdict) != VOTE_UP ? slot : NULL;
+    return slots_find(&core->slots, &want);
+}
+
+struct moment {
+    struct core *core;
+    int64_t now_ms;
+};
+
+/* One that a reload brought back, or took away, is no matter of events. */
+static void tell_gone(void *context, const struct failover *failover)
+{
+    const struct moment *moment = context;
+    const struct slot *slot = slot_of(moment->core, failover);
+    char span[32];
+    format_span(moment->now_ms - failover->changed_ms, span, sizeof span);
+    if (slot && verdict_vote(&slot->verdict) != VOTE_UP)
+        events_of_target(moment->core->events, LOG_LEVEL_NOTICE, "gone", slot, moment->now_ms,
+                         "no resolver that keeps to TTLs holds it any more, %s after it left the "
+                         "answers",
+                         span);
 }
 
 void turnover_tick(struct core *core, int64_t now_ms)
 {
-    const struct failover *over;
-    while ((over = failovers_next_over(core->failovers, now_ms))) {
-        const struct slot *slot = still_out(core, over);
-        char span[32];
-        format_span(now_ms - over->changed_ms, span, sizeof span);
-        if (slot)
-            events_of_target(core->events, LOG_LEVEL_NOTICE, "gone", slot, now_ms,
-                             "no resolver that keeps to TTLs holds it any more, %s after it left "
-                             "the answers",
-                             span);
-    }
+    struct moment moment = {core, now_ms};
+    failovers_over(core->failovers, now_ms, tell_gone, &moment);
+}
+
+static bool is_known(void *context, const struct failover *failover)
+{
+    return slot_of(context, failover) != NULL;
+}
+
+void turnover_prune(struct core *core)
+{
+    failovers_prune(core->failovers, is_known, core);
 }

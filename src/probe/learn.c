@@ -11,6 +11,8 @@ enum {
     WINDOW_LEAST_MS = 1100,
     WINDOW_MOST_MS = 1500,
     WINDOW_GREETING_MS = 1000, /* on top of that, for the greeting */
+    SAME_MOMENT_MS = 250,      /* a loop that is busy tells so late of what came together */
+    OTHER_TIME_MS = 500,       /* begun so far apart, sessions do not greet together by chance */
     LOSSY_ALL = 65536,
     /* How much a probe with a hedge adds, and how much each takes away: at 1 % of loss each way,
      * one probe in 35 is hedged, at 5 % one in 7, at 20 % every other one. */
@@ -23,8 +25,6 @@ enum {
     LOSSY_MUCH = LOSSY_ALL * 6 / 10,
     /* A living host that is silent to two sessions: one probe in 40000 at 5 %, in 120 at 20 %. */
     LOSSY_DOUBTED = LOSSY_ALL / 4,
-    SAME_MOMENT_MS = 250, /* a loop that is busy tells so late of what came together */
-    OTHER_TIME_MS = 500,
     LOSSY_MORE_MS = 2000, /* the second probe waits so much longer: for the third SYN-ACK, at 3 s */
 };
 

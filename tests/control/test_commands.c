@@ -276,6 +276,7 @@ static void test_failovers(void **state)
          .first_ms = 61000,
          .changed_ms = 62500,
          .until_ms = 103000,
+         .kept_ms = 80000,
          .back_ms = 90000},
         {.kind = FAILOVER_KEPT,
          .cause = CAUSE_DRAIN,
@@ -292,8 +293,8 @@ static void test_failovers(void **state)
     static const struct {
         const char *key;
         double value;
-    } expected[] = {{"age_s", 37.5},     {"evidence_s", 1}, {"answers_s", 2.5},
-                    {"resolvers_s", 43}, {"held_s", 3},     {"back_s", 10}};
+    } expected[] = {{"age_s", 37.5}, {"evidence_s", 1}, {"answers_s", 2.5}, {"resolvers_s", 43},
+                    {"held_s", 3},   {"kept_s", 20},    {"back_s", 10}};
     json_t *answer = render_status(&status, &numbers);
     json_t *list = json_object_get(answer, "failovers");
     assert_int_equal(json_array_size(list), 2);
@@ -380,6 +381,26 @@ static void test_refused_reload(void **state)
     json_decref(answer);
 }
 
+/* One that is removed is told of for as long as a resolver may hold it. */
+static void test_removed(void **state)
+{
+    (void)state;
+    control_fixture_zone(9, "@ MX 10 mx3\nmx3 A 127.0.0.13\n");
+    json_decref(client_ask("reload"));
+    json_t *answer = client_ask("drained mx3.example.test");
+    assert_true(json_is_false(json_object_get(answer, "removed")));
+    json_decref(answer);
+    control_fixture_zone(10, "");
+    json_decref(client_ask("reload"));
+    answer = client_ask("drained mx3.example.test"); /* a resolver may hold it still */
+    assert_true(json_is_true(json_object_get(answer, "removed")));
+    assert_true(json_is_null(json_object_get(answer, "forced")));
+    assert_true(json_is_false(json_object_get(answer, "finished")));
+    assert_true(json_number_value(json_object_get(answer, "left_s")) > 0);
+    assert_int_equal(integer_at(answer, "held"), 2);
+    json_decref(answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_of_a_bad_zone),
         cmocka_unit_test(test_refused_reload),
+        cmocka_unit_test(test_removed),
     };
     return cmocka_run_group_tests(tests, control_fixture_up, control_fixture_down);
 }

@@ -345,5 +345,73 @@ for test in test_waits_until_nobody_holds_it test_it_is_told test_the_other_cann
         test_taken_back test_terminal test_failover test_server_goes_away; do
     $test
 done
+
+# Its record, and then its name, leave the zones while somebody waits.
+test_removed_while_waiting() {
+    local begun=$SECONDS waiter
+    cp example.zone whole.zone
+    start_daemon
+    : >removed.log
+    "$build/evermxctl" -s control.sock drain mx1.example.test --wait >removed.log 2>&1 &
+    waiter=$!
+    started+=("$waiter")
+    soon "waiting" grep -q 'resolvers may hold mx1' removed.log
+    grep -v mx1 whole.zone | sed 's/ 1 3600/ 2 3600/' >example.zone
+    ctl reload
+    is "removed" 0 "$status"
+    ctl drained mx1.example.test
+    is "removed: drained" 1 "$status"
+    has "removed: drained" "; it is out of the zones" "$out"
+    has "removed: drained" "example.test MX (mx1.example.test): resolvers may hold it for " "$out"
+    wait "$waiter"
+    is "removed: --wait" 0 "$?"
+    is "removed: --wait" "drain finished: safe to stop mx1.example.test now; it is out of the zones" "$(tail -n 1 removed.log)"
+    is "removed: not before its TTL" 1 $((SECONDS - begun >= 5))
+    ctl drained mx1.example.test
+    is "removed: drained, a moment later" 0 "$status"
+    ctl drained mx9.example.test
+    is "never there" 1 "$status"
+    has "never there" "mx9.example.test: no such host" "$err"
+    cp whole.zone example.zone
+}
+
+# As a table that tells what its columns are.
+test_status_of_several() {
+    local host
+    ctl reload
+    soon "both again" known_up
+    for host in mx1 mx2 mx1; do
+        ctl drain $host.example.test
+        ctl undrain $host.example.test
+    done
+    ctl status
+    has "several" "last failover " "$out"
+    has "several" "$(printf '%s\n' "  after the command:" "    out of the answers ")" "$out"
+    has "several" "failovers before it, the last one first; from the last good probe, or from an operator's command," "$out"
+    has "several" "WHEN HOST CHECK WHY BAD OUT GONE NOW" "$(tr -s ' ' <<<"$out")"
+    is "several" "mx2.example.test smtp drained by an operator 0.0s 0.0s 5.5s back mx1.example.test smtp drained by an operator 0.0s 0.0s 5.5s back " \
+        "$(sed '1,/^WHEN/d' <<<"$out" | head -n 2 | awk '{ $1 = $2 = $NF = $(NF - 1) = ""; print }' | xargs echo -n) "
+}
+
+# Prometheus' rules for what is scraped: HELP and TYPE once, before their samples; buckets that rise up to +Inf, which
+# is the count; and no histogram in which nothing is.
+test_scrape() {
+    ctl metrics
+    is "scrape" "" "$(awk '
+        /^# HELP / { if (help[$3]++) print "a second " $0; family = $3; next }
+        /^# TYPE / { if ($3 != family || type[$3]) print "out of place: " $0; type[$3] = $4; next }
+        index($0, family) != 1 { print "not of " family ": " $0 }
+        { series = $1; sub(/,?le="[^"]*"/, "", series) }
+        $1 ~ /_bucket\{/ { if ($2 < below[series]) print "falls: " $0; below[series] = $2 }
+        $1 ~ /le="\+Inf"/ { whole[series] = $2; if ($2 == 0) print "nothing in it: " $0 }
+        $1 ~ /_count/ { sub(/_count/, "_bucket", series); if (whole[series] != $2) print "not all: " $0; counts++ }
+        END { if (!counts) print "no histogram" }' <<<"$out")"
+    has "counters are there before the first" 'evermx_failovers_total{kind="late",cause="force"} 0' "$out"
+}
+
+write_configuration 4s
+test_removed_while_waiting
+test_status_of_several
+test_scrape
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

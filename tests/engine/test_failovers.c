@@ -178,6 +178,7 @@ static void the_last_ones_are_kept(void **state)
     (void)state;
     for (int i = 0; i < FAILOVERS_KEPT + 7; i++) {
         struct failover failover = a_failover;
+        failover.kind = FAILOVER_KEPT;
         failover.changed_ms += i;
         failovers_add(failovers, &failover);
     }
@@ -185,16 +186,37 @@ static void the_last_ones_are_kept(void **state)
     assert_int_equal(count, FAILOVERS_KEPT);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(list[i].changed_ms, a_failover.changed_ms + 7 + (int64_t)i);
-    assert_int_equal(failovers_figures(failovers)->counts[FAILOVER_LEFT][CAUSE_SILENT],
+    assert_int_equal(failovers_figures(failovers)->counts[FAILOVER_KEPT][CAUSE_SILENT],
                      FAILOVERS_KEPT + 7);
     arena_free(arena);
     failovers_free(failovers);
+}
+
+/* Those that were told of, by their ports. */
+struct gone {
+    size_t count;
+    uint16_t ports[2 * FAILOVERS_KEPT];
+};
+
+static void note_gone(void *context, const struct failover *failover)
+{
+    struct gone *gone = context;
+    assert_true(gone->count < 2 * FAILOVERS_KEPT);
+    gone->ports[gone->count++] = failover->port;
+}
+
+static size_t over(struct failovers *failovers, int64_t now_ms, struct gone *gone)
+{
+    gone->count = 0;
+    failovers_over(failovers, now_ms, note_gone, gone);
+    return gone->count;
 }
 
 static void each_is_over_once(void **state)
 {
     struct failovers *failovers = failovers_new();
     struct failover other = a_failover, kept = a_failover, back = a_failover;
+    struct gone gone;
     (void)state;
     other.port = 587;
     other.until_ms = 9000;
@@ -204,12 +226,103 @@ static void each_is_over_once(void **state)
     failovers_add(failovers, &a_failover);
     failovers_add(failovers, &other);
     failovers_add(failovers, &kept);
-    assert_null(failovers_next_over(failovers, 8999));
-    const struct failover *over = failovers_next_over(failovers, 9000);
-    assert_int_equal(over->port, 587);
-    assert_null(failovers_next_over(failovers, 9000));
+    assert_int_equal(over(failovers, 8999, &gone), 0);
+    assert_int_equal(over(failovers, 9000, &gone), 1);
+    assert_int_equal(gone.ports[0], 587);
+    assert_int_equal(over(failovers, 9000, &gone), 0);
     failovers_add(failovers, &back); /* before its time: nothing is ever gone */
-    assert_null(failovers_next_over(failovers, 100000));
+    assert_int_equal(over(failovers, 100000, &gone), 0);
+    failovers_free(failovers);
+}
+
+/* A room full of hosts dies, and others meanwhile come and go: all are told whole. */
+static void those_under_way_are_never_pushed_out(void **state)
+{
+    enum { HOSTS = 2 * FAILOVERS_KEPT };
+    struct failovers *failovers = failovers_new();
+    struct failover one = a_failover, other = a_failover;
+    struct arena *arena = arena_new();
+    struct gone gone;
+    size_t count, backs = 0;
+    (void)state;
+    other.address.bytes[3] = 99;
+    for (int i = 0; i < HOSTS; i++) {
+        one.port = (uint16_t)(1000 + i);
+        failovers_add(failovers, &one);
+        other.kind = i % 2 ? FAILOVER_BACK : FAILOVER_LEFT;
+        failovers_add(failovers, &other);
+    }
+    assert_int_equal(over(failovers, a_failover.until_ms - 1, &gone), 0);
+    assert_int_equal(over(failovers, a_failover.until_ms, &gone), HOSTS);
+    for (int i = 0; i < HOSTS; i++)
+        assert_int_equal(gone.ports[i], 1000 + i);
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, HOSTS + FAILOVERS_KEPT);
+    one.kind = FAILOVER_BACK;
+    for (int i = 0; i < HOSTS; i++) {
+        one.port = (uint16_t)(1000 + i);
+        one.changed_ms = 50000 + i;
+        failovers_add(failovers, &one);
+    }
+    const struct failover *list = failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT); /* nothing is under way any more */
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].kind == FAILOVER_BACK)
+            backs++;
+        else
+            assert_int_equal(list[i].back_ms, 50000 + list[i].port - 1000);
+    }
+    assert_int_equal(backs, FAILOVERS_KEPT / 2);
+    const struct failover_figures *figures = failovers_figures(failovers);
+    assert_int_equal(figures->counts[FAILOVER_BACK][CAUSE_SILENT], HOSTS + HOSTS / 2);
+    arena_free(arena);
+    failovers_free(failovers);
+}
+
+static bool is_smtp(void *context, const struct failover *failover)
+{
+    (void)context;
+    return failover->port == 25;
+}
+
+/* However often it is told of a target; and as long as there is one. */
+static void a_target_is_under_way_twice_at_most(void **state)
+{
+    struct failovers *failovers = failovers_new();
+    struct failover failover = a_failover;
+    struct arena *arena = arena_new();
+    struct gone gone;
+    size_t count;
+    (void)state;
+    for (int i = 0; i < 3 * FAILOVERS_KEPT; i++) {
+        failover.kind = i % 2 ? FAILOVER_LATE : FAILOVER_LEFT;
+        failovers_add(failovers, &failover);
+    }
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT + 2);
+    failover.kind = FAILOVER_LEFT;
+    failover.port = 587;
+    failovers_add(failovers, &failover);
+    failovers_prune(failovers, is_smtp, NULL);
+    failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT + 2);
+    assert_int_equal(over(failovers, 100000, &gone), 2);
+    assert_int_equal(gone.ports[0], 25);
+    assert_int_equal(gone.ports[1], 25);
+    failover.port = 25;
+    failover.kind = FAILOVER_KEPT;
+    failover.changed_ms = 70000;
+    failovers_add(failovers, &failover);
+    failover.kind = FAILOVER_BACK;
+    failover.changed_ms = 90000;
+    failovers_add(failovers, &failover);
+    const struct failover *list = failovers_copy(failovers, arena, &count);
+    assert_int_equal(count, FAILOVERS_KEPT);
+    for (size_t i = 0; i < count; i++) /* also those whose place another took */
+        if (list[i].port == 25 && list[i].kind <= FAILOVER_LATE && list[i].kind != FAILOVER_KEPT)
+            assert_int_equal(list[i].back_ms, 90000);
+    assert_int_equal(list[count - 4].kept_ms, 70000); /* the last one that left late */
+    arena_free(arena);
     failovers_free(failovers);
 }
 
@@ -227,7 +340,7 @@ static void histograms_hold_each_moment(void **state)
     failover.kind = FAILOVER_LATE;
     failovers_add(failovers, &failover);
     failover = a_failover;
-    failover.until_ms = failover.last_ms + 301000;
+    failover.until_ms = failover.last_ms + 601000;
     failovers_add(failovers, &failover);
     const struct failover_figures *figures = failovers_figures(failovers);
     const struct failover_histogram *evidence = &figures->left[TOOK_EVIDENCE][CAUSE_SILENT];
@@ -240,7 +353,7 @@ static void histograms_hold_each_moment(void **state)
     assert_int_equal(answers->counts[5], 2);  /* 3 s: up to 4 */
     assert_int_equal(resolvers->counts[7], 1);
     assert_int_equal(resolvers->counts[FAILOVER_BOUNDS], 1);
-    assert_true(evidence->sum_s == 2 && answers->sum_s == 6 && resolvers->sum_s == 14 + 301);
+    assert_true(evidence->sum_s == 2 && answers->sum_s == 6 && resolvers->sum_s == 14 + 601);
     failovers_free(failovers);
 }
 
@@ -272,10 +385,11 @@ static void a_death_has_four_moments(void **state)
     assert_int_equal(one->npools, 1); /* not the pool of its only address */
     noted_free(&noted);
     assert_int_equal(count_events(&stage, "failover", text, sizeof text), 1);
-    assert_non_null(strstr(text,
-                           "mx1.example.test 127.0.0.11 port 25 smtp: out of the answers of "
-                           "1 pool 2.4 s after the last good probe (first seen after 2.0 s)"));
-    assert_non_null(strstr(text, " (11.1 s)"));
+    assert_non_null(strstr(
+        text,
+        "mx1.example.test 127.0.0.11 port 25 smtp: out of the answers of "
+        "1 pool 2.4 s after the last good probe (first seen after 2.0 s, by a bad or late one)"));
+    assert_non_null(strstr(text, " (11.1 s from now)"));
     stage_at(&stage, 16400);
     assert_int_equal(events_of_kind(&stage, "gone"), 0);
     stage_at(&stage, 16500);
@@ -315,6 +429,52 @@ static void a_return_has_four_moments(void **state)
     stage_at(&stage, 60000);
     assert_int_equal(events_of_kind(&stage, "gone"), 0);
     stage_free(&stage);
+}
+
+/* By whichever of its targets it left and came back: nothing stays under way. */
+static void a_return_by_another_target_ends_it(void **state)
+{
+    static const struct {
+        const char *zone, *first, *last; /* to die, and also to come back */
+    } rows[] = {
+        {TWO_HOSTS "mx1 AAAA ::11\n", "127.0.0.11", "::11"},
+        {TWO_HOSTS "_imaps._tcp SRV 0 1 993 imap\n_imap._tcp SRV 0 1 143 imap\n"
+                   "imap A 127.0.0.21\nimap A 127.0.0.22\n",
+         "imaps", "imap"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *order[] = {rows[i].first, rows[i].last};
+        struct stage stage;
+        char zone[600];
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD, rows[i].zone);
+        begin(&stage,
+              "checks: {smtp: {hold: 0s, slow-start: 0s}, imap: {hold: 0s, slow-start: 0s},"
+              " imaps: {hold: 0s, slow-start: 0s}}\n",
+              zone);
+        for (size_t j = 0; j < 4; j++) {
+            stage_at(&stage, 2000 + (int64_t)j * 20000);
+            for (int k = 0; k < 3; k++) {
+                enum reason reason = j < 2 ? REASON_REFUSED : REASON_OK;
+                if (i == 0)
+                    stage_outcome(&stage, order[j % 2], "smtp", reason);
+                else
+                    stage_outcome(&stage, "127.0.0.21", order[j % 2], reason);
+                stage_publish(&stage);
+            }
+        }
+        struct noted noted = noted_by(&stage);
+        size_t left = 0;
+        for (size_t j = 0; j < noted.count; j++) {
+            left += noted.list[j].kind == FAILOVER_LEFT;
+            if (noted.list[j].kind == FAILOVER_LEFT && !noted.list[j].back_ms)
+                fail_msg("%zu: %s at port %u is not back", i, noted.list[j].host,
+                         noted.list[j].port);
+        }
+        assert_true(left > 0);
+        noted_free(&noted);
+        stage_free(&stage);
+    }
 }
 
 /* A probe under way that finds its target late is the first that is known of a silence. */
@@ -880,6 +1040,156 @@ static void a_reload_forgets_no_pool(void **state)
     stage_free(&stage);
 }
 
+static void reload_at(struct stage *stage, int64_t ms, const char *zone)
+{
+    stage_at(stage, ms);
+    stage_zone(stage, "example.test", zone);
+    stage_load(stage);
+    stage_outcome(stage, "*", "*", REASON_OK);
+    stage_publish(stage);
+}
+
+static bool is_known(const struct stage *stage, const char *host, struct error *error)
+{
+    struct engine_drain drain = {.arena = arena_new(), .now_ms = stage->now_ms};
+    bool known = core_drain(stage->core, host, &drain, error);
+    engine_drain_free(&drain);
+    return known;
+}
+
+/* It is told on until nobody holds it, and for as long as those who wait need to hear of it. */
+static void a_host_that_is_removed_is_drained_on(void **state)
+{
+    struct stage stage;
+    struct error error;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 3000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "MX1.example.test.");
+    assert_string_equal(told.host, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(told.forced, FORCED_NOT);
+    assert_int_equal(told.nkept, 0);
+    assert_int_equal(since(&stage, told.until_ms), 3000 + 100000 + FAILOVER_RESOLVER_MS);
+    assert_non_null(answer_of(&told, "example.test MX", "mx1.example.test"));
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_at(&stage, 104499);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_at(&stage, 104500);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.finished);
+    assert_int_equal(told.nanswers, 0);
+    engine_drain_free(&told);
+    stage_at(&stage, 104500 + 59999);
+    assert_true(is_known(&stage, "mx1.example.test", &error));
+    stage_at(&stage, 104500 + 60000);
+    assert_false(is_known(&stage, "mx1.example.test", &error));
+    assert_non_null(strstr(error.text, "mx1.example.test: no such host"));
+    assert_false(is_known(&stage, "mx9.example.test", &error));
+    stage_free(&stage);
+}
+
+/* One that was never drained is removed all the same; and what comes back is known as before. */
+static void a_host_that_is_removed_and_comes_back_is_itself_again(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(since(&stage, told.until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    reload_at(&stage, 9000, ZONE_HEAD TWO_HOSTS);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.removed);
+    assert_int_equal(told.nkept, 1);
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* What stands in the zones at its address is answered on, now that nothing drains it any more. */
+static void a_machine_whose_name_is_removed_may_be_answered_by_another(void **state)
+{
+    struct stage stage;
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "_imaps._tcp SRV 0 1 993 imap\n"
+                              "imap A 127.0.0.11\nimap A 127.0.0.12\n");
+    stage_at(&stage, 3000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000,
+              ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n_imaps._tcp SRV 0 1 993 imap\n"
+                        "imap A 127.0.0.11\nimap A 127.0.0.12\n");
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_true(told.removed);
+    assert_int_equal(told.nkept, 1);
+    assert_true(answer_of(&told, "imap.example.test A", "127.0.0.11")->kept);
+    engine_drain_free(&told);
+    stage_at(&stage, 30000);
+    told = drain_of(&stage, "mx1.example.test");
+    assert_false(told.finished);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
+/* By whatever name an answer led to the host: one of its address, or one in front of it. */
+static void a_record_of_another_name_that_is_removed_is_waited_for(void **state)
+{
+    static const struct {
+        const char *policy, *before, *after, *pool, *record;
+    } rows[] = {
+        {"_imaps._tcp.example.test SRV", "_imaps._tcp SRV 0 1 993 imap1\nimap1 A 127.0.0.11\n",
+         "imap1 A 127.0.0.11\n", "_imaps._tcp.example.test SRV", "imap1.example.test"},
+        {"_imaps._tcp.example.test SRV", "_imaps._tcp SRV 0 1 993 imap1\nimap1 A 127.0.0.11\n", "",
+         "_imaps._tcp.example.test SRV", "imap1.example.test"},
+        {"list.example.test MX", "list MX 10 mail\nmail CNAME mx1\n", "mail CNAME mx1\n",
+         "list.example.test MX", "mail.example.test"},
+        {"list.example.test MX", "list MX 10 mail\nmail A 127.0.0.11\nmail A 127.0.0.12\n",
+         "mail A 127.0.0.11\nmail A 127.0.0.12\n", "list.example.test MX", "mail.example.test"},
+        {"imap.example.test A",
+         "_imaps._tcp SRV 0 1 993 imap\nimap A 127.0.0.11\nimap A 127.0.0.12\n",
+         "_imaps._tcp SRV 0 1 993 imap\nimap A 127.0.0.12\n", "imap.example.test A", "127.0.0.11"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage stage;
+        char text[512];
+        snprintf(text, sizeof text, "%spolicies: [{match: %s, ttl: 100s}]\n", QUICK,
+                 rows[i].policy);
+        char zone[512];
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD TWO_HOSTS, rows[i].before);
+        begin(&stage, text, zone);
+        snprintf(zone, sizeof zone, "%s%s", ZONE_HEAD TWO_HOSTS, rows[i].after);
+        stage_config(&stage, QUICK);
+        reload_at(&stage, 5000, zone);
+        drain(&stage, "mx1.example.test", FORCED_DRAIN);
+        stage_at(&stage, 106400);
+        struct engine_drain told = drain_of(&stage, "mx1.example.test");
+        const struct engine_drain_answer *left = answer_of(&told, rows[i].pool, rows[i].record);
+        if (told.finished || !left)
+            fail_msg("%zu: %s is not waited for", i, rows[i].pool);
+        assert_int_equal(since(&stage, left->until_ms), 5000 + 100000 + FAILOVER_RESOLVER_MS);
+        engine_drain_free(&told);
+        told = drain_of(&stage, "mx2.example.test"); /* but by those whom it led to alone */
+        bool shared = strstr(rows[i].before, "mail A 127.0.0.12") != NULL;
+        assert_int_equal(answer_of(&told, rows[i].pool, rows[i].record) != NULL, shared);
+        engine_drain_free(&told);
+        stage_at(&stage, 106500);
+        told = drain_of(&stage, "mx1.example.test");
+        if (!told.finished)
+            fail_msg("%zu: %s is waited for too long", i, rows[i].pool);
+        engine_drain_free(&told);
+        stage_free(&stage);
+    }
+}
+
 /* A death that a reload finds unpublished is measured, too. */
 static void a_reload_swallows_no_failover(void **state)
 {
@@ -902,9 +1212,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_ones_are_kept),
         cmocka_unit_test(each_is_over_once),
+        cmocka_unit_test(those_under_way_are_never_pushed_out),
+        cmocka_unit_test(a_target_is_under_way_twice_at_most),
         cmocka_unit_test(histograms_hold_each_moment),
         cmocka_unit_test(a_death_has_four_moments),
         cmocka_unit_test(a_return_has_four_moments),
+        cmocka_unit_test(a_return_by_another_target_ends_it),
         cmocka_unit_test(lateness_is_evidence),
         cmocka_unit_test(evidence_is_as_deep_as_what_failed),
         cmocka_unit_test(doubt_is_evidence_from_its_beginning),
@@ -926,6 +1239,10 @@ int main(void)
         cmocka_unit_test(a_reload_shortens_no_tail),
         cmocka_unit_test(a_reload_hastens_no_return),
         cmocka_unit_test(a_reload_forgets_no_pool),
+        cmocka_unit_test(a_host_that_is_removed_is_drained_on),
+        cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
+        cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),
+        cmocka_unit_test(a_record_of_another_name_that_is_removed_is_waited_for),
         cmocka_unit_test(a_reload_swallows_no_failover),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "failovers.h"
 
+#include "base/memory.h"
 #include "member.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { EARLIER = 4, BAR_WIDTH = 50 };
@@ -29,6 +31,23 @@ static bool is_timed(const json_t *failover)
     return json_is_number(json_object_get(failover, "answers_s"));
 }
 
+static bool is_back(const json_t *failover)
+{
+    return json_is_number(json_object_get(failover, "back_s"));
+}
+
+/* Whether it is in answers all the same, as those of other pools, or as others died later. */
+static bool is_kept(const json_t *failover)
+{
+    return json_is_number(json_object_get(failover, "kept_s"));
+}
+
+static bool is_by_hand(const json_t *failover)
+{
+    const char *cause = member_text(failover, "cause");
+    return strcmp(cause, "drain") == 0 || strcmp(cause, "force") == 0;
+}
+
 /* "refused", "drained by an operator"; for those that are not timed, why. */
 static const char *why(const json_t *failover)
 {
@@ -48,34 +67,13 @@ static void say_untimed(struct flow *flow, const json_t *failover)
         flow_put(flow, PLAIN, "; it was never seen good");
 }
 
-static bool is_of_same_target(const json_t *one, const json_t *other)
-{
-    static const char *const keys[] = {"address", "port", "check"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_equal(json_object_get(one, keys[i]), json_object_get(other, keys[i])))
-            return false;
-    return true;
-}
-
-/* Whether it is in answers all the same, as those of other pools, or as others died later. */
-static bool is_kept_since(const json_t *failovers, size_t place)
-{
-    const json_t *failover = json_array_get(failovers, place);
-    for (size_t i = place + 1; i < json_array_size(failovers); i++) {
-        const json_t *later = json_array_get(failovers, i);
-        if (is_of_kind(later, "kept") && is_of_same_target(later, failover))
-            return true;
-    }
-    return false;
-}
-
 /* "back 12s ago", "resolvers may hold it 8.0s more" */
-static void say_now(struct flow *flow, const json_t *failover, bool kept)
+static void say_now(struct flow *flow, const json_t *failover)
 {
     char span[DURATION_SIZE];
-    if (json_is_number(json_object_get(failover, "back_s")))
+    if (is_back(failover))
         flow_say(flow, GREEN, "; back %s ago", member_duration(failover, "back_s", span));
-    else if (kept)
+    else if (is_kept(failover))
         flow_put(flow, RED, "; answered all the same: nothing better is there");
     else if (seconds_of(failover, "held_s") > 0)
         flow_say(flow, YELLOW, "; resolvers may hold it %s more",
@@ -105,51 +103,111 @@ static void print_bar(bool coloured, enum colour colour, const char *label, doub
     putchar('\n');
 }
 
-/* From the last good probe on. */
+/* From the last good probe on, or from the command, which needs no evidence. */
 static void print_bars(bool coloured, const json_t *failover)
 {
     double longest = seconds_of(failover, "resolvers_s");
-    print_bar(coloured, YELLOW, "first bad evidence", seconds_of(failover, "evidence_s"), longest);
+    if (!is_by_hand(failover))
+        print_bar(coloured, YELLOW, "first bad evidence", seconds_of(failover, "evidence_s"),
+                  longest);
     print_bar(coloured, RED, "out of the answers", seconds_of(failover, "answers_s"), longest);
     print_bar(coloured, CYAN, "out of honest resolvers", longest, longest);
 }
 
-static void print_last(bool coloured, const json_t *failover, bool kept)
+static void print_last(bool coloured, const json_t *failover)
 {
     struct flow flow = flow_begin(coloured, 0, 4);
     flow_put(&flow, PLAIN, "last failover ");
     say_head(&flow, failover);
     say_untimed(&flow, failover);
-    say_now(&flow, failover, kept);
+    say_now(&flow, failover);
     flow_end(&flow);
-    if (is_timed(failover))
-        print_bars(coloured, failover);
+    if (!is_timed(failover))
+        return;
+    puts(is_by_hand(failover) ? "  after the command:" : "  after the last good probe:");
+    print_bars(coloured, failover);
 }
 
-static void print_earlier(bool coloured, const json_t *failover)
+/* ---- those before it ---- */
+
+enum { AGE, HOST, CHECK, WHY, EVIDENCE, ANSWERS, RESOLVERS, NOW };
+
+static void fill_heading(struct row *row)
 {
-    char evidence[DURATION_SIZE], answers[DURATION_SIZE], resolvers[DURATION_SIZE];
-    struct flow flow = flow_begin(coloured, 4, 8);
-    say_head(&flow, failover);
-    say_untimed(&flow, failover);
-    if (is_timed(failover))
-        flow_say(&flow, PLAIN, ": %s, %s, %s", member_duration(failover, "evidence_s", evidence),
-                 member_duration(failover, "answers_s", answers),
-                 member_duration(failover, "resolvers_s", resolvers));
-    flow_end(&flow);
+    static const char *const words[TABLE_COLUMNS] = {
+        [AGE] = "WHEN",     [HOST] = "HOST",   [CHECK] = "CHECK",    [WHY] = "WHY",
+        [EVIDENCE] = "BAD", [ANSWERS] = "OUT", [RESOLVERS] = "GONE", [NOW] = "NOW",
+    };
+    for (size_t i = 0; i < TABLE_COLUMNS; i++)
+        row_fill(row, i, FAINT, words[i]);
+}
+
+static void fill_span(struct row *row, size_t column, const json_t *failover, const char *key)
+{
+    char span[DURATION_SIZE];
+    row_fill(row, column, PLAIN, is_timed(failover) ? member_duration(failover, key, span) : "-");
+}
+
+static void fill_now(struct row *row, const json_t *failover)
+{
+    char text[CELL_SIZE], span[DURATION_SIZE];
+    if (is_back(failover)) {
+        snprintf(text, sizeof text, "back %s ago", member_duration(failover, "back_s", span));
+        row_fill(row, NOW, GREEN, text);
+    } else if (is_kept(failover)) {
+        row_fill(row, NOW, RED, "answered all the same");
+    } else if (seconds_of(failover, "held_s") > 0) {
+        snprintf(text, sizeof text, "in resolvers %s more",
+                 member_duration(failover, "held_s", span));
+        row_fill(row, NOW, YELLOW, text);
+    } else {
+        row_fill(row, NOW, PLAIN, "gone");
+    }
+}
+
+static void fill_earlier(struct row *row, const json_t *failover)
+{
+    char text[CELL_SIZE], span[DURATION_SIZE];
+    snprintf(text, sizeof text, "%s ago", member_duration(failover, "age_s", span));
+    row_fill(row, AGE, PLAIN, text);
+    row_fill(row, HOST, BOLD, member_text(failover, "host"));
+    row_fill(row, CHECK, PLAIN, member_text(failover, "check"));
+    row_fill(row, WHY, PLAIN, is_of_kind(failover, "late") ? "others are better" : why(failover));
+    fill_span(row, EVIDENCE, failover, "evidence_s");
+    fill_span(row, ANSWERS, failover, "answers_s");
+    fill_span(row, RESOLVERS, failover, "resolvers_s");
+    fill_now(row, failover);
+}
+
+static void print_earlier(bool coloured, const json_t *const *earlier, size_t count)
+{
+    struct row *rows = memory_array(count + 1, sizeof *rows);
+    fill_heading(&rows[0]);
+    for (size_t i = 0; i < count; i++)
+        fill_earlier(&rows[1 + i], earlier[i]);
+    puts("\nfailovers before it, the last one first; from the last good probe, or from an "
+         "operator's "
+         "command,\nit took so long until a probe was BAD, until the host was OUT of the answers, "
+         "and until it was GONE\nfrom all resolvers that keep to TTLs");
+    table_print(coloured, rows, count + 1);
+    free(rows);
 }
 
 void failovers_print(bool coloured, const json_t *failovers)
 {
+    const json_t *earlier[EARLIER];
     size_t told = 0;
     for (size_t i = json_array_size(failovers); i-- > 0 && told <= EARLIER;) {
         const json_t *failover = json_array_get(failovers, i);
         if (!is_told(failover))
             continue;
-        fputs(told == 0 ? "\n" : told == 1 ? "  before it:\n" : "", stdout);
-        if (told++ == 0)
-            print_last(coloured, failover, is_kept_since(failovers, i));
-        else
-            print_earlier(coloured, failover);
+        if (told++ > 0) {
+            earlier[told - 2] = failover;
+            continue;
+        }
+        putchar('\n');
+        print_last(coloured, failover);
     }
+    if (told > 1)
+        print_earlier(coloured, earlier, told - 1);
 }

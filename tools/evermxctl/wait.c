@@ -25,10 +25,16 @@ static double left_s(const json_t *drain)
     return json_number_value(json_object_get(drain, "left_s"));
 }
 
+/* By a reload it was taken out of the zones. */
+static bool is_removed(const json_t *drain)
+{
+    return member_is_true(drain, "removed");
+}
+
 static bool is_drained(const json_t *drain)
 {
     const char *forced = member_text(drain, "forced");
-    return strcmp(forced, "drain") == 0 || strcmp(forced, "down") == 0;
+    return is_removed(drain) || strcmp(forced, "drain") == 0 || strcmp(forced, "down") == 0;
 }
 
 /* "example.test MX (mx1.example.test)", of those in a state. */
@@ -62,15 +68,16 @@ static const char *time_when_over(const json_t *drain, char text[LOCAL_TIME_SIZE
 static void say_held(const json_t *drain, char *text, size_t size)
 {
     char when[LOCAL_TIME_SIZE];
-    snprintf(text, size, "resolvers may hold %s for %d s more, until %s",
-             member_text(drain, "host"), (int)(left_s(drain) + 0.999), time_when_over(drain, when));
+    snprintf(text, size, "resolvers may hold %s for %d s more, until %s%s",
+             member_text(drain, "host"), (int)(left_s(drain) + 0.999), time_when_over(drain, when),
+             is_removed(drain) ? "; it is out of the zones" : "");
 }
 
 static void print_finished(bool coloured, const json_t *drain)
 {
     char text[400];
-    snprintf(text, sizeof text, "drain finished: safe to stop %s now\n",
-             member_text(drain, "host"));
+    snprintf(text, sizeof text, "drain finished: safe to stop %s now%s\n",
+             member_text(drain, "host"), is_removed(drain) ? "; it is out of the zones" : "");
     text_print(coloured, GREEN, text);
     print_answers(coloured, drain, "behind", "still answered, behind all others");
 }
@@ -81,7 +88,10 @@ static void print_kept(bool coloured, const json_t *drain)
     snprintf(text, sizeof text, "not safe to stop %s: it is still answered\n",
              member_text(drain, "host"));
     text_print(coloured, RED, text);
-    print_answers(coloured, drain, "kept", "nothing better is there, or it is not probed");
+    print_answers(coloured, drain, "kept",
+                  is_removed(drain)
+                      ? "by another name, and no longer drained, as its own is out of the zones"
+                      : "nothing better is there, or it is not probed");
 }
 
 void wait_print(bool coloured, const json_t *drain)

@@ -2,6 +2,7 @@
 /* evermx-drill watch: samples servers, resolvers and the host itself, breaks and mends it where it
  * is told to, and reports when who has noticed. */
 #include "../drill.h"
+#include "../record/text.h"
 #include "account.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -42,6 +43,7 @@ struct watch {
     struct account account;
     struct telling telling;
     char question[NAME_TEXT_SIZE + 16];
+    char *shown; /* the first host, for a terminal */
     int64_t started_us, progress_us;
     bool stopped; /* by Ctrl-C, or as its time was over */
     struct error error;
@@ -233,11 +235,12 @@ static void set_words(struct watch *watch)
                         (int64_t)(options->return_patience_s * 1e6)},
         .calendar_us = calendar_us(),
     };
+    watch->shown = text_clean(options->hosts[0], NAME_TEXT_SIZE);
     watch->telling = (struct telling){
         .samples = &watch->samples,
         .account = &watch->account,
         .question = watch->question,
-        .host = options->hosts[0],
+        .host = watch->shown,
         .lines = taken ? stderr : stdout,
         .progress = isatty(STDERR_FILENO),
         .repetitions = options->break_command ? options->repetitions : 0,
@@ -273,6 +276,7 @@ static void tear_down(struct watch *watch)
     experiment_free(watch->experiment);
     errands_free(watch->errands);
     samples_free(&watch->samples);
+    free(watch->shown);
     if (watch->tick)
         event_free(watch->tick);
     for (size_t i = 0; i < sizeof watch->signals / sizeof *watch->signals; i++)
@@ -328,7 +332,7 @@ static void print_places(const struct watch *watch, const struct record *record)
         const struct source *source = &watch->samples.sources[i];
         char *key = memory_printf("%s %s", place_word(source->place), source->name);
         const char *text = json_string_value(json_object_get(record->settings, key));
-        fprintf(watch->telling.lines, "%s: %s\n", key, text ? text : "");
+        text_say(watch->telling.lines, "%s: %s\n", key, text ? text : "");
         free(key);
     }
 }
@@ -369,8 +373,8 @@ static enum drill_status tell_end(const struct watch *watch)
         return DRILL_IMPOSSIBLE;
     }
     if (!watch->experiment && !host_was_seen(watch)) {
-        fprintf(stderr, "evermx-drill: %s was in no answer to the %s\n", watch->options->hosts[0],
-                watch->question);
+        text_say(stderr, "evermx-drill: %s was in no answer to the %s\n", watch->options->hosts[0],
+                 watch->question);
         return DRILL_IMPOSSIBLE;
     }
     if (!watch->experiment)
@@ -378,9 +382,9 @@ static enum drill_status tell_end(const struct watch *watch)
     struct experiment_progress progress = experiment_progress(watch->experiment, clock_now_us());
     if (!progress.why)
         return DRILL_DONE;
-    fprintf(stderr, "evermx-drill: ended after %u of %u repetitions: %s%s%s\n", progress.finished,
-            watch->options->repetitions, progress.why, *watch->error.text ? ": " : "",
-            watch->error.text);
+    text_say(stderr, "evermx-drill: ended after %u of %u repetitions: %s%s%s\n", progress.finished,
+             watch->options->repetitions, progress.why, *watch->error.text ? ": " : "",
+             watch->error.text);
     if (progress.broken)
         fputs("evermx-drill: THE HOST MAY STILL BE BROKEN; mending it is tried once more\n",
               stderr);
@@ -419,7 +423,7 @@ int drill_watch(int argc, char **argv)
         event_base_dispatch(watch.base);
         status = report(&watch);
     } else {
-        fprintf(stderr, "evermx-drill: %s\n", watch.error.text);
+        text_say(stderr, "evermx-drill: %s\n", watch.error.text);
     }
     tear_down(&watch);
     return status;

@@ -69,7 +69,7 @@ refused "--resolver: 'nowhere' is no ADDRESS or ADDRESS@PORT, like 192.0.2.53@53
 refused "--seconds: '19' is no duration in whole seconds from 20s to 1h, like 30s or 5m" --zone example.test --seconds 19
 refused "--ttls: '86401' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttls 1,86401 127.0.0.1
 refused "--ttls: '' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttls 1, 127.0.0.1
-refused "--ttls: '1' is given twice" --zone example.test --ttls 1,1s 127.0.0.1
+refused "--ttls: '1s' is given twice" --zone example.test --ttls 1,1s 127.0.0.1
 refused "--resolver: '127.0.0.1@53' is given twice" --zone example.test 127.0.0.1 127.0.0.1@53
 refused "--ttl: '1,2' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttl 1,2 127.0.0.1
 refused "a..b is no name, or too long for names below it" --zone a..b 127.0.0.1

@@ -76,7 +76,10 @@ for subcommand in watch lab resolvers simulate report; do
     wrong "--often: is no option, or short for several" "$subcommand" --often
     wrong "-x: is no option" "$subcommand" -x
     wrong "--plot: lacks its value" "$subcommand" --plot
-    wrong "--help=now: takes no value" "$subcommand" --help=now
+    wrong "--help: takes no value" "$subcommand" --help=now
+    wrong "-x: is no option" "$subcommand" --title=a -xh
+    wrong "--title: lacks its value" "$subcommand" --tit
+    wrong "--a?b: is no option, or short for several" "$subcommand" $'--a\nb'
     wrong "--plot: 'plot.pdf' is no name that ends in .svg, .png or .gp" "$subcommand" --plot plot.pdf
     wrong "--json and --csv cannot both go to standard output" "$subcommand" --json - --csv -
     wrong "--title?x: is no option, or short for several" "$subcommand" $'--title\xe2\x80\xaex'

@@ -10,14 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DNS_PORT = 53, WHY_SIZE = 600 };
+enum { DNS_PORT = 53, WHY_SIZE = 600, OPTION_COLUMNS = 100 };
 
 /* ---- what is wrong ---- */
 
+/* In one line, whatever is cited. */
 _Noreturn static void wrong(const struct usage *usage, const char *option, const char *why)
 {
-    text_say(stderr, "evermx-drill %s: %s%s%s; `evermx-drill %s --help` tells the options\n",
-             usage->subcommand, option, *option ? ": " : "", why, usage->subcommand);
+    char *name = text_clean(option, OPTION_COLUMNS), *reason = text_clean(why, WHY_SIZE);
+    fprintf(stderr, "evermx-drill %s: %s%s%s; `evermx-drill %s --help` tells the options\n",
+            usage->subcommand, name, *name ? ": " : "", reason, usage->subcommand);
     exit(DRILL_WRONG_USAGE);
 }
 
@@ -57,16 +59,17 @@ void usage_twice(const struct usage *usage, int option, const char *text)
 int usage_next(const struct usage *usage, int argc, char **argv)
 {
     int option = getopt_long(argc, argv, ":h", usage->rows, NULL);
-    char letter[] = {'-', (char)optopt, '\0'};
     if (option != '?' && option != ':')
         return option;
-    /* A cluster of letters is not passed before its end. */
-    const char *given = argv[optind - 1];
+    char name[WORD_SIZE], letter[] = {'-', (char)optopt, '\0'};
+    name_option(usage, optopt, name);
     if (option == ':')
-        wrong(usage, given, "lacks its value");
-    if (optopt && strncmp(given, "--", 2) != 0)
+        wrong(usage, name, "lacks its value");
+    if (*name)
+        wrong(usage, name, "takes no value");
+    if (optopt)
         wrong(usage, letter, "is no option");
-    wrong(usage, given, optopt ? "takes no value" : "is no option, or short for several");
+    wrong(usage, argv[optind - 1], "is no option, or short for several");
 }
 
 /* ---- values ---- */

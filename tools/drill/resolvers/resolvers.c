@@ -26,8 +26,8 @@ static const char usage_text[] =
     "  --ttls D,D...    others that are tried, up to 16 (1,2,5,10,30,60,300,3600,86400)\n"
     "  --seconds D      how long it takes, 20s to 1h (60s); what keeps answers longer than\n"
     "                   that is told from the TTL that it shows\n"
-    "D: whole seconds, as 30s, 5m or 30.\n"
-    "  -h, --help\n";
+    "  -h, --help\n"
+    "D: whole seconds, as 30s, 5m or 30.\n";
 static const char usage_end[] =
     "Exit status: 0 all are honest, or could not be judged; 1 one keeps answers too long, or\n"
     "does not answer; 2 wrong usage; 3 nobody answered for a canary name.\n";

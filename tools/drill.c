@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* evermx-drill(1): how long a failover takes, measured, predicted and drawn. */
 #include "drill/drill.h"
+#include "drill/record/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +42,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (*name)
-        fprintf(stderr, "evermx-drill: there is no subcommand %s\n", name);
+        text_say(stderr, "evermx-drill: there is no subcommand '%s'\n", name);
     print_usage(stderr);
     return DRILL_WRONG_USAGE;
 }

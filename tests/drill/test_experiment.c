@@ -284,6 +284,128 @@ static void a_mend_that_fails(void **state)
     tear_down(&world);
 }
 
+/* ---- stopped for a while ---- */
+
+/* To be run from STAGE_PAUSED on: all repetitions are done in the end. */
+static void goes_on(struct world *world, unsigned breaks, unsigned failures, unsigned returns)
+{
+    assert_false(world->dead);
+    experiment_tick(world->experiment, world->now_us);
+    assert_int_equal(progress_of(world).stage, STAGE_PAUSED);
+    world->now_us += 500 * (int64_t)S; /* longer than all patience */
+    experiment_resume(world->experiment, world->now_us);
+    assert_int_equal(run_until(world, STAGE_DONE, 1000 * (int64_t)S), STAGE_DONE);
+    assert_null(progress_of(world).why);
+    assert_int_equal(progress_of(world).finished, 5);
+    assert_int_equal(world->breaks, breaks);
+    assert_int_equal(world->mends, breaks);
+    struct summary left = times(world, PLACE_SERVER, "server", PHASE_LEFT);
+    assert_int_equal(left.count, failures);
+    assert_true(left.least_s >= 3 && left.longest_s <= 3.2);
+    struct summary back = times(world, PLACE_SERVER, "server", PHASE_BACK);
+    assert_int_equal(back.count, returns);
+    assert_true(back.least_s >= 4 && back.longest_s <= 4.2);
+    for (size_t i = 0; i < world->samples.nsources; i++)
+        assert_int_equal(world->samples.sources[i].stray, 0);
+    tear_down(world);
+}
+
+static void paused_while_broken(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    run_until(&world, STAGE_BACK, 100 * S);
+    assert_int_equal(run_until(&world, STAGE_BROKEN, 100 * S), STAGE_BROKEN);
+    run_until(&world, STAGE_DONE, 1 * S);
+    experiment_pause(world.experiment, world.now_us);
+    assert_int_equal(progress_of(&world).stage, STAGE_MEND); /* at once */
+    experiment_pause(world.experiment, world.now_us);        /* pressed twice */
+    assert_int_equal(run_until(&world, STAGE_PAUSED, 1 * S), STAGE_PAUSED);
+    assert_int_equal(progress_of(&world).finished, 1);
+    goes_on(&world, 6, 5, 5);
+}
+
+static void paused_while_breaking(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(run_until(&world, STAGE_BREAK, 100 * S), STAGE_BREAK);
+    experiment_pause(world.experiment, world.now_us);
+    assert_int_equal(world.mends, 0); /* not both at once */
+    assert_int_equal(run_until(&world, STAGE_PAUSED, 1 * S), STAGE_PAUSED);
+    goes_on(&world, 6, 5, 5);
+}
+
+static void paused_while_it_returns(void **state)
+{
+    static const enum stage stages[] = {STAGE_MEND, STAGE_BACK};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world world;
+        set_up(&world);
+        assert_int_equal(run_until(&world, stages[i], 100 * S), stages[i]);
+        experiment_pause(world.experiment, world.now_us);
+        assert_int_equal(run_until(&world, STAGE_PAUSED, 1 * S), STAGE_PAUSED);
+        goes_on(&world, 5, 5, 4);
+    }
+}
+
+static void paused_while_all_is_well(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    run_until(&world, STAGE_WAIT, 10 * S);
+    experiment_pause(world.experiment, world.now_us);
+    goes_on(&world, 5, 5, 5);
+}
+
+/* Pressed again while the return is waited for that does not count: nor does the failure then. */
+static void paused_again(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(run_until(&world, STAGE_BROKEN, 100 * S), STAGE_BROKEN);
+    run_until(&world, STAGE_MEND, 1 * S);
+    experiment_pause(world.experiment, world.now_us);
+    assert_int_equal(run_until(&world, STAGE_PAUSED, 1 * S), STAGE_PAUSED);
+    experiment_resume(world.experiment, world.now_us);
+    run_until(&world, STAGE_DONE, 1 * S);
+    assert_int_equal(progress_of(&world).stage, STAGE_BACK);
+    experiment_pause(world.experiment, world.now_us);
+    goes_on(&world, 6, 5, 5);
+}
+
+static void ended_while_paused(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(run_until(&world, STAGE_BROKEN, 100 * S), STAGE_BROKEN);
+    experiment_pause(world.experiment, world.now_us);
+    experiment_stop(world.experiment, "interrupted", world.now_us);
+    assert_int_equal(run_until(&world, STAGE_DONE, 1 * S), STAGE_DONE);
+    assert_int_equal(world.mends, 1);
+    assert_int_equal(world.samples.nepisodes, 0);
+    tear_down(&world);
+}
+
+static void a_mend_that_fails_is_not_slept_over(void **state)
+{
+    struct world world;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(run_until(&world, STAGE_BROKEN, 100 * S), STAGE_BROKEN);
+    experiment_pause(world.experiment, world.now_us);
+    world.failing = "its exit status was 1";
+    assert_int_equal(run_until(&world, STAGE_PAUSED, 1 * S), STAGE_DONE);
+    assert_true(progress_of(&world).broken);
+    tear_down(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +418,13 @@ int main(void)
         cmocka_unit_test(a_break_that_fails),
         cmocka_unit_test(a_break_that_cannot_be_started),
         cmocka_unit_test(a_mend_that_fails),
+        cmocka_unit_test(paused_while_broken),
+        cmocka_unit_test(paused_while_breaking),
+        cmocka_unit_test(paused_while_it_returns),
+        cmocka_unit_test(paused_while_all_is_well),
+        cmocka_unit_test(paused_again),
+        cmocka_unit_test(ended_while_paused),
+        cmocka_unit_test(a_mend_that_fails_is_not_slept_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

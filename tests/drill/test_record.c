@@ -326,7 +326,17 @@ static void texts_become_clean(void **state)
         {"\xc3\xa9\xc3\xa9\xc3\xa9", 3, "\xc3\xa9\xc3\xa9\xc3\xa9"},
         {"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 3, "\xc3\xa9\xc3\xa9\xe2\x80\xa6"},
         {"ab", 1, "\xe2\x80\xa6"},
-        {"a\x1b[2J\n\x7f\xc2\x9b", 20, "a?[2J????"},
+        {"a\x1b[2J\n\x7f\xc2\x9b", 20, "a?[2J???"},
+        {"\xc2\x80 \xc2\xa0", 9, "? \xc2\xa0"},                        /* C1, and just above */
+        {"a\xe2\x80\xaemoc.live", 20, "a?moc.live"},                   /* U+202E */
+        {"\xe2\x80\x8b\xe2\x80\x8f\xe2\x80\x90", 9, "??\xe2\x80\x90"}, /* U+200B, 200F, 2010 */
+        {"\xe2\x81\xa6\xe2\x81\xa9\xef\xbb\xbf", 9, "???"},            /* U+2066, 2069, FEFF */
+        {"\xe2\x80\xa8\xe2\x80\xaf", 9, "?\xe2\x80\xaf"},              /* U+2028, 202F */
+        {"\xd8\x9c\xf3\xa0\x81\x81\xf0\x9f\x93\xa7", 9, "??\xf0\x9f\x93\xa7"}, /* tags; 1F4E7 */
+        {"\xc0\x9b[2J\xed\xa0\x80", 9, "??[2J???"}, /* too long a form, a half */
+        {"\xe2\x80\xae\xe2\x80\xae"
+         "abc",
+         4, "??a\xe2\x80\xa6"},
         {"caf\xe9", 20, "caf?"},
         {"", 1, ""},
     };
@@ -337,6 +347,20 @@ static void texts_become_clean(void **state)
         assert_true(text_columns(clean) <= rows[i].columns);
         free(clean);
     }
+}
+
+static void lines_become_clean(void **state)
+{
+    char *text;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    (void)state;
+    text_say(file, "one %s\ntwo %d\n\n", "\x1b[31m\xe2\x80\xae", 2);
+    text_say(file, "%s", "no end");
+    text_say(file, "%s", "");
+    fclose(file);
+    assert_string_equal(text, "one ?[31m?\ntwo 2\n\nno end");
+    free(text);
 }
 
 int main(void)
@@ -352,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_file_is_not_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_name_the_file, set_up, tear_down),
         cmocka_unit_test(texts_become_clean),
+        cmocka_unit_test(lines_become_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

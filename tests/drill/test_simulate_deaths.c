@@ -328,14 +328,10 @@ static void test_words(void **state)
 {
     (void)state;
     for (int i = 0; i < DEATH_KINDS; i++) {
-        enum death_kind kind;
-        assert_true(death_from_word(death_word((enum death_kind)i), &kind));
-        assert_int_equal(kind, i);
-        assert_true(strlen(death_sentence(kind)) > 0);
+        assert_true(strlen(death_sentence((enum death_kind)i)) > 0);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(death_word((enum death_kind)i), death_word((enum death_kind)j));
     }
-    enum death_kind kind;
-    assert_false(death_from_word("killed", &kind));
-    assert_false(death_from_word("", &kind));
 }
 
 int main(void)

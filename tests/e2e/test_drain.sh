@@ -289,6 +289,24 @@ test_interrupted() {
     is "it stays drained" "20 mx2.example.test. " "$(mx_of "$DNS")"
 }
 
+has_two_threads() { [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" = 2 ]; }
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# While the drain itself is not answered: evermxd is stopped, and takes the connection without a word.
+test_interrupted_early() {
+    kill -STOP "$daemon"
+    "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
+    local waiter=$!
+    started+=("$waiter")
+    soon "it expects signals" has_two_threads "$waiter"
+    kill -INT "$waiter"
+    soon "SIGINT before the answer: it ends at once" has_ended "$waiter"
+    kill -CONT "$daemon"
+    wait "$waiter"
+    is "SIGINT before the answer" 130 "$?"
+    has "SIGINT before the answer" "interrupted; mx1.example.test may be drained (evermxctl undrain" "$(<wait.log)"
+}
+
 test_taken_back() {
     "$build/evermxctl" -s control.sock drain mx1.example.test --wait >wait.log 2>&1 &
     local waiter=$!
@@ -342,7 +360,7 @@ start_hosts
 write_configuration 4s
 start_daemon
 for test in test_waits_until_nobody_holds_it test_it_is_told test_the_other_cannot_go test_reload test_interrupted \
-        test_taken_back test_terminal test_failover test_server_goes_away; do
+        test_interrupted_early test_taken_back test_terminal test_failover test_server_goes_away; do
     $test
 done
 

@@ -65,11 +65,13 @@ refused() { # EXPECTED OPTION ...
 }
 refused "--zone is missing" --resolver 127.0.0.1
 refused "there is no resolver to ask" --zone example.test
-refused "a resolver is ADDRESS or ADDRESS@PORT, not nowhere" --zone example.test --resolver nowhere
-refused "'19' is no whole number from 20 to 3600" --zone example.test --seconds 19
-refused "'86401' is no whole number from 0 to 86400" --zone example.test --ttls 1,86401 127.0.0.1
-refused "'' is no whole number from 0 to 86400" --zone example.test --ttls 1, 127.0.0.1
-refused "one number is expected, not 1,2" --zone example.test --ttl 1,2 127.0.0.1
+refused "--resolver: 'nowhere' is no ADDRESS or ADDRESS@PORT, like 192.0.2.53@53" --zone example.test --resolver nowhere
+refused "--seconds: '19' is no duration in whole seconds from 20s to 1h, like 30s or 5m" --zone example.test --seconds 19
+refused "--ttls: '86401' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttls 1,86401 127.0.0.1
+refused "--ttls: '' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttls 1, 127.0.0.1
+refused "--ttls: '1s' is given twice" --zone example.test --ttls 1,1s 127.0.0.1
+refused "--resolver: '127.0.0.1@53' is given twice" --zone example.test 127.0.0.1 127.0.0.1@53
+refused "--ttl: '1,2' is no duration in whole seconds from 1s to 1d, or 0, like 30s or 5m" --zone example.test --ttl 1,2 127.0.0.1
 refused "a..b is no name, or too long for names below it" --zone a..b 127.0.0.1
 
 # ---- all at once, as it takes its time ----
@@ -77,7 +79,7 @@ refused "a..b is no name, or too long for names below it" --zone a..b 127.0.0.1
 "${drill[@]}" --zone example.test --ttl 4 --seconds 30 --json "$work/all.json" 127.0.0.1@5651 127.0.0.1@5652 \
     127.0.0.1@5653 --resolver 127.0.0.1@5659 --resolver "$server" >"$work/all" 2>&1 &
 all=$!
-"${drill[@]}" --zone example.test --ttl 4 --ttls 300 --seconds 20 --csv - --resolver 127.0.0.1@5651 >"$work/plain" 2>&1 &
+"${drill[@]}" --zone example.test --ttl 4s --ttls 5m --seconds 20s --csv - --resolver 127.0.0.1@5651 >"$work/plain" 2>&1 &
 plain=$!
 "${drill[@]}" --zone other.test --seconds 20 --resolver 127.0.0.1@5651 >"$work/other" 2>&1 &
 other=$!

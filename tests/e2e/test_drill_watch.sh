@@ -130,6 +130,32 @@ is "SIGTERM: told" 1 "$(grep -c 'ended after 0 of 2 repetitions: interrupted' "$
 stopped_by hung-up HUP
 stopped_by killed KILL
 
+# Ctrl-Z: the host is mended before it stops, and broken again when it goes on. In a job of its own, as in a shell.
+drill_state() { sed 's/.*) \(.\) .*/\1/' "/proc/$1/stat" 2>/dev/null; }
+is_stopped() { [ "$(drill_state "$1")" = T ]; }
+set -m
+"$build/evermx-drill" watch "${mx2[@]}" --settle 100ms --spread 100ms --reps 1 --patience 60s --json "$work/paused.json" \
+    --break "echo x >>$work/paused.breaks; touch $work/paused.broken" --mend "sleep 0.2; rm $work/paused.broken" \
+    >"$work/paused.out" 2>"$work/paused.err" </dev/null &
+paused=$!
+set +m
+started+=("$paused")
+until_true test -e "$work/paused.broken"
+kill -TTOU "$paused"
+kill -TSTP "$paused"
+until_true is_stopped "$paused"
+is "Ctrl-Z: it stopped, and mended the host first" "T mended" \
+    "$(drill_state "$paused") $([ -e "$work/paused.broken" ] && echo broken || echo mended)"
+is "Ctrl-Z: told" 1 "$(grep -c 'stops when the host is mended; this failure is made again later' "$work/paused.err")"
+rm -f "$work/paused.broken"
+kill -CONT "$paused"
+until_true test -e "$work/paused.broken"
+is "Ctrl-Z: it went on" 2 "$(wc -l <"$work/paused.breaks")"
+kill -INT "$paused"
+wait "$paused"
+is "Ctrl-Z, Ctrl-C: status, mended" "0 mended" "$? $([ -e "$work/paused.broken" ] && echo broken || echo mended)"
+is "Ctrl-Z: the failure that was cut short is in no record" 1 "$(jq '.repetitions | length' "$work/paused.json")"
+
 drill failing "${mx2[@]}" "${quickly[@]}" --break "touch $work/failing.broken; echo it is so >&2; exit 4" \
     --mend "rm $work/failing.broken"
 is "a break that fails: status" 3 "$(status_of failing)"

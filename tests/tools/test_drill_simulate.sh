@@ -120,24 +120,32 @@ wrong() { # STATUS WORDS OPTION...
     is "$*" "$expected" "$status"
     has "$* is told" "$words" "$err"
 }
-wrong 2 "kind of failure" --kind kill,murder
-wrong 2 "is given twice" --kind kill,kill
-wrong 2 "'interval': '2' needs a unit" --interval 2
+wrong 2 "--kind: 'murder' is none of: kill, stop," --kind kill,murder
+wrong 2 "--kind: 'kill' is given twice" --kind kill,kill
+wrong 2 "--kind: '' is none of" --kind kill,
+wrong 2 "--interval: 'often' is no duration" --interval often
+wrong 2 "'interval': 1ms is out of range" --interval 1ms
+wrong 2 "'interval': '2' needs a unit" --set interval=2
 wrong 2 "no NAME=VALUE" --set intervall=2s
-wrong 2 "out of range: 2 to 1000" --hosts 1
-wrong 2 "gives-up or retries" --sender waits
-wrong 2 "is no goal" --goal soon
+wrong 2 "--hosts: '1' is no whole number from 2 to 1000" --hosts 1
+wrong 2 "--sender: 'waits' is none of: gives-up, retries" --sender waits
+wrong 2 "--goal: 'soon' is no goal" --goal soon
+wrong 2 "'1e9' is no duration from 1ms to 1d" --goal "p99 < 1e9"
+wrong 2 "--ttl: '0.5' is no duration in whole seconds" --ttl 0.5
 wrong 2 "--host: needs --config" --host mx1
-wrong 2 "there is no such check" --check ping
-wrong 2 "what is that for?" now
+wrong 2 "--check: there is no check 'ping'" --check ping
+wrong 2 "'now' is no option" now
+wrong 2 "--ttl: lacks its value" --ttl
+wrong 2 "-x: is no option" -xh
 wrong 2 "is no option" --often
-wrong 2 "it can't with a --detection" --goal 'p99 < 1s' --detection measured.json
+wrong 2 "--detection: says nothing beside a --goal" --goal 'p99 < 1s' --detection measured.json
 wrong 2 "--kind: says nothing beside a --detection" --detection measured.json --kind kill
-wrong 2 "a check's option: says nothing beside a --detection" --interval 3s --detection measured.json
+wrong 2 "--interval: says nothing beside a --detection" --interval 3s --detection measured.json
 wrong 2 "--ttl: says nothing beside a --goal" --goal 'p99 < 1s' --ttl 3s
-wrong 2 "--interval: is what a --goal searches" --set interval=3s --goal 'p99 < 1s'
+wrong 2 "--interval: says nothing beside a --goal" --interval 3s --goal 'p99 < 1s'
+wrong 2 "--set: the interval is what a --goal searches" --set interval=3s --goal 'p99 < 1s'
 wrong 2 "nothing to keep or draw" --plot x.svg --goal 'p99 < 1s'
-wrong 2 "out of range: 1000 to" --draws 8
+wrong 2 "--draws: '8' is no whole number from 1000 to" --draws 8
 wrong 3 "cannot read the file" --population nowhere.yaml
 wrong 3 "nowhere.json" --detection nowhere.json
 sed 's/users: 1/users: most/' people.yaml >bad.yaml

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,39 +115,46 @@ void wait_print(bool coloured, const json_t *drain)
 
 struct farewell {
     sigset_t signals;
-    char *text;
+    const char *host;
+    atomic_bool drained; /* evermxd has said so */
 };
 
-/* At any moment, also while an answer is waited for. */
+/* At any moment, also while an answer is waited for. Before that of the drain itself nobody knows
+ * whether it was done. */
 static void *on_signal(void *context)
 {
     const struct farewell *farewell = context;
     int number;
+    char text[400];
     sigwait(&farewell->signals, &number);
-    ssize_t written = write(STDERR_FILENO, farewell->text, strlen(farewell->text));
+    int size = snprintf(
+        text, sizeof text,
+        "\nevermxctl: interrupted; %.100s %s drained (evermxctl undrain %.100s takes "
+        "it back)\n",
+        farewell->host, atomic_load(&farewell->drained) ? "stays" : "may be", farewell->host);
+    ssize_t written = write(STDERR_FILENO, text, (size_t)size);
     (void)written;
     _exit(EXIT_INTERRUPTED);
 }
 
-/* The thread ends with the process, and what it reads stays until then. */
-static void expect_signals(const char *host)
+/* The thread ends with the process, and what it reads stays until then. NULL: there is none, and
+ * signals end us without a word. */
+static struct farewell *expect_signals(const char *host)
 {
     struct farewell *farewell = memory_alloc(sizeof *farewell);
     pthread_t thread;
-    farewell->text = memory_printf("\nevermxctl: interrupted; %s stays drained (evermxctl undrain "
-                                   "%s takes it back)\n",
-                                   host, host);
+    farewell->host = host;
     sigemptyset(&farewell->signals);
     sigaddset(&farewell->signals, SIGINT);
     sigaddset(&farewell->signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &farewell->signals, NULL);
     if (pthread_create(&thread, NULL, on_signal, farewell) == 0) {
         pthread_detach(thread);
-        return;
+        return farewell;
     }
-    pthread_sigmask(SIG_UNBLOCK, &farewell->signals, NULL); /* they end it without a word */
-    free(farewell->text);
+    pthread_sigmask(SIG_UNBLOCK, &farewell->signals, NULL);
     free(farewell);
+    return NULL;
 }
 
 /* ---- waiting ---- */
@@ -254,10 +262,12 @@ static bool begin(const struct wait_options *options, const char *request)
 int wait_for_drain(const struct wait_options *options, const char *request)
 {
     struct wait wait = {.options = options, .terminal = isatty(STDOUT_FILENO)};
+    struct farewell *farewell = expect_signals(options->host);
     int status = -1;
     if (!begin(options, request))
         return EXIT_REFUSED;
-    expect_signals(options->host);
+    if (farewell)
+        atomic_store(&farewell->drained, true);
     if (options->timeout_s > 0)
         wait.ends_ms = clock_now_ms() + (int64_t)(options->timeout_s * 1000);
     wait.request = memory_printf("drained %s\n", options->host);

@@ -15,7 +15,8 @@ struct wait_options {
 };
 
 /* Drains by the request, then asks each second at most. Returns the exit status: 0, safe to stop.
- * SIGINT and SIGTERM end the program, with the host drained. */
+ * SIGINT and SIGTERM end the program, with the host drained; before evermxd's first answer it may
+ * be. */
 int wait_for_drain(const struct wait_options *options, const char *request);
 
 /* How far a drain is. */

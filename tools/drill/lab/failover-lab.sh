@@ -14,7 +14,7 @@
 #
 # Standard input is the leash: a line on it ends the run early, with what is there; its end ends everything.
 # Environment: LAB_KINDS, LAB_SYSTEMS, LAB_RESOLVERS (words), LAB_REPS, LAB_SENDER (yes), LAB_DRILL and LAB_EVERMXD
-# (programs); may be empty: LAB_TTL, LAB_SETTLE, LAB_PATIENCE (seconds), LAB_SEED; and LAB_CACHE, where fetched packages
+# (programs); may be empty: LAB_TTL, LAB_SETTLE, LAB_PATIENCE (whole seconds), LAB_SEED; and LAB_CACHE, where fetched packages
 # are kept.
 set -u
 LC_ALL=C
@@ -41,15 +41,21 @@ say_on_terminal() { # WORDS: how far it is
     [ ! -t 2 ] || printf '\r\033[Klab: %s' "$*" >&2
 }
 
+# Programs' logs are cited, which may hold anything.
+printable() { # WORDS
+    local words=$*
+    printf '%s\n' "${words//[^[:print:]]/?}"
+}
+
 leave_out() { # WORDS
     [ ! -t 2 ] || printf '\r\033[K' >&2
-    echo "lab: left out: $*" >&2
+    printable "lab: left out: $*" >&2
     echo "$*" >>"$results/left-out"
 }
 
 give_up() { # WORDS
     [ ! -t 2 ] || printf '\r\033[K' >&2
-    echo "lab: $*" >&2
+    printable "lab: $*" >&2
     exit 3
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,92 +36,41 @@ static const char usage_text[] =
     "                    shortest times: evermx-fast, gdnsd-fast, pdns-fast; default evermx\n"
     "  --resolvers LIST  of the first system: unbound, bind, kresd, recursor, dnsmasq, unbound-60\n"
     "                    (keeps all answers 60 s); default all. The others have the first of them\n"
-    "  --ttl S           of all systems, default each system's own: evermx 10, gdnsd and pdns 60,\n"
+    "  --ttl D           of all systems, default each system's own: evermx 10, gdnsd and pdns 60,\n"
     "                    with their shortest times 5\n"
     "  --no-sender       no mail is sent\n"
-    "  --settle S        all is well so long before the next break, default 2\n"
-    "  --patience S      who has not noticed then never does; default by systems and kind\n"
+    "  --settle D        all is well so long before the next break, default 2s\n"
+    "  --patience D      who has not noticed then never does; default by systems and kind\n"
     "  --seed N          of the moments of the breaks\n"
     "  --keep FOLDER     all logs, in a new folder\n"
     "  -h, --help\n"
-    "Ctrl-C ends it with what is there, twice: at once.\n";
+    "D: whole seconds, as 30s, 5m or 30. Ctrl-C ends it with what is there, twice: at once.\n";
 static const char usage_end[] =
     "Exit status: 0 all was noticed, 1 a failure was never noticed, 2 wrong usage, 3 impossible.\n";
 
-static const char all_kinds[] = "kill stop power blackhole hang 421 disk-full queue-stuck";
-static const char all_systems[] = "evermx evermx-fast gdnsd gdnsd-fast pdns pdns-fast";
-static const char all_resolvers[] = "unbound bind kresd recursor dnsmasq unbound-60";
+static const char *const kinds[] = {"kill", "stop",      "power",       "blackhole", "hang",
+                                    "421",  "disk-full", "queue-stuck", NULL};
+static const char *const systems[] = {"evermx", "evermx-fast", "gdnsd", "gdnsd-fast",
+                                      "pdns",   "pdns-fast",   NULL};
+static const char *const resolvers[] = {"unbound", "bind",       "kresd", "recursor",
+                                        "dnsmasq", "unbound-60", NULL};
 
 enum {
     REPS_DEFAULT = 5,
     REPS_MAX = 1000,
-    SECONDS_MAX = 3600,
+    SEED_MAX = 999999999,
 };
+/* The script counts in whole seconds. */
+static const struct duration_range range = {1000, 3600 * 1000, .seconds = true};
 
 struct request {
     struct output output;
-    char *kinds, *systems, *resolvers; /* words */
-    long reps;
-    const char *ttl, *settle, *patience, *seed; /* numbers; "": not set */
+    char *kinds, *systems, *resolvers; /* words, for the script */
+    int64_t reps;
+    char *ttl, *settle, *patience, *seed; /* numbers; NULL: not set */
     const char *keep;
     bool sender;
 };
-
-_Noreturn static void wrong_usage(const char *what, const char *value)
-{
-    fprintf(stderr, "evermx-drill lab: %s%s; `evermx-drill lab --help` tells the options\n", what,
-            value);
-    exit(DRILL_WRONG_USAGE);
-}
-
-static bool has_word(const char *words, const char *word, size_t size)
-{
-    for (; *words; words += strcspn(words, " "), words += *words == ' ')
-        if (strcspn(words, " ") == size && strncmp(words, word, size) == 0)
-            return true;
-    return false;
-}
-
-/* "kill,power" of known words, as "kill power": each once. */
-static char *take_words(const char *known, const char *list)
-{
-    char *words = memory_strdup("");
-    for (const char *word = list; *word; word += *word == ',') {
-        size_t size = strcspn(word, ",");
-        if (!has_word(known, word, size)) {
-            fprintf(stderr, "evermx-drill lab: '%.*s' is none of: %s\n", (int)size, word, known);
-            exit(DRILL_WRONG_USAGE);
-        }
-        if (!has_word(words, word, size)) {
-            char *more = memory_printf("%s%s%.*s", words, *words ? " " : "", (int)size, word);
-            free(words);
-            words = more;
-        }
-        word += size;
-    }
-    if (!*words)
-        wrong_usage("nothing is left to do with ", "an empty list");
-    return words;
-}
-
-static long take_number(const char *option, const char *text, long least, long most)
-{
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (errno || end == text || *end || number < least || number > most) {
-        fprintf(stderr, "evermx-drill lab: %s is a number of %ld to %ld, not '%s'\n", option, least,
-                most, text);
-        exit(DRILL_WRONG_USAGE);
-    }
-    return number;
-}
-
-static const char *take_seconds(const char *option, const char *text)
-{
-    take_number(option, text, 1, SECONDS_MAX);
-    return text;
-}
 
 enum {
     OPTION_KINDS = 256,
@@ -135,7 +85,7 @@ enum {
     OPTION_KEEP,
 };
 
-static const struct option options[] = {
+static const struct option rows[] = {
     {"kinds", required_argument, NULL, OPTION_KINDS},
     {"reps", required_argument, NULL, OPTION_REPS},
     {"systems", required_argument, NULL, OPTION_SYSTEMS},
@@ -150,43 +100,78 @@ static const struct option options[] = {
     OUTPUT_OPTIONS,
     {0},
 };
+static const struct usage usage = {"lab", rows};
 
-static void take_list(char **words, const char *known, const char *list)
+/* "kill power", of "kill,power". */
+static void take_list(char **words, const char *const *known, int option, const char *list)
 {
+    char word[WORD_SIZE];
+    uint32_t taken = 0;
     free(*words);
-    *words = take_words(known, list);
+    *words = memory_strdup("");
+    while (value_word(&list, word)) {
+        uint32_t bit = UINT32_C(1) << usage_choice(&usage, option, word, known);
+        if (taken & bit)
+            usage_twice(&usage, option, word);
+        taken |= bit;
+        char *more = memory_printf("%s%s%s", *words, **words ? " " : "", word);
+        free(*words);
+        *words = more;
+    }
+}
+
+static char *all_of(const char *const *known)
+{
+    char *words = memory_strdup(*known);
+    while (*++known) {
+        char *more = memory_printf("%s %s", words, *known);
+        free(words);
+        words = more;
+    }
+    return words;
+}
+
+static void take_seconds(char **seconds, int option, const char *text)
+{
+    free(*seconds);
+    *seconds = memory_printf("%" PRId64, usage_duration_ms(&usage, option, text, &range) / 1000);
+}
+
+static void take_seed(struct request *request, const char *text)
+{
+    free(request->seed);
+    request->seed = memory_printf("%" PRId64, usage_number(&usage, OPTION_SEED, text, 0, SEED_MAX));
 }
 
 static void take_option(struct request *request, int option, const char *value)
 {
     switch (option) {
     case OPTION_KINDS:
-        take_list(&request->kinds, all_kinds, value);
+        take_list(&request->kinds, kinds, option, value);
         break;
     case OPTION_REPS:
-        request->reps = take_number("--reps", value, 1, REPS_MAX);
+        request->reps = usage_number(&usage, option, value, 1, REPS_MAX);
         break;
     case OPTION_SYSTEMS:
-        take_list(&request->systems, all_systems, value);
+        take_list(&request->systems, systems, option, value);
         break;
     case OPTION_RESOLVERS:
-        take_list(&request->resolvers, all_resolvers, value);
+        take_list(&request->resolvers, resolvers, option, value);
         break;
     case OPTION_TTL:
-        request->ttl = take_seconds("--ttl", value);
+        take_seconds(&request->ttl, option, value);
         break;
     case OPTION_NO_SENDER:
         request->sender = false;
         break;
     case OPTION_SETTLE:
-        request->settle = take_seconds("--settle", value);
+        take_seconds(&request->settle, option, value);
         break;
     case OPTION_PATIENCE:
-        request->patience = take_seconds("--patience", value);
+        take_seconds(&request->patience, option, value);
         break;
     case OPTION_SEED:
-        take_number("--seed", value, 0, 999999999);
-        request->seed = value;
+        take_seed(request, value);
         break;
     case OPTION_KEEP:
         request->keep = value;
@@ -195,8 +180,7 @@ static void take_option(struct request *request, int option, const char *value)
         printf("%s%s%s", usage_text, output_help, usage_end);
         exit(DRILL_DONE);
     default:
-        if (!output_option(&request->output, option, value))
-            exit(DRILL_WRONG_USAGE);
+        output_option(&usage, &request->output, option, value);
     }
 }
 
@@ -206,18 +190,25 @@ static void take_options(struct request *request, int argc, char **argv)
     *request = (struct request){
         .kinds = memory_strdup("kill power hang 421"),
         .systems = memory_strdup("evermx"),
-        .resolvers = memory_strdup(all_resolvers),
+        .resolvers = all_of(resolvers),
         .reps = REPS_DEFAULT,
-        .ttl = "",
-        .settle = "",
-        .patience = "",
-        .seed = "",
         .sender = true,
     };
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+    while ((option = usage_next(&usage, argc, argv)) != -1)
         take_option(request, option, optarg);
     if (optind < argc)
-        wrong_usage("there is no use for ", argv[optind]);
+        usage_idle(&usage, argv[optind]);
+}
+
+static void request_free(struct request *request)
+{
+    free(request->kinds);
+    free(request->systems);
+    free(request->resolvers);
+    free(request->ttl);
+    free(request->settle);
+    free(request->patience);
+    free(request->seed);
 }
 
 /* ---- the script ---- */
@@ -259,7 +250,7 @@ static bool set_environment(const struct request *request, const char *folder)
 {
     char *drill = memory_printf("%s/evermx-drill", folder), *reps = NULL;
     char *evermxd = find_file(folder, daemons);
-    reps = memory_printf("%ld", request->reps);
+    reps = memory_printf("%" PRId64, request->reps);
     const char *const variables[][2] = {
         {"LAB_KINDS", request->kinds},
         {"LAB_SYSTEMS", request->systems},
@@ -271,10 +262,10 @@ static bool set_environment(const struct request *request, const char *folder)
         {"LAB_PATIENCE", request->patience},
         {"LAB_SEED", request->seed},
         {"LAB_DRILL", drill},
-        {"LAB_EVERMXD", evermxd ? evermxd : ""},
+        {"LAB_EVERMXD", evermxd},
     };
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        setenv(variables[i][0], variables[i][1], 1);
+        setenv(variables[i][0], variables[i][1] ? variables[i][1] : "", 1);
     bool found = evermxd != NULL;
     free(evermxd);
     free(reps);
@@ -351,10 +342,11 @@ static int run(const char *script, const char *results)
     for (const int *each = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0}; *each; each++)
         sigaddset(&set, *each);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN); /* of the script, too: behind a terminal it goes on */
     sigprocmask(SIG_BLOCK, &set, NULL);
     int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0 || !start(&laboratory, script, results, &error)) {
-        fprintf(stderr, "evermx-drill lab: %s\n", signals < 0 ? strerror(errno) : error.text);
+        text_say(stderr, "evermx-drill lab: %s\n", signals < 0 ? strerror(errno) : error.text);
         return -1;
     }
     int status = wait_for_end(&laboratory, signals);
@@ -372,13 +364,13 @@ static char *make_folder(const struct request *request)
     if (request->keep) {
         if (mkdir(request->keep, 0755) == 0 && (path = realpath(request->keep, NULL)))
             return path;
-        fprintf(stderr, "evermx-drill lab: making %s: %s\n", request->keep, strerror(errno));
+        text_say(stderr, "evermx-drill lab: making %s: %s\n", request->keep, strerror(errno));
         return NULL;
     }
     path = memory_printf("%s/evermx-lab-XXXXXX", temporary && *temporary ? temporary : "/tmp");
     if (mkdtemp(path))
         return path;
-    fprintf(stderr, "evermx-drill lab: making %s: %s\n", path, strerror(errno));
+    text_say(stderr, "evermx-drill lab: making %s: %s\n", path, strerror(errno));
     free(path);
     return NULL;
 }
@@ -407,7 +399,7 @@ static void print_settings(const struct request *request, const struct record *r
         if (strchr(key, ':'))
             continue;
         char *text = text_of_setting(value);
-        printf("%s: %s\n", key, text);
+        text_say(stdout, "%s: %s\n", key, text);
         free(text);
     }
 }
@@ -418,7 +410,7 @@ static int tell(const struct request *request, const char *results, int status)
     struct error error;
     bool good = harvest_folder(results, record, &error);
     if (!good)
-        fprintf(stderr, "evermx-drill lab: %s\n", error.text);
+        text_say(stderr, "evermx-drill lab: %s\n", error.text);
     if (good && record->nseries > 0) {
         status = record_has_unnoticed(record) ? DRILL_UNNOTICED : DRILL_DONE;
         if (!output_write(&request->output, record))
@@ -440,8 +432,8 @@ int drill_lab(int argc, char **argv)
     char *folder = own_folder(), *script = find_file(folder, scripts), *results = NULL;
     int status = DRILL_IMPOSSIBLE;
     if (!script || !set_environment(&request, folder))
-        fprintf(stderr, "evermx-drill lab: %s is not beside this program, which is in %s\n",
-                script ? "evermxd" : "its script", folder);
+        text_say(stderr, "evermx-drill lab: %s is not beside this program, which is in %s\n",
+                 script ? "evermxd" : "its script", folder);
     else
         results = make_folder(&request);
     if (results) {
@@ -453,8 +445,6 @@ int drill_lab(int argc, char **argv)
     free(results);
     free(script);
     free(folder);
-    free(request.kinds);
-    free(request.systems);
-    free(request.resolvers);
+    request_free(&request);
     return status;
 }

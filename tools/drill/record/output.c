@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "output.h"
 
-#include "../drill.h"
 #include "draft.h"
 #include "plot.h"
 #include "table.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,18 +19,12 @@ const char output_help[] =
     "  --csv FILE       a line for each time; -: standard output, as for --json\n"
     "  --plot FILE      draw them: FILE.svg, FILE.png, or FILE.gp, which gnuplot draws; up to 4\n";
 
-_Noreturn static void wrong_usage(const char *what, const char *value)
-{
-    fprintf(stderr, "evermx-drill: %s%s\n", what, value);
-    exit(DRILL_WRONG_USAGE);
-}
-
-static void take_plot(struct output *output, const char *path)
+static void take_plot(const struct usage *usage, struct output *output, const char *path)
 {
     if (!plot_can_make(path))
-        wrong_usage("--plot takes a name that ends in .svg, .png or .gp, not ", path);
+        usage_wrong(usage, OUTPUT_PLOT, "'%.100s' is no name that ends in .svg, .png or .gp", path);
     if (output->nplots == sizeof output->plots / sizeof *output->plots)
-        wrong_usage("there are too many plots for ", path);
+        usage_wrong(usage, OUTPUT_PLOT, "there are too many of them");
     output->plots[output->nplots++] = path;
 }
 
@@ -39,7 +33,7 @@ static bool is_stdout(const char *path)
     return path && strcmp(path, "-") == 0;
 }
 
-bool output_option(struct output *output, int option, const char *value)
+bool output_option(const struct usage *usage, struct output *output, int option, const char *value)
 {
     switch (option) {
     case OUTPUT_TITLE:
@@ -52,13 +46,13 @@ bool output_option(struct output *output, int option, const char *value)
         output->csv = value;
         break;
     case OUTPUT_PLOT:
-        take_plot(output, value);
+        take_plot(usage, output, value);
         break;
     default:
         return false;
     }
     if (is_stdout(output->json) && is_stdout(output->csv))
-        wrong_usage("--json and --csv cannot both go to standard output", "");
+        usage_wrong(usage, 0, "--json and --csv cannot both go to standard output");
     return true;
 }
 
@@ -105,7 +99,7 @@ static bool write_table(const struct record *record, struct error *error)
 static bool tell(bool good, const struct error *error)
 {
     if (!good)
-        fprintf(stderr, "evermx-drill: %s\n", error->text);
+        text_say(stderr, "evermx-drill: %s\n", error->text);
     return good;
 }
 

@@ -3,10 +3,10 @@
 #ifndef EVERMX_DRILL_OUTPUT_H
 #define EVERMX_DRILL_OUTPUT_H
 
+#include "../options.h"
 #include "base/error.h"
 #include "record.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 
 struct output {
@@ -29,7 +29,7 @@ extern const char output_help[];
 
 /* Whether the option is one of these, and was taken. Wrong values end the program with
  * DRILL_WRONG_USAGE. */
-bool output_option(struct output *output, int option, const char *value);
+bool output_option(const struct usage *usage, struct output *output, int option, const char *value);
 
 /* The table to standard output, and all files that were asked for. Tells what it could not write on
  * stderr, and returns whether all went well. */

@@ -28,12 +28,13 @@ struct request {
     size_t nonly;
 };
 
-_Noreturn static void wrong_usage(const char *what, const char *value)
-{
-    fprintf(stderr, "evermx-drill report: %s%s; `evermx-drill report --help` tells the options\n",
-            what, value);
-    exit(DRILL_WRONG_USAGE);
-}
+static const struct option names[] = {
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"help", no_argument, NULL, 'h'},
+    OUTPUT_OPTIONS,
+    {NULL, 0, NULL, 0},
+};
+static const struct usage usage = {"report", names};
 
 /* ---- a part ---- */
 
@@ -58,9 +59,10 @@ static void take_only(struct request *request, const char *text)
     const struct series_key none = {.system = "", .kind = "", .name = ""};
     const char *equals = strchr(text, '=');
     if (!equals || !key_value(&none, text, (size_t)(equals - text)))
-        wrong_usage("--only takes system, kind, place, name or phase, = and a word, not ", text);
+        usage_wrong(&usage, OPTION_ONLY,
+                    "'%.100s' is not system, kind, place, name or phase, = and a word", text);
     if (request->nonly == ONLY_MAX)
-        wrong_usage("there are too many --only", "");
+        usage_wrong(&usage, OPTION_ONLY, "there are too many of them");
     request->only[request->nonly++] = text;
 }
 
@@ -139,8 +141,8 @@ static bool add_to(struct record *record, struct record *next, char **paths, siz
     record_merge(record, next);
     if (record->nseries <= RECORD_SERIES_MAX)
         return true;
-    fprintf(stderr, "evermx-drill: with %s these are more than %d series\n", paths[index],
-            RECORD_SERIES_MAX);
+    text_say(stderr, "evermx-drill: with %s these are more than %d series\n", paths[index],
+             RECORD_SERIES_MAX);
     return false;
 }
 
@@ -151,13 +153,13 @@ static bool read_each(char **paths, size_t count, struct record **records)
     for (size_t i = 0; i < count; i++) {
         records[i] = record_read(paths[i], &error);
         if (!records[i]) {
-            fprintf(stderr, "evermx-drill: %s\n", error.text);
+            text_say(stderr, "evermx-drill: %s\n", error.text);
             return false;
         }
         for (size_t j = 0; j < i; j++) {
             if (is_same(records[i], records[j])) {
-                fprintf(stderr, "evermx-drill: %s and %s hold the same repetitions\n", paths[j],
-                        paths[i]);
+                text_say(stderr, "evermx-drill: %s and %s hold the same repetitions\n", paths[j],
+                         paths[i]);
                 return false;
             }
         }
@@ -183,26 +185,18 @@ static struct record *read_all(char **paths, size_t count)
 
 static void read_options(int argc, char **argv, struct request *request)
 {
-    static const struct option names[] = {
-        {"only", required_argument, NULL, OPTION_ONLY},
-        {"help", no_argument, NULL, 'h'},
-        OUTPUT_OPTIONS,
-        {NULL, 0, NULL, 0},
-    };
     int option;
-    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
-        if (output_option(&request->output, option, optarg))
+    while ((option = usage_next(&usage, argc, argv)) != -1) {
+        if (output_option(&usage, &request->output, option, optarg))
             continue;
         if (option == 'h') {
             printf("%s%s%s", usage_text, output_help, usage_end);
             exit(DRILL_DONE);
         }
-        if (option != OPTION_ONLY)
-            exit(DRILL_WRONG_USAGE); /* getopt has said why */
         take_only(request, optarg);
     }
     if (optind == argc)
-        wrong_usage("no file is given", "");
+        usage_wrong(&usage, 0, "no file is given");
 }
 
 int drill_report(int argc, char **argv)

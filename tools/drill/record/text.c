@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,15 +45,49 @@ size_t text_columns(const char *text)
     return columns;
 }
 
-/* C0, delete, and C1, which is C2 80 to C2 9F. */
-static void replace_controls(char *text)
+/* Controls; characters of no width; those that order the directions of others, by which a text can
+ * be shown as another one; ends of lines and paragraphs; what is no character in XML either; tags.
+ */
+static const struct {
+    uint32_t first, last;
+} unfit[] = {
+    {0x01, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
+    {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
+    {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xfffe, 0xffff}, {0xe0000, 0xe007f},
+};
+
+static bool is_unfit(uint32_t character)
 {
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        if (*at < ' ' || *at == 0x7f)
-            *at = '?';
-        else if (*at == 0xc2 && at[1] <= 0x9f)
-            at[0] = at[1] = '?';
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
+        if (character >= unfit[i].first && character <= unfit[i].last)
+            return true;
+    return false;
+}
+
+/* Of valid UTF-8. Returns its size. */
+static size_t character_at(const unsigned char *at, uint32_t *character)
+{
+    size_t size = *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
+    *character = size == 1 ? *at : *at & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++)
+        *character = *character << 6 | (at[i] & 0x3f);
+    return size;
+}
+
+static void replace_unfit(char *text)
+{
+    uint32_t character;
+    char *to = text;
+    for (size_t size; *text; text += size) {
+        size = character_at((const unsigned char *)text, &character);
+        if (is_unfit(character)) {
+            *to++ = '?';
+        } else {
+            memmove(to, text, size);
+            to += size;
+        }
     }
+    *to = '\0';
 }
 
 char *text_clean(const char *text, size_t columns)
@@ -61,7 +97,7 @@ char *text_clean(const char *text, size_t columns)
     char *copy = memory_printf("%s%s", json_string_value(json), ellipsis); /* room for it */
     json_decref(json);
     copy[strlen(copy) - strlen(ellipsis)] = '\0';
-    replace_controls(copy);
+    replace_unfit(copy);
     if (text_columns(copy) <= columns)
         return copy;
     size_t kept = 0;
@@ -72,4 +108,24 @@ char *text_clean(const char *text, size_t columns)
         ;
     strcpy(at, ellipsis);
     return copy;
+}
+
+void text_say(FILE *file, const char *format, ...)
+{
+    char *text;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        memory_exhausted(0);
+    va_end(arguments);
+    for (char *line = text, *end; *line; line = end) {
+        end = line + strcspn(line, "\n");
+        bool whole = *end == '\n';
+        if (whole)
+            *end++ = '\0';
+        char *clean = text_clean(line, SIZE_MAX);
+        fprintf(file, whole ? "%s\n" : "%s", clean);
+        free(clean);
+    }
+    free(text);
 }

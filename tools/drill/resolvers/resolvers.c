@@ -3,11 +3,12 @@
  * them. */
 #include "../drill.h"
 #include "../record/output.h"
+#include "../record/text.h"
 #include "base/memory.h"
 #include "honesty.h"
 #include "survey.h"
 
-#include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,26 +20,31 @@ static const char usage_text[] =
     "evermxd with `canary-names: on`, and tells what they do with TTLs: up to 20 questions a "
     "second\n"
     "for each, all of them side by side.\n"
-    "  --ttl S          the TTL that is judged (10)\n"
-    "  --ttls S,S...    others that are tried, up to 16 (1,2,5,10,30,60,300,3600,86400)\n"
-    "  --seconds S      how long it takes, 20 to 3600 (60); what keeps answers longer than\n"
+    "  --zone ZONE      the zone\n"
+    "  --resolver A[@PORT]  up to 64; an argument that is no option is another one\n"
+    "  --ttl D          the TTL that is judged (10s)\n"
+    "  --ttls D,D...    others that are tried, up to 16 (1,2,5,10,30,60,300,3600,86400)\n"
+    "  --seconds D      how long it takes, 20s to 1h (60s); what keeps answers longer than\n"
     "                   that is told from the TTL that it shows\n"
-    "  -h, --help\n";
+    "  -h, --help\n"
+    "D: whole seconds, as 30s, 5m or 30.\n";
 static const char usage_end[] =
     "Exit status: 0 all are honest, or could not be judged; 1 one keeps answers too long, or\n"
     "does not answer; 2 wrong usage; 3 nobody answered for a canary name.\n";
 
-enum { DEFAULT_PORT = 53, TTL_MOST_S = 86400 };
+enum { DAY_MS = 24 * 3600 * 1000 };
+static const struct duration_range ttl_range = {1000, DAY_MS, .zero = true, .seconds = true};
+static const struct duration_range length_range = {TIMETABLE_LEAST_S * 1000,
+                                                   TIMETABLE_MOST_S * 1000, .seconds = true};
 
 enum { OPTION_ZONE = 256, OPTION_RESOLVER, OPTION_TTL, OPTION_TTLS, OPTION_SECONDS };
 
 struct request {
     struct survey_options survey;
     struct output output;
-    const char *ttls; /* as they were given */
 };
 
-static const struct option names[] = {
+static const struct option rows[] = {
     {"zone", required_argument, NULL, OPTION_ZONE},
     {"resolver", required_argument, NULL, OPTION_RESOLVER},
     {"ttl", required_argument, NULL, OPTION_TTL},
@@ -48,66 +54,45 @@ static const struct option names[] = {
     OUTPUT_OPTIONS,
     {NULL, 0, NULL, 0},
 };
+static const struct usage usage = {"resolvers", rows};
 
-_Noreturn static void wrong_usage(const char *what, const char *value)
+static uint32_t take_seconds(int option, const char *text, const struct duration_range *range)
 {
-    fprintf(stderr,
-            "evermx-drill resolvers: %s%s; `evermx-drill resolvers --help` tells the options\n",
-            what, value);
-    exit(DRILL_WRONG_USAGE);
+    return (uint32_t)(usage_duration_ms(&usage, option, text, range) / 1000);
 }
 
-/* Digits alone, up to their end or a comma. */
-static uint32_t whole(const char *text, char **end, unsigned long least, unsigned long most)
+static void take_ttls(struct survey_options *survey, const char *list)
 {
-    unsigned long value = strtoul(text, end, 10);
-    if (*text < '0' || *text > '9' || (**end && **end != ',') || value < least || value > most) {
-        fprintf(stderr, "evermx-drill resolvers: '%s' is no whole number from %lu to %lu\n", text,
-                least, most);
-        exit(DRILL_WRONG_USAGE);
-    }
-    return (uint32_t)value;
-}
-
-static uint32_t whole_alone(const char *text, unsigned long least, unsigned long most)
-{
-    char *end;
-    uint32_t value = whole(text, &end, least, most);
-    if (*end)
-        wrong_usage("one number is expected, not ", text);
-    return value;
-}
-
-static void take_ttls(struct request *request, const char *text)
-{
-    struct survey_options *survey = &request->survey;
-
-    request->ttls = text;
+    char word[WORD_SIZE];
     survey->nttls = 0;
-    for (;;) {
-        char *end;
+    while (value_word(&list, word)) {
+        uint32_t ttl_s = take_seconds(OPTION_TTLS, word, &ttl_range);
         if (survey->nttls == TIMETABLE_TTLS_MAX)
-            wrong_usage("there are too many TTLs in ", text);
-        survey->ttls_s[survey->nttls++] = whole(text, &end, 0, TTL_MOST_S);
-        if (!*end)
-            return;
-        text = end + 1;
+            usage_wrong(&usage, OPTION_TTLS, "there are too many of them");
+        for (size_t i = 0; i < survey->nttls; i++)
+            if (survey->ttls_s[i] == ttl_s)
+                usage_twice(&usage, OPTION_TTLS, word);
+        survey->ttls_s[survey->nttls++] = ttl_s;
     }
 }
 
 static void take_resolver(struct survey_options *survey, const char *text)
 {
-    if (survey->nresolvers == SURVEY_RESOLVERS_MAX)
-        wrong_usage("there are too many resolvers for ", text);
-    if (!endpoint_parse(text, DEFAULT_PORT, &survey->resolvers[survey->nresolvers].address,
-                        &survey->resolvers[survey->nresolvers].port))
-        wrong_usage("a resolver is ADDRESS or ADDRESS@PORT, not ", text);
+    size_t count = survey->nresolvers;
+    if (count == SURVEY_RESOLVERS_MAX)
+        usage_wrong(&usage, OPTION_RESOLVER, "there are too many of them");
+    usage_place(&usage, OPTION_RESOLVER, text, &survey->resolvers[count].address,
+                &survey->resolvers[count].port);
+    for (size_t i = 0; i < count; i++)
+        if (survey->resolvers[i].port == survey->resolvers[count].port &&
+            address_equal(&survey->resolvers[i].address, &survey->resolvers[count].address))
+            usage_twice(&usage, OPTION_RESOLVER, text);
     survey->nresolvers++;
 }
 
-static void take_option(struct request *request, int letter)
+static void take_option(struct request *request, int option)
 {
-    switch (letter) {
+    switch (option) {
     case OPTION_ZONE:
         request->survey.zone = optarg;
         break;
@@ -115,38 +100,37 @@ static void take_option(struct request *request, int letter)
         take_resolver(&request->survey, optarg);
         break;
     case OPTION_TTL:
-        request->survey.ttl_s = whole_alone(optarg, 0, TTL_MOST_S);
+        request->survey.ttl_s = take_seconds(option, optarg, &ttl_range);
         break;
     case OPTION_TTLS:
-        take_ttls(request, optarg);
+        take_ttls(&request->survey, optarg);
         break;
     case OPTION_SECONDS:
-        request->survey.length_s = whole_alone(optarg, TIMETABLE_LEAST_S, TIMETABLE_MOST_S);
+        request->survey.length_s = take_seconds(option, optarg, &length_range);
         break;
     case 'h':
         printf("%s%s%s", usage_text, output_help, usage_end);
         exit(DRILL_DONE);
     default:
-        if (!output_option(&request->output, letter, optarg))
-            wrong_usage("what is asked for cannot be done", "");
+        output_option(&usage, &request->output, option, optarg);
     }
 }
 
 static void read_options(struct request *request, int argc, char **argv)
 {
-    int letter;
+    int option;
 
     request->survey.ttl_s = 10;
     request->survey.length_s = 60;
-    take_ttls(request, "1,2,5,10,30,60,300,3600,86400");
-    while ((letter = getopt_long(argc, argv, "h", names, NULL)) != -1)
-        take_option(request, letter);
+    take_ttls(&request->survey, "1,2,5,10,30,60,300,3600,86400");
+    while ((option = usage_next(&usage, argc, argv)) != -1)
+        take_option(request, option);
     while (optind < argc)
         take_resolver(&request->survey, argv[optind++]);
     if (!request->survey.zone)
-        wrong_usage("--zone is missing", "");
+        usage_wrong(&usage, 0, "--zone is missing");
     if (!request->survey.nresolvers)
-        wrong_usage("there is no resolver to ask", "");
+        usage_wrong(&usage, 0, "there is no resolver to ask");
 }
 
 /* ---- what is told ---- */
@@ -154,7 +138,7 @@ static void read_options(struct request *request, int argc, char **argv)
 static void print_findings(const char *name, const struct findings *findings)
 {
     char *verdict = honesty_verdict(findings), *lines = honesty_lines(findings);
-    printf("%s: %s\n%s\n", name, verdict, lines);
+    text_say(stdout, "%s: %s\n%s\n", name, verdict, lines);
     free(verdict);
     free(lines);
 }
@@ -184,6 +168,17 @@ static void keep_findings(struct record *record, const char *name, const struct 
     free(kind);
 }
 
+/* "1,2,5" */
+static void set_ttls(struct record *record, const struct survey_options *survey)
+{
+    char text[TIMETABLE_TTLS_MAX * 12] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < survey->nttls; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu32, i ? "," : "",
+                                 survey->ttls_s[i]);
+    record_set(record, "ttls_s", text);
+}
+
 static struct record *make_record(const struct request *request)
 {
     const struct survey_options *survey = &request->survey;
@@ -191,7 +186,7 @@ static struct record *make_record(const struct request *request)
 
     record_set(record, "zone", survey->zone);
     record_set_number(record, "ttl_s", survey->ttl_s);
-    record_set(record, "ttls_s", request->ttls);
+    set_ttls(record, survey);
     record_set_number(record, "seconds", survey->length_s);
     return record;
 }
@@ -204,11 +199,12 @@ static bool is_text(const struct output *output)
 
 static void explain_silence(const char *zone)
 {
-    fprintf(stderr,
-            "evermx-drill: nobody gave a canary's answer: is `canary-names: on` set in the evermxd "
-            "that\n"
-            "serves %s, and do these resolvers find it there?\n",
-            zone);
+    text_say(
+        stderr,
+        "evermx-drill: nobody gave a canary's answer: is `canary-names: on` set in the evermxd "
+        "that\n"
+        "serves %s, and do these resolvers find it there?\n",
+        zone);
 }
 
 /* Returns the exit status. */
@@ -248,7 +244,7 @@ int drill_resolvers(int argc, char **argv)
     read_options(&request, argc, argv);
     struct survey *survey = survey_new(&request.survey, &error);
     if (!survey)
-        wrong_usage(error.text, "");
+        usage_wrong(&usage, 0, "%s", error.text);
     if (isatty(STDERR_FILENO) == 1)
         fprintf(stderr, "asking %zu resolver%s for %u s, each up to %d times a second\n",
                 request.survey.nresolvers, request.survey.nresolvers == 1 ? "" : "s",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "goal.h"
 
+#include "../values.h"
 #include "audience.h"
 #include "base/memory.h"
 #include "probe/jitter.h"
@@ -24,6 +25,8 @@ _Static_assert((int)INTERVALS <= (int)PLANS_MAX, "a plan for each");
 
 /* ---- the question ---- */
 
+enum { GOAL_SIZE = 64 };
+
 static const char *skip_blanks(const char *text)
 {
     while (isspace((unsigned char)*text))
@@ -31,55 +34,57 @@ static const char *skip_blanks(const char *text)
     return text;
 }
 
-static bool parse_share(const char **text, double *share)
+/* "p99.9 " or "median", as a share. */
+static bool parse_share(const char *text, double *share)
 {
-    char *end;
-    const char *at = skip_blanks(*text);
-    if (strncmp(at, "median", 6) == 0) {
-        *share = 0.5;
-        *text = at + 6;
-        return true;
-    }
-    if (*at != 'p' || !isdigit((unsigned char)at[1]))
+    char number[GOAL_SIZE];
+    size_t size = strcspn(text, " \t");
+    if (text[size + strspn(text + size, " \t")])
         return false;
-    *share = strtod(at + 1, &end) / 100;
-    *text = end;
+    *share = 0.5;
+    if (size == 6 && strncmp(text, "median", 6) == 0)
+        return true;
+    if (*text != 'p')
+        return false;
+    snprintf(number, sizeof number, "%.*s", (int)size - 1, text + 1);
+    if (!value_decimal(number, 0, 100, share, NULL))
+        return false;
+    *share /= 100;
     return *share > 0 && *share < 1;
 }
 
-static bool parse_within(const char *text, double *within_s)
+/* "15s", "15 s", "15". */
+static bool parse_within(const char *text, double *within_s, struct error *error)
 {
-    static const struct {
-        const char *unit;
-        double s;
-    } units[] = {{"", 1}, {"s", 1}, {"ms", 0.001}, {"m", 60}, {"min", 60}, {"h", 3600}};
-    char *end;
-    text = skip_blanks(text);
-    if (!isdigit((unsigned char)*text))
+    static const struct duration_range range = {.least_ms = 1, .most_ms = 24 * 3600 * 1000};
+    char duration[GOAL_SIZE];
+    size_t used = 0;
+    int64_t ms;
+    for (; *text && used + 1 < sizeof duration; text++)
+        if (!isspace((unsigned char)*text))
+            duration[used++] = *text;
+    duration[used] = '\0';
+    if (!value_duration(duration, &range, &ms, error))
         return false;
-    *within_s = strtod(text, &end);
-    const char *unit = skip_blanks(end);
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(unit, units[i].unit) == 0) {
-            *within_s *= units[i].s;
-            return *within_s > 0 && *within_s < 1e9;
-        }
-    }
-    return false;
+    *within_s = (double)ms / 1000;
+    return true;
 }
 
 bool goal_parse(const char *text, struct goal *goal, struct error *error)
 {
-    const char *at = text;
-    if (!parse_share(&at, &goal->share))
-        return error_set(error, "'%.100s' is no goal: it begins with p and a percentage, as p99",
+    char share[GOAL_SIZE];
+    struct error why;
+    const char *less = strchr(text, '<');
+    if (!less || strlen(text) >= GOAL_SIZE)
+        return error_set(error, "'%.100s' is no goal, like p99 < 15s or median < 500ms", text);
+    snprintf(share, sizeof share, "%.*s", (int)(less - text), text);
+    if (!parse_share(skip_blanks(share), &goal->share))
+        return error_set(error,
+                         "'%.100s' is no goal, like p99 < 15s: it begins with median, or p "
+                         "and a percentage",
                          text);
-    at = skip_blanks(at);
-    if (*at != '<')
-        return error_set(error, "'%.100s' is no goal: '<' is missing, as in p99 < 15s", text);
-    if (!parse_within(at + 1, &goal->within_s))
-        return error_set(error, "'%.100s' is no goal: no time stands behind '<', as in p99 < 15s",
-                         text);
+    if (!parse_within(less + 1, &goal->within_s, &why))
+        return error_set(error, "'%.100s' is no goal, like p99 < 15s: %s", text, why.text);
     return true;
 }
 

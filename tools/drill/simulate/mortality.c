@@ -59,17 +59,6 @@ const char *death_sentence(enum death_kind kind)
     return kinds[kind].sentence;
 }
 
-bool death_from_word(const char *word, enum death_kind *kind)
-{
-    for (int i = 0; i < DEATH_KINDS; i++) {
-        if (strcmp(kinds[i].word, word) == 0) {
-            *kind = (enum death_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- one probe ---- */
 
 /* As it is seen from outside, all counted from its start. */

@@ -28,7 +28,6 @@ enum death_kind {
 };
 const char *death_word(enum death_kind kind);     /* "disk-full" */
 const char *death_sentence(enum death_kind kind); /* what is seen of it */
-bool death_from_word(const char *word, enum death_kind *kind);
 
 struct death_setting {
     struct check_settings check;

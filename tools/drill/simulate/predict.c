@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "predict.h"
 
+#include "../record/text.h"
+#include "base/memory.h"
+
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double moments_s[] = {1, 2, 5, 10, 15, 60, 300};
@@ -96,10 +100,13 @@ static void print_seconds(double s, FILE *out)
 /* "gdnsd kill" */
 static void print_label(const struct forecast *forecast, FILE *out)
 {
-    char label[64];
-    snprintf(label, sizeof label, "%s%s%s", forecast->system, *forecast->system ? " " : "",
-             forecast->kind);
-    fprintf(out, "%-20.20s", label);
+    enum { WIDTH = 20 };
+    char *label =
+        memory_printf("%s%s%s", forecast->system, *forecast->system ? " " : "", forecast->kind);
+    char *clean = text_clean(label, WIDTH);
+    fprintf(out, "%s%*s", clean, (int)(WIDTH - text_columns(clean)), "");
+    free(clean);
+    free(label);
 }
 
 static void print_moments(FILE *out)

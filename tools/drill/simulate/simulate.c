@@ -2,6 +2,7 @@
 /* evermx-drill simulate: what a failover will take, before anything has failed. The order of
  * things; the rest is mortality.h, population.h, audience.h, goal.h and predict.h. */
 #include "../drill.h"
+#include "../record/text.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "simulation.h"
@@ -39,15 +40,29 @@ static bool load_check(struct simulation *simulation)
         if (strcmp(config->checks[i].name, simulation->check_name) == 0)
             check = &config->checks[i];
     if (!check)
-        simulation_wrong(simulation->check_name, "there is no such check");
+        simulation_wrong("--check: there is no check '%.100s'", simulation->check_name);
     if (simulation->host_name && !host)
-        simulation_wrong(simulation->host_name, "the configuration says nothing of this host");
+        simulation_wrong("--host: the configuration says nothing of '%.100s'",
+                         simulation->host_name);
     config_host_settings(host, check, settings);
     if (!config_set_options(settings, simulation->sets, simulation->nsets, &error))
-        simulation_wrong("", error.text);
+        simulation_wrong("%s", error.text);
     simulation->death.rtt_ms = simulation->rtt_ms;
     simulation->death.recipient = !simulation->config_file || settings->recipient;
     return true;
+}
+
+/* They cite files. */
+static void tell_diagnostics(struct diagnostics *diagnostics)
+{
+    char *text;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    diagnostics_print(diagnostics, memory);
+    fclose(memory);
+    text_say(stderr, "%s", text);
+    free(text);
+    diagnostics_free(diagnostics);
 }
 
 static bool load_config(struct simulation *simulation)
@@ -57,8 +72,7 @@ static bool load_config(struct simulation *simulation)
     simulation->config = simulation->config_file
                              ? config_load_bare(simulation->config_file, &diagnostics)
                              : config_new();
-    diagnostics_print(&diagnostics, stderr);
-    diagnostics_free(&diagnostics);
+    tell_diagnostics(&diagnostics);
     return simulation->config && load_check(simulation);
 }
 
@@ -77,8 +91,7 @@ static bool load_population(struct simulation *simulation)
     simulation->population_file = file;
     diagnostics_init(&diagnostics);
     simulation->population = population_read(file, &diagnostics);
-    diagnostics_print(&diagnostics, stderr);
-    diagnostics_free(&diagnostics);
+    tell_diagnostics(&diagnostics);
     if (simulation->population && simulation->resolvers)
         simulation->population->resolvers = (uint64_t)simulation->resolvers;
     return simulation->population != NULL;
@@ -255,7 +268,7 @@ static int predict_measured(struct simulation *simulation)
     size_t count = 0;
     struct record *measured = record_read(simulation->detection_file, &error);
     if (!measured) {
-        fprintf(stderr, "evermx-drill simulate: %s\n", error.text);
+        text_say(stderr, "evermx-drill simulate: %s\n", error.text);
         return DRILL_IMPOSSIBLE;
     }
     simulation->total = measured->nseries * (size_t)simulation->draws;
@@ -272,9 +285,9 @@ static int predict_measured(struct simulation *simulation)
         count++;
     }
     if (!count)
-        fprintf(stderr,
-                "evermx-drill simulate: %s tells no time after which a server's answer changed\n",
-                simulation->detection_file);
+        text_say(stderr,
+                 "evermx-drill simulate: %s tells no time after which a server's answer changed\n",
+                 simulation->detection_file);
     bool written = count && tell_forecasts(simulation, forecasts, count);
     forecasts_free(forecasts, deaths, count);
     record_free(measured);

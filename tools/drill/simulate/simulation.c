@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "simulation.h"
 #include "../drill.h"
-#include "../values.h"
+#include "../options.h"
 #include "base/memory.h"
 #include "model/model.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,11 @@ static const char usage_text[] =
     "what is asked:\n"
     "  --goal 'p99 < 15s'     which TTL and interval does that take, and what do they cost?\n"
     "  --server NAME          of the server in the record, as in one to compare it with\n"
-    "  --seed N               the same seed, the same figures (1)\n";
-
-_Noreturn void simulation_wrong(const char *option, const char *why)
-{
-    fprintf(stderr, "evermx-drill simulate: %s%s%s\n", option, *option ? ": " : "", why);
-    fputs("`evermx-drill simulate --help` tells the options\n", stderr);
-    exit(DRILL_WRONG_USAGE);
-}
+    "  --seed N               the same seed, the same figures (1)\n"
+    "  -h, --help\n"
+    "D: as 500ms, 10s, 5m, or in seconds.\n";
+static const char usage_end[] =
+    "Exit status: 0 it was predicted, 1 the goal cannot be met, 2 wrong usage, 3 no file.\n";
 
 /* ---- options ---- */
 
@@ -51,7 +49,9 @@ enum {
     OPTION_CHECK,
     OPTION_HOST,
     OPTION_SET,
-    OPTION_AS_SET,
+    OPTION_INTERVAL,
+    OPTION_SERVICE_INTERVAL,
+    OPTION_FALL,
     OPTION_TTL,
     OPTION_KIND,
     OPTION_RTT,
@@ -65,17 +65,17 @@ enum {
     OPTION_GOAL,
     OPTION_SEED,
     OPTION_SERVER,
-    OPTION_HELP,
+    OPTIONS, /* as bits they fit into 64 */
 };
 
-static const struct option long_options[] = {
+static const struct option rows[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"check", required_argument, NULL, OPTION_CHECK},
     {"host", required_argument, NULL, OPTION_HOST},
     {"set", required_argument, NULL, OPTION_SET},
-    {"interval", required_argument, NULL, OPTION_AS_SET},
-    {"service-interval", required_argument, NULL, OPTION_AS_SET},
-    {"fall", required_argument, NULL, OPTION_AS_SET},
+    {"interval", required_argument, NULL, OPTION_INTERVAL},
+    {"service-interval", required_argument, NULL, OPTION_SERVICE_INTERVAL},
+    {"fall", required_argument, NULL, OPTION_FALL},
     {"ttl", required_argument, NULL, OPTION_TTL},
     {"kind", required_argument, NULL, OPTION_KIND},
     {"rtt", required_argument, NULL, OPTION_RTT},
@@ -89,67 +89,76 @@ static const struct option long_options[] = {
     {"goal", required_argument, NULL, OPTION_GOAL},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"server", required_argument, NULL, OPTION_SERVER},
-    {"help", no_argument, NULL, OPTION_HELP},
+    {"help", no_argument, NULL, 'h'},
     OUTPUT_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
-static void take_number(const char *name, const char *text, int64_t least, int64_t most,
-                        int64_t *number)
+static const struct usage usage = {"simulate", rows};
+static const struct duration_range ttl_range = {1000, INT64_C(1000) * DAY_S, .seconds = true};
+static const struct duration_range rtt_range = {1, 10000, .zero = true};
+/* What a check's options take, they say themselves. */
+static const struct duration_range any_range = {1, INT64_C(366000) * DAY_S, .zero = true};
+
+void simulation_wrong(const char *format, ...)
 {
-    struct error error;
-    if (!value_number(text, least, most, number, &error))
-        simulation_wrong(name, error.text);
+    char why[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    usage_wrong(&usage, 0, "%s", why);
 }
 
-static void take_duration(const char *name, const char *text, int64_t least_ms, int64_t most_ms,
-                          bool zero, int64_t *ms)
+static void take_kinds(struct simulation *simulation, const char *list)
 {
-    struct error error;
-    if (!value_duration(text, least_ms, most_ms, zero, ms, &error))
-        simulation_wrong(name, error.text);
-}
-
-static void take_kinds(struct simulation *simulation, const char *text)
-{
-    char *copy = memory_strdup(text), *rest = copy, *word;
-    while ((word = strsep(&rest, ","))) {
-        enum death_kind kind;
-        if (!death_from_word(word, &kind))
-            simulation_wrong(word, "is no kind of failure");
+    const char *words[DEATH_KINDS + 1] = {NULL};
+    char word[WORD_SIZE];
+    for (size_t i = 0; i < DEATH_KINDS; i++)
+        words[i] = death_word((enum death_kind)i);
+    while (value_word(&list, word)) {
+        enum death_kind kind = (enum death_kind)usage_choice(&usage, OPTION_KIND, word, words);
         for (size_t i = 0; i < simulation->nkinds; i++)
             if (simulation->kinds[i] == kind)
-                simulation_wrong(word, "is given twice");
+                usage_twice(&usage, OPTION_KIND, word);
         simulation->kinds[simulation->nkinds++] = kind;
     }
-    free(copy);
 }
 
-static void take_set(struct simulation *simulation, const char *set)
+static void take_set(struct simulation *simulation, int option, const char *set)
 {
     if (simulation->nsets == SETS_MAX)
-        simulation_wrong("--set", "too many of them");
+        usage_wrong(&usage, option, "there are too many of them");
     simulation->sets[simulation->nsets++] = set;
+}
+
+/* An option of the check, as --set. Lives as long as the process. */
+static void take_as_set(struct simulation *simulation, int option, const char *name,
+                        const char *text)
+{
+    char duration[DURATION_SIZE];
+    if (option != OPTION_FALL)
+        text = value_duration_text(usage_duration_ms(&usage, option, text, &any_range), duration);
+    take_set(simulation, option, memory_printf("%s=%s", name, text));
 }
 
 static void take_sender(struct simulation *simulation, const char *text)
 {
-    if (strcmp(text, "gives-up") != 0 && strcmp(text, "retries") != 0)
-        simulation_wrong("--sender", "is gives-up or retries");
-    simulation->sender = strcmp(text, "retries") == 0 ? SENDER_RETRIES : SENDER_GIVES_UP;
+    static const char *const known[] = {"gives-up", "retries", NULL};
+    simulation->sender =
+        usage_choice(&usage, OPTION_SENDER, text, known) == 0 ? SENDER_GIVES_UP : SENDER_RETRIES;
 }
 
 static void take_goal(struct simulation *simulation, const char *text)
 {
     struct error error;
     if (!goal_parse(text, &simulation->goal, &error))
-        simulation_wrong("--goal", error.text);
+        usage_wrong(&usage, OPTION_GOAL, "%s", error.text);
     simulation->has_goal = true;
 }
 
-static void take_option(struct simulation *simulation, int option, const char *name, char *value)
+static void take_option(struct simulation *simulation, int option, const char *value)
 {
-    int64_t ms;
     switch (option) {
     case OPTION_CONFIG:
         simulation->config_file = value;
@@ -161,25 +170,28 @@ static void take_option(struct simulation *simulation, int option, const char *n
         simulation->host_name = value;
         break;
     case OPTION_SET:
-        take_set(simulation, value);
+        take_set(simulation, option, value);
         break;
-    case OPTION_AS_SET: /* lives as long as the process */
-        take_set(simulation, memory_printf("%s=%s", name, value));
+    case OPTION_INTERVAL:
+        take_as_set(simulation, option, "interval", value);
+        break;
+    case OPTION_SERVICE_INTERVAL:
+        take_as_set(simulation, option, "service-interval", value);
+        break;
+    case OPTION_FALL:
+        take_as_set(simulation, option, "fall", value);
         break;
     case OPTION_TTL:
-        take_duration(name, value, 1000, INT64_C(1000) * DAY_S, false, &ms);
-        if (ms % 1000 != 0)
-            simulation_wrong(name, "is in whole seconds");
-        simulation->ttl_s = ms / 1000;
+        simulation->ttl_s = usage_duration_ms(&usage, option, value, &ttl_range) / 1000;
         break;
     case OPTION_KIND:
         take_kinds(simulation, value);
         break;
     case OPTION_RTT:
-        take_duration(name, value, 1, 10000, true, &simulation->rtt_ms);
+        simulation->rtt_ms = usage_duration_ms(&usage, option, value, &rtt_range);
         break;
     case OPTION_REPS:
-        take_number(name, value, 1, 1000000, &simulation->deaths);
+        simulation->deaths = usage_number(&usage, option, value, 1, 1000000);
         break;
     case OPTION_DETECTION:
         simulation->detection_file = value;
@@ -188,13 +200,13 @@ static void take_option(struct simulation *simulation, int option, const char *n
         simulation->population_file = value;
         break;
     case OPTION_RESOLVERS:
-        take_number(name, value, 1, 999999999, &simulation->resolvers);
+        simulation->resolvers = usage_number(&usage, option, value, 1, 999999999);
         break;
     case OPTION_DRAWS:
-        take_number(name, value, DRAWS_LEAST, 100000000, &simulation->draws);
+        simulation->draws = usage_number(&usage, option, value, DRAWS_LEAST, 100000000);
         break;
     case OPTION_HOSTS:
-        take_number(name, value, 2, 1000, &simulation->hosts);
+        simulation->hosts = usage_number(&usage, option, value, 2, 1000);
         break;
     case OPTION_SENDER:
         take_sender(simulation, value);
@@ -203,18 +215,16 @@ static void take_option(struct simulation *simulation, int option, const char *n
         take_goal(simulation, value);
         break;
     case OPTION_SEED:
-        take_number(name, value, 0, 999999999, &simulation->seed);
+        simulation->seed = usage_number(&usage, option, value, 0, 999999999);
         break;
     case OPTION_SERVER:
         simulation->server_name = value;
         break;
-    case OPTION_HELP:
-        fputs(usage_text, stdout);
-        fputs(output_help, stdout);
+    case 'h':
+        printf("%s%s%s", usage_text, output_help, usage_end);
         exit(DRILL_DONE);
     default:
-        if (!output_option(&simulation->output, option, value))
-            simulation_wrong("", "what is that option?");
+        output_option(&usage, &simulation->output, option, value);
     }
 }
 
@@ -223,40 +233,37 @@ static void refuse_idle(const struct simulation *simulation, uint64_t given)
 {
     static const struct {
         int option;
-        const char *with_detection, *with_goal;
+        bool with_detection, with_goal;
     } idle[] = {
-        {OPTION_CONFIG, "--config", NULL},
-        {OPTION_CHECK, "--check", NULL},
-        {OPTION_HOST, "--host", NULL},
-        {OPTION_SET, "--set", NULL},
-        {OPTION_AS_SET, "a check's option", NULL},
-        {OPTION_KIND, "--kind", NULL},
-        {OPTION_RTT, "--rtt", NULL},
-        {OPTION_REPS, "--reps", NULL},
-        {OPTION_SERVER, "--server", "--server"},
-        {OPTION_TTL, NULL, "--ttl"},
-        {OPTION_HOSTS, NULL, "--hosts"},
-        {OPTION_SENDER, NULL, "--sender"},
+        {OPTION_CONFIG, true, false},    {OPTION_CHECK, true, false},
+        {OPTION_HOST, true, false},      {OPTION_SET, true, false},
+        {OPTION_INTERVAL, true, true},   {OPTION_SERVICE_INTERVAL, true, false},
+        {OPTION_FALL, true, false},      {OPTION_KIND, true, false},
+        {OPTION_RTT, true, false},       {OPTION_REPS, true, false},
+        {OPTION_SERVER, true, true},     {OPTION_TTL, false, true},
+        {OPTION_HOSTS, false, true},     {OPTION_SENDER, false, true},
+        {OPTION_DETECTION, false, true},
     };
     const struct output *output = &simulation->output;
     for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
-        bool is_given = given >> idle[i].option & 1;
-        if (is_given && simulation->detection_file && idle[i].with_detection)
-            simulation_wrong(idle[i].with_detection, "says nothing beside a --detection");
-        if (is_given && simulation->has_goal && idle[i].with_goal)
-            simulation_wrong(idle[i].with_goal, "says nothing beside a --goal");
+        if (!(given >> idle[i].option & 1))
+            continue;
+        if (simulation->detection_file && idle[i].with_detection)
+            usage_wrong(&usage, idle[i].option, "says nothing beside a --detection");
+        if (simulation->has_goal && idle[i].with_goal)
+            usage_wrong(&usage, idle[i].option, "says nothing beside a --goal");
     }
     for (size_t i = 0; simulation->has_goal && i < simulation->nsets; i++)
         if (strncmp(simulation->sets[i], "interval=", 9) == 0)
-            simulation_wrong("--interval", "is what a --goal searches");
+            usage_wrong(&usage, OPTION_SET, "the interval is what a --goal searches");
     if (simulation->has_goal && (output->json || output->csv || output->nplots || output->title))
-        simulation_wrong("--goal", "is answered by a text: nothing to keep or draw");
+        usage_wrong(&usage, OPTION_GOAL, "is answered by a text: nothing to keep or draw");
 }
 
 void simulation_ask(struct simulation *simulation, int argc, char **argv)
 {
     static const enum death_kind usual[] = {DEATH_KILL, DEATH_BLACKHOLE, DEATH_HANG, DEATH_421};
-    int option, index = 0;
+    int option;
     uint64_t given = 0;
     simulation->check_name = "smtp";
     simulation->server_name = "";
@@ -266,21 +273,15 @@ void simulation_ask(struct simulation *simulation, int argc, char **argv)
     simulation->draws = DRAWS_DEFAULT;
     simulation->hosts = 2;
     simulation->seed = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
-        if (option == '?')
-            simulation_wrong(argv[optind - 1], "is no option, or lacks its value");
-        if (option <= OPTION_HELP)
+    while ((option = usage_next(&usage, argc, argv)) != -1) {
+        if (option < OPTIONS)
             given |= UINT64_C(1) << option;
-        take_option(simulation, option, long_options[index].name, optarg);
+        take_option(simulation, option, optarg);
     }
     if (optind < argc)
-        simulation_wrong(argv[optind], "what is that for?");
+        usage_idle(&usage, argv[optind]);
     if (simulation->host_name && !simulation->config_file)
-        simulation_wrong("--host", "needs --config");
-    if (simulation->has_goal && simulation->detection_file)
-        simulation_wrong("--goal",
-                         "searches intervals: it can't with a --detection that was measured");
+        usage_wrong(&usage, OPTION_HOST, "needs --config");
     refuse_idle(simulation, given);
     if (!simulation->nkinds) {
         memcpy(simulation->kinds, usual, sizeof usual);

@@ -42,6 +42,6 @@ struct simulation {
 
 /* By the command line; what is wrong there ends the program with DRILL_WRONG_USAGE. */
 void simulation_ask(struct simulation *simulation, int argc, char **argv);
-_Noreturn void simulation_wrong(const char *option, const char *why);
+_Noreturn void simulation_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -26,7 +26,9 @@ struct experiment {
     int64_t begun_us; /* of the first repetition; NEVER_US: not yet */
     unsigned finished;
     double *phases;
-    bool broken, ends; /* ends: as soon as it is mended */
+    bool broken;
+    bool ends, pauses;   /* as soon as it is mended */
+    bool again, untimed; /* the failure is cut short; the return is not to be told of */
     char why[320];
 };
 
@@ -37,6 +39,7 @@ static const char *const stage_texts[] = {
     [STAGE_BROKEN] = "broken: waiting until it is out of the answers",
     [STAGE_MEND] = "mending",
     [STAGE_BACK] = "mended: waiting until it is back in the answers",
+    [STAGE_PAUSED] = "stopped",
     [STAGE_DONE] = "done",
 };
 
@@ -49,7 +52,11 @@ static void enter(struct experiment *experiment, enum stage stage, int64_t now_u
 {
     experiment->stage = stage;
     experiment->since_us = now_us;
-    if (stage == STAGE_DONE)
+    if (stage == STAGE_PAUSED)
+        experiment->pauses = false;
+    if (stage == STAGE_DONE && experiment->untimed)
+        samples_drop(experiment->samples);
+    else if (stage == STAGE_DONE)
         samples_close(experiment->samples, now_us);
 }
 
@@ -66,6 +73,8 @@ static void give_up(struct experiment *experiment, const char *why)
 /* Of one that ends, the return is nobody's concern. */
 static void mend(struct experiment *experiment, int64_t now_us)
 {
+    if (experiment->again)
+        samples_drop(experiment->samples);
     if (experiment->ends)
         samples_close(experiment->samples, now_us);
     else
@@ -96,7 +105,7 @@ static void break_ended(struct experiment *experiment, const char *why, int64_t 
     } else {
         samples_begun(experiment->samples, now_us);
     }
-    if (experiment->ends)
+    if (experiment->ends || experiment->pauses)
         mend(experiment, now_us);
     else
         enter(experiment, STAGE_BROKEN, now_us);
@@ -113,7 +122,11 @@ static void mend_ended(struct experiment *experiment, const char *why, int64_t n
         experiment->broken = false;
         samples_begun(experiment->samples, now_us);
     }
-    enter(experiment, experiment->ends ? STAGE_DONE : STAGE_BACK, now_us);
+    enter(experiment,
+          experiment->ends     ? STAGE_DONE
+          : experiment->pauses ? STAGE_PAUSED
+                               : STAGE_BACK,
+          now_us);
 }
 
 void experiment_ended(struct experiment *experiment, const char *why, int64_t now_us)
@@ -133,6 +146,33 @@ void experiment_stop(struct experiment *experiment, const char *why, int64_t now
         mend(experiment, now_us);
     else if (experiment->stage != STAGE_BREAK && experiment->stage != STAGE_MEND)
         enter(experiment, STAGE_DONE, now_us);
+}
+
+void experiment_pause(struct experiment *experiment, int64_t now_us)
+{
+    enum stage stage = experiment->stage;
+    if (stage == STAGE_DONE || stage == STAGE_PAUSED || experiment->pauses)
+        return;
+    experiment->pauses = true;
+    experiment->again |= stage == STAGE_BREAK || stage == STAGE_BROKEN;
+    experiment->untimed |= experiment->again || stage == STAGE_MEND || stage == STAGE_BACK;
+    if (stage == STAGE_BROKEN)
+        mend(experiment, now_us);
+    else if (stage != STAGE_BREAK && stage != STAGE_MEND)
+        enter(experiment, STAGE_PAUSED, now_us);
+}
+
+/* Who has not come back until then has all the patience for it. */
+void experiment_resume(struct experiment *experiment, int64_t now_us)
+{
+    if (experiment->stage != STAGE_PAUSED)
+        return;
+    if (experiment->untimed) {
+        samples_drop(experiment->samples);
+        samples_begin(experiment->samples, TURN_RETURN, now_us);
+        samples_begun(experiment->samples, now_us);
+    }
+    enter(experiment, experiment->untimed ? STAGE_BACK : STAGE_SETTLE, now_us);
 }
 
 /* ---- waiting ---- */
@@ -209,8 +249,12 @@ static void wait_for_return(struct experiment *experiment, int64_t now_us)
             not_settled(experiment, "it has not come back", other, now_us);
         return;
     }
-    experiment->finished++;
-    samples_close(experiment->samples, now_us);
+    if (experiment->untimed)
+        samples_drop(experiment->samples);
+    else
+        samples_close(experiment->samples, now_us);
+    experiment->finished += !experiment->again;
+    experiment->again = experiment->untimed = false;
     enter(experiment,
           experiment->finished < experiment->options.repetitions ? STAGE_SETTLE : STAGE_DONE,
           now_us);

@@ -4,13 +4,15 @@
  * One thread.
  *
  *   SETTLE -> WAIT -> BREAK -> BROKEN -> MEND -> BACK -> SETTLE ... -> DONE
+ *                                         PAUSED, from any of them once it is mended
  *
  * SETTLE  until the host is in all answers, and has been for a while
  * WAIT    a phase of its own for each repetition; back to SETTLE where something changes meanwhile
  * BREAK   the command is under way
  * BROKEN  until the host is out of all answers, or patience is over: never noticed
  * MEND    the command is under way. Whatever happens from BREAK on, this follows
- * BACK    until the host is in all answers again */
+ * BACK    until the host is in all answers again
+ * PAUSED  until experiment_resume(); nothing is broken, and nothing begins */
 #ifndef EVERMX_DRILL_EXPERIMENT_H
 #define EVERMX_DRILL_EXPERIMENT_H
 
@@ -26,6 +28,7 @@ enum stage {
     STAGE_BROKEN,
     STAGE_MEND,
     STAGE_BACK,
+    STAGE_PAUSED,
     STAGE_DONE,
 };
 const char *stage_text(enum stage stage); /* "waiting until it is out of the answers" */
@@ -56,6 +59,11 @@ void experiment_tick(struct experiment *experiment, int64_t now_us); /* often */
 void experiment_ended(struct experiment *experiment, const char *why, int64_t now_us);
 /* Mends what is broken, and is then done. */
 void experiment_stop(struct experiment *experiment, const char *why, int64_t now_us);
+
+/* Mends what is broken, and is then PAUSED. A failure that is cut short so is made again later; a
+ * return that nobody can time then counts for nothing. */
+void experiment_pause(struct experiment *experiment, int64_t now_us);
+void experiment_resume(struct experiment *experiment, int64_t now_us);
 
 struct experiment_progress {
     enum stage stage;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "telling.h"
 
+#include "../record/text.h"
+
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,10 +72,10 @@ static void print_change(const struct telling *telling, const struct episode *ep
 
 static void tell_bounces(const struct telling *telling, const struct source *source)
 {
-    fprintf(stderr, "evermx-drill: WARNING: %s %s answers the %s with %s: %s while it does\n",
-            place_word(source->place), source->name, telling->question,
-            source->last == SEEN_NXDOMAIN ? "NXDOMAIN" : "no record at all",
-            telling->account->emptied);
+    text_say(stderr, "evermx-drill: WARNING: %s %s answers the %s with %s: %s while it does\n",
+             place_word(source->place), source->name, telling->question,
+             source->last == SEEN_NXDOMAIN ? "NXDOMAIN" : "no record at all",
+             telling->account->emptied);
 }
 
 void telling_news(struct telling *telling, size_t number, unsigned news, const char *reason)
@@ -150,7 +152,7 @@ void telling_closed(struct telling *telling)
 void telling_command(struct telling *telling, const char *line)
 {
     telling_clear(telling);
-    fprintf(stderr, "    | %s\n", line);
+    text_say(stderr, "    | %s\n", line);
 }
 
 /* ---- how far it is ---- */

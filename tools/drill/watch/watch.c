@@ -2,6 +2,7 @@
 /* evermx-drill watch: samples servers, resolvers and the host itself, breaks and mends it where it
  * is told to, and reports when who has noticed. */
 #include "../drill.h"
+#include "../record/text.h"
 #include "account.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,7 +33,7 @@ enum {
 struct watch {
     const struct watch_options *options;
     struct event_base *base;
-    struct event *tick, *signals[3];
+    struct event *tick, *signals[4];
     struct samples samples;
     struct sampler *sampler;
     struct liveness *liveness; /* NULL: none */
@@ -42,6 +43,7 @@ struct watch {
     struct account account;
     struct telling telling;
     char question[NAME_TEXT_SIZE + 16];
+    char *shown; /* the first host, for a terminal */
     int64_t started_us, progress_us;
     bool stopped; /* by Ctrl-C, or as its time was over */
     struct error error;
@@ -113,6 +115,30 @@ static void on_signal(evutil_socket_t number, short what, void *context)
         fputs("evermx-drill: interrupted; the host is mended first\n", stderr);
 }
 
+/* Ctrl-Z. A host that is broken would stay so until somebody thinks of us. */
+static void on_stop_signal(evutil_socket_t number, short what, void *context)
+{
+    struct watch *watch = context;
+    int64_t now_us = clock_now_us();
+    enum stage stage = experiment_progress(watch->experiment, now_us).stage;
+    (void)number, (void)what;
+    experiment_pause(watch->experiment, now_us);
+    telling_clear(&watch->telling);
+    if (stage == STAGE_BREAK || stage == STAGE_BROKEN)
+        fputs("evermx-drill: stops when the host is mended; this failure is made again later\n",
+              stderr);
+    else if (stage == STAGE_MEND || stage == STAGE_BACK)
+        fputs("evermx-drill: stops when the host is mended; this return is not timed\n", stderr);
+}
+
+/* Until SIGCONT. */
+static void stop_process(struct watch *watch)
+{
+    telling_clear(&watch->telling);
+    raise(SIGSTOP);
+    experiment_resume(watch->experiment, clock_now_us());
+}
+
 static void show_progress(struct watch *watch, int64_t now_us)
 {
     struct experiment_progress progress;
@@ -127,8 +153,11 @@ static void show_progress(struct watch *watch, int64_t now_us)
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct watch *watch = context;
-    int64_t now_us = clock_now_us();
     (void)fd, (void)what;
+    if (watch->experiment &&
+        experiment_progress(watch->experiment, clock_now_us()).stage == STAGE_PAUSED)
+        stop_process(watch);
+    int64_t now_us = clock_now_us();
     sampler_tick(watch->sampler, now_us);
     if (watch->experiment)
         experiment_tick(watch->experiment, now_us);
@@ -143,16 +172,27 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 /* ---- setting up ---- */
 
+static void watch_signal(struct watch *watch, size_t index, int number, event_callback_fn callback)
+{
+    watch->signals[index] = evsignal_new(watch->base, number, callback, watch);
+    if (!watch->signals[index] || event_add(watch->signals[index], NULL) != 0)
+        memory_exhausted(0);
+}
+
 static void watch_signals(struct watch *watch)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    enum { NUMBERS = sizeof numbers / sizeof *numbers };
     /* A reader of ours that has gone is no reason to leave a host broken. */
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        watch->signals[i] = evsignal_new(watch->base, numbers[i], on_signal, watch);
-        if (!watch->signals[i] || event_add(watch->signals[i], NULL) != 0)
-            memory_exhausted(0);
-    }
+    for (size_t i = 0; i < NUMBERS; i++)
+        watch_signal(watch, i, numbers[i], on_signal);
+    if (!watch->experiment)
+        return;
+    watch_signal(watch, NUMBERS, SIGTSTP, on_stop_signal);
+    /* Nor is a terminal that is another's now; commands have these as usual. */
+    signal(SIGTTOU, SIG_IGN);
+    signal(SIGTTIN, SIG_IGN);
 }
 
 static void begin_sampling(struct watch *watch)
@@ -233,11 +273,12 @@ static void set_words(struct watch *watch)
                         (int64_t)(options->return_patience_s * 1e6)},
         .calendar_us = calendar_us(),
     };
+    watch->shown = text_clean(options->hosts[0], NAME_TEXT_SIZE);
     watch->telling = (struct telling){
         .samples = &watch->samples,
         .account = &watch->account,
         .question = watch->question,
-        .host = options->hosts[0],
+        .host = watch->shown,
         .lines = taken ? stderr : stdout,
         .progress = isatty(STDERR_FILENO),
         .repetitions = options->break_command ? options->repetitions : 0,
@@ -252,13 +293,13 @@ static bool set_up(struct watch *watch)
         return error_set(&watch->error, "making an event loop");
     log_set_level(LOG_LEVEL_WARNING);
     set_words(watch);
-    watch_signals(watch);
     watch->samples.by_hand = watch->options->break_command != NULL;
     if (!begin_probing(watch))
         return error_set(&watch->error, "setting up the probe");
     begin_sampling(watch);
     if (!begin_experiment(watch))
         return false;
+    watch_signals(watch);
     watch->tick = event_new(watch->base, -1, EV_PERSIST, on_tick, watch);
     if (!watch->tick || event_add(watch->tick, &wait) != 0)
         memory_exhausted(0);
@@ -273,6 +314,7 @@ static void tear_down(struct watch *watch)
     experiment_free(watch->experiment);
     errands_free(watch->errands);
     samples_free(&watch->samples);
+    free(watch->shown);
     if (watch->tick)
         event_free(watch->tick);
     for (size_t i = 0; i < sizeof watch->signals / sizeof *watch->signals; i++)
@@ -328,7 +370,7 @@ static void print_places(const struct watch *watch, const struct record *record)
         const struct source *source = &watch->samples.sources[i];
         char *key = memory_printf("%s %s", place_word(source->place), source->name);
         const char *text = json_string_value(json_object_get(record->settings, key));
-        fprintf(watch->telling.lines, "%s: %s\n", key, text ? text : "");
+        text_say(watch->telling.lines, "%s: %s\n", key, text ? text : "");
         free(key);
     }
 }
@@ -369,8 +411,8 @@ static enum drill_status tell_end(const struct watch *watch)
         return DRILL_IMPOSSIBLE;
     }
     if (!watch->experiment && !host_was_seen(watch)) {
-        fprintf(stderr, "evermx-drill: %s was in no answer to the %s\n", watch->options->hosts[0],
-                watch->question);
+        text_say(stderr, "evermx-drill: %s was in no answer to the %s\n", watch->options->hosts[0],
+                 watch->question);
         return DRILL_IMPOSSIBLE;
     }
     if (!watch->experiment)
@@ -378,9 +420,9 @@ static enum drill_status tell_end(const struct watch *watch)
     struct experiment_progress progress = experiment_progress(watch->experiment, clock_now_us());
     if (!progress.why)
         return DRILL_DONE;
-    fprintf(stderr, "evermx-drill: ended after %u of %u repetitions: %s%s%s\n", progress.finished,
-            watch->options->repetitions, progress.why, *watch->error.text ? ": " : "",
-            watch->error.text);
+    text_say(stderr, "evermx-drill: ended after %u of %u repetitions: %s%s%s\n", progress.finished,
+             watch->options->repetitions, progress.why, *watch->error.text ? ": " : "",
+             watch->error.text);
     if (progress.broken)
         fputs("evermx-drill: THE HOST MAY STILL BE BROKEN; mending it is tried once more\n",
               stderr);
@@ -419,7 +461,7 @@ int drill_watch(int argc, char **argv)
         event_base_dispatch(watch.base);
         status = report(&watch);
     } else {
-        fprintf(stderr, "evermx-drill: %s\n", watch.error.text);
+        text_say(stderr, "evermx-drill: %s\n", watch.error.text);
     }
     tear_down(&watch);
     return status;

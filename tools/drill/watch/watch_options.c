@@ -2,6 +2,7 @@
 #include "watch_options.h"
 
 #include "../drill.h"
+#include "../options.h"
 #include "wire/rrtype.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 /* Who is asked less often is taken for silent. Servers and resolvers may be other people's: nobody
  * takes the most for an attack. */
-enum { RATE_LEAST = 1, RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_S = 86400, DNS_PORT = 53 };
+enum { RATE_LEAST = 1, RATE_MAX = 100, REPETITIONS_MAX = 10000, DAY_MS = 86400 * 1000 };
 enum { SEED_MAX = 999999999 }; /* as a number of JSON it is kept exactly */
 
 static const char usage_text[] =
@@ -28,78 +29,23 @@ static const char usage_text[] =
     "how often:\n"
     "  --rate N            questions a second to each server, 1 to 100 (10)\n"
     "  --resolver-rate N   to each resolver (adaptive: often where a TTL ends or a change is due)\n"
-    "  --seconds S         ends after that (when all is done, or by Ctrl-C)\n"
+    "  --seconds D         ends after that (when all is done, or by Ctrl-C)\n"
     "the experiment:\n"
     "  --break COMMAND     breaks the host\n"
     "  --mend COMMAND      mends it: whatever happens, this comes last\n"
     "  --reps N            so many times (10)\n"
-    "  --settle S          all must be well for so long before (2), within --patience\n"
-    "  --patience S        then a failure was never noticed (120)\n"
-    "  --return-patience S then it does not come back, and the experiment ends (1800)\n"
-    "  --spread S          random phases are spread over (the longest TTL, and 2 s)\n"
+    "  --settle D          all must be well for so long before (2s), within --patience\n"
+    "  --patience D        then a failure was never noticed (2m)\n"
+    "  --return-patience D then it does not come back, and the experiment ends (30m)\n"
+    "  --spread D          random phases are spread over (the longest TTL, and 2 s)\n"
     "  --seed N            of the phases (random)\n"
     "what it is called:\n"
     "  --system NAME, --kind NAME  who does the failover, how the host is broken\n";
 static const char end_text[] =
     "  -h, --help\n"
+    "D: as 500ms, 10s, 5m, or in seconds. Ctrl-C, and Ctrl-Z, too, mend the host first.\n"
     "Exit status: 0 all failures were noticed, 1 one was never, 2 wrong usage, 3 it could not be\n"
     "done, or not to the end.\n";
-
-_Noreturn static void wrong_option(const char *option, const char *what)
-{
-    fprintf(stderr,
-            "evermx-drill watch: %.80s%s%s; `evermx-drill watch --help` tells the options\n",
-            option, *option ? ": " : "", what);
-    exit(DRILL_WRONG_USAGE);
-}
-
-_Noreturn static void wrong_usage(const char *what)
-{
-    wrong_option("", what);
-}
-
-static double number(const char *option, const char *text, double least, double most)
-{
-    char *end, what[160];
-    double value = strtod(text, &end);
-    if (end != text && !*end && value >= least && value <= most)
-        return value;
-    snprintf(what, sizeof what, "--%s %.60s: not a number from %g to %g", option, text, least,
-             most);
-    wrong_usage(what);
-}
-
-static uint64_t whole(const char *option, const char *text, uint64_t least, uint64_t most)
-{
-    char *end, what[160];
-    uint64_t value = strtoull(text, &end, 10);
-    if (end != text && !*end && *text != '-' && value >= least && value <= most)
-        return value;
-    snprintf(what, sizeof what, "--%s %.60s: not a whole number from %llu to %llu", option, text,
-             (unsigned long long)least, (unsigned long long)most);
-    wrong_usage(what);
-}
-
-static void add_place(const char *option, const char *text, struct watch_place *places,
-                      size_t *count)
-{
-    char what[160];
-    if (*count == PLACES_MAX)
-        wrong_usage("too many servers or resolvers");
-    struct watch_place *place = &places[*count];
-    if (!endpoint_parse(text, DNS_PORT, &place->address, &place->port)) {
-        snprintf(what, sizeof what, "--%s %.60s: not written as ADDRESS or ADDRESS@PORT", option,
-                 text);
-        wrong_usage(what);
-    }
-    for (size_t i = 0; i < *count; i++) {
-        if (places[i].port == place->port && address_equal(&places[i].address, &place->address)) {
-            snprintf(what, sizeof what, "--%s %.60s: given twice", option, text);
-            wrong_usage(what);
-        }
-    }
-    (*count)++;
-}
 
 /* ---- options ---- */
 
@@ -125,7 +71,7 @@ enum {
     OPTION_KIND,
 };
 
-static const struct option names[] = {
+static const struct option rows[] = {
     {"help", no_argument, NULL, 'h'},
     {"name", required_argument, NULL, OPTION_NAME},
     {"type", required_argument, NULL, OPTION_TYPE},
@@ -150,36 +96,47 @@ static const struct option names[] = {
     {NULL, 0, NULL, 0},
 };
 
-static const char *name_of(int option)
+static const struct usage usage = {"watch", rows};
+
+static double seconds(int option, int64_t least_ms, int64_t most_ms, bool zero)
 {
-    for (size_t i = 0; names[i].name; i++)
-        if (names[i].val == option)
-            return names[i].name;
-    return "";
+    const struct duration_range range = {least_ms, most_ms, .zero = zero};
+    return (double)usage_duration_ms(&usage, option, optarg, &range) / 1000;
 }
 
 static void take_times(struct watch_options *options, int option)
 {
-    const char *name = name_of(option);
     switch (option) {
     case OPTION_SECONDS:
-        options->seconds = number(name, optarg, 0.1, 366.0 * DAY_S);
+        options->seconds = seconds(option, 100, INT64_C(366) * DAY_MS, false);
         break;
     case OPTION_SETTLE:
-        options->settle_s = number(name, optarg, 0, DAY_S);
+        options->settle_s = seconds(option, 1, DAY_MS, true);
         break;
     case OPTION_PATIENCE:
-        options->patience_s = number(name, optarg, 0.1, DAY_S);
+        options->patience_s = seconds(option, 100, DAY_MS, false);
         break;
     case OPTION_RETURN_PATIENCE:
-        options->return_patience_s = number(name, optarg, 0.1, DAY_S);
+        options->return_patience_s = seconds(option, 100, DAY_MS, false);
         break;
     case OPTION_SPREAD:
-        options->spread_s = number(name, optarg, 0.001, DAY_S);
+        options->spread_s = seconds(option, 1, DAY_MS, false);
         break;
     default:
-        wrong_usage("unknown option");
+        output_option(&usage, &options->output, option, optarg);
     }
+}
+
+static void add_place(int option, struct watch_place *places, size_t *count)
+{
+    if (*count == PLACES_MAX)
+        usage_wrong(&usage, option, "there are too many of them");
+    struct watch_place *place = &places[*count];
+    usage_place(&usage, option, optarg, &place->address, &place->port);
+    for (size_t i = 0; i < *count; i++)
+        if (places[i].port == place->port && address_equal(&places[i].address, &place->address))
+            usage_twice(&usage, option, optarg);
+    (*count)++;
 }
 
 static void take_text(struct watch_options *options, int option)
@@ -193,7 +150,7 @@ static void take_text(struct watch_options *options, int option)
         break;
     case OPTION_HOST:
         if (options->nhosts == WANTED_HOSTS_MAX)
-            wrong_usage("too many hosts");
+            usage_wrong(&usage, option, "there are too many of them");
         options->hosts[options->nhosts++] = optarg;
         break;
     case OPTION_PROBE:
@@ -218,7 +175,6 @@ static void take_text(struct watch_options *options, int option)
 
 static void take(struct watch_options *options, int option)
 {
-    const char *name = name_of(option);
     switch (option) {
     case 'h':
         fputs(usage_text, stdout);
@@ -226,27 +182,27 @@ static void take(struct watch_options *options, int option)
         fputs(end_text, stdout);
         exit(DRILL_DONE);
     case OPTION_SERVER:
-        add_place(name, optarg, options->servers, &options->nservers);
+        add_place(option, options->servers, &options->nservers);
         break;
     case OPTION_RESOLVER:
-        add_place(name, optarg, options->resolvers, &options->nresolvers);
+        add_place(option, options->resolvers, &options->nresolvers);
         break;
     case OPTION_RATE:
-        options->rate = number(name, optarg, RATE_LEAST, RATE_MAX);
+        options->rate = usage_decimal(&usage, option, optarg, RATE_LEAST, RATE_MAX);
         break;
     case OPTION_RESOLVER_RATE:
-        options->resolver_rate =
-            strcmp(optarg, "adaptive") == 0 ? 0 : number(name, optarg, RATE_LEAST, RATE_MAX);
+        options->resolver_rate = strcmp(optarg, "adaptive") == 0
+                                     ? 0
+                                     : usage_decimal(&usage, option, optarg, RATE_LEAST, RATE_MAX);
         break;
     case OPTION_REPS:
-        options->repetitions = (unsigned)whole(name, optarg, 1, REPETITIONS_MAX);
+        options->repetitions = (unsigned)usage_number(&usage, option, optarg, 1, REPETITIONS_MAX);
         break;
     case OPTION_SEED:
-        options->seed = whole(name, optarg, 0, SEED_MAX);
+        options->seed = (uint64_t)usage_number(&usage, option, optarg, 0, SEED_MAX);
         break;
     default:
-        if (!output_option(&options->output, option, optarg))
-            take_text(options, option);
+        take_text(options, option);
     }
 }
 
@@ -255,23 +211,25 @@ static void take(struct watch_options *options, int option)
 static void complete(struct watch_options *options)
 {
     struct error error;
-    if (!options->name || !name_from_text(options->name, options->owner))
-        wrong_usage("a --name is missing, or is no domain name");
+    if (!options->name)
+        usage_wrong(&usage, 0, "--name is missing");
+    if (!name_from_text(options->name, options->owner))
+        usage_wrong(&usage, OPTION_NAME, "'%.100s' is no domain name", options->name);
     if (!rrtype_from_text(options->type, &options->wanted.rrtype) ||
         (options->wanted.rrtype != RRTYPE_MX && options->wanted.rrtype != RRTYPE_SRV &&
          options->wanted.rrtype != RRTYPE_A && options->wanted.rrtype != RRTYPE_AAAA))
-        wrong_usage("--type is MX, SRV, A or AAAA");
+        usage_wrong(&usage, OPTION_TYPE, "'%.100s' is none of: MX, SRV, A, AAAA", options->type);
     if (options->nhosts == 0)
-        wrong_usage("a --host is missing");
+        usage_wrong(&usage, 0, "--host is missing");
     for (size_t i = 0; i < options->nhosts; i++)
         if (!wanted_add(&options->wanted, options->hosts[i], &error))
-            wrong_usage(error.text);
+            usage_wrong(&usage, OPTION_HOST, "%s", error.text);
     if (options->nservers + options->nresolvers == 0)
-        wrong_usage("there is nobody to ask: --server, --resolver");
+        usage_wrong(&usage, 0, "there is nobody to ask: --server, --resolver");
     if (options->probe && !liveness_parse(options->probe, &options->target, &error))
-        wrong_usage(error.text);
+        usage_wrong(&usage, OPTION_PROBE, "%s", error.text);
     if (!options->break_command != !options->mend_command)
-        wrong_usage("--break and --mend come together");
+        usage_wrong(&usage, 0, "--break and --mend come together");
 }
 
 /* A number that people can type again. */
@@ -291,8 +249,7 @@ static bool is_of_experiment(int option)
 
 void watch_options_read(int argc, char **argv, struct watch_options *options)
 {
-    const char *idle = NULL;
-    int option;
+    int option, idle = 0;
     *options = (struct watch_options){
         .type = "MX",
         .rate = 10,
@@ -304,17 +261,14 @@ void watch_options_read(int argc, char **argv, struct watch_options *options)
         .system = "",
         .kind = "",
     };
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
-        if (option == '?')
-            wrong_option(argv[optind - 1], "is no option, or lacks its value");
+    while ((option = usage_next(&usage, argc, argv)) != -1) {
         if (is_of_experiment(option))
-            idle = name_of(option);
+            idle = option;
         take(options, option);
     }
     if (optind < argc)
-        wrong_option(argv[optind], "is no option");
+        usage_idle(&usage, argv[optind]);
     complete(options);
     if (idle && !options->break_command)
-        wrong_option(idle, "says nothing without --break and --mend");
+        usage_wrong(&usage, idle, "says nothing without --break and --mend");
 }

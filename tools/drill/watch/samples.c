@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECENT_US = 3000 * 1000, HOST_RECENT_US = 15000 * 1000 };
+enum {
+    RECENT_US = 3000 * 1000,
+    HOST_RECENT_US = 15000 * 1000,
+    /* No health check changes its mind so often. Where a server has several backends that notice
+     * one after the other, it takes them a few such rows. */
+    BRIEF_US = 1500 * 1000,
+    BRIEF_MAX = 8,
+};
 
 static const char *const turn_words[TURNS] = {"failure", "return"};
 static const char *const origin_words[] = {
@@ -202,6 +209,16 @@ static unsigned mark_observe(struct mark *mark, bool is_new, const struct observ
     return NEWS_CHANGED;
 }
 
+/* Weights that leave hosts out, and servers that give one record at a time. */
+static bool becomes_fickle(struct source *source, const struct observation *observation)
+{
+    if (source->place != PLACE_SERVER || source->fickle)
+        return false;
+    source->brief = observation->came_us - source->since_us < BRIEF_US ? source->brief + 1 : 0;
+    source->fickle = source->brief == BRIEF_MAX;
+    return source->fickle;
+}
+
 static void source_say(struct source *source, const struct observation *observation)
 {
     bool with = observation->seen == SEEN_WITH;
@@ -235,6 +252,8 @@ unsigned samples_observe(struct samples *samples, size_t number,
     if (seen_bounces(observation->seen) &&
         source->seen[SEEN_EMPTY] + source->seen[SEEN_NXDOMAIN] == 1)
         news |= NEWS_BOUNCES;
+    if (turned && becomes_fickle(source, observation))
+        news |= NEWS_FICKLE;
     if (turned && begins(samples, source, with)) {
         open_episode(samples, with ? TURN_RETURN : TURN_FAILURE, observation->came_us);
         news |= NEWS_OPENED;

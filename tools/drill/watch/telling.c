@@ -76,6 +76,15 @@ static void tell_bounces(const struct telling *telling, const struct source *sou
             telling->account->emptied);
 }
 
+static void tell_fickle(const struct telling *telling, const struct source *source)
+{
+    fprintf(stderr,
+            "evermx-drill: WARNING: %s %s has %s in some answers to the %s and not in others, back "
+            "and forth: where that is so by design (weights, one record at a time), it tells "
+            "nothing of failures\n",
+            place_word(source->place), source->name, telling->host, telling->question);
+}
+
 void telling_news(struct telling *telling, size_t number, unsigned news, const char *reason)
 {
     const struct samples *samples = telling->samples;
@@ -84,6 +93,8 @@ void telling_news(struct telling *telling, size_t number, unsigned news, const c
     telling_clear(telling);
     if (news & NEWS_BOUNCES)
         tell_bounces(telling, source);
+    if (news & NEWS_FICKLE)
+        tell_fickle(telling, source);
     if (telling->repetitions || !(news & (NEWS_CHANGED | NEWS_FLIPPED | NEWS_STRAY)))
         return;
     print_time(telling->lines);

@@ -181,6 +181,16 @@ static void one_that_is_fickle(void **state)
     assert_int_equal(found, 1); /* told once */
     assert_true(line.samples.sources[line.server].fickle);
     assert_false(line.samples.sources[line.one].fickle); /* several caches are nothing strange */
+    size_t episodes = line.samples.nepisodes;
+    assert_true(episodes < 10);
+    row(&line, line.server, 4 * S, 15 * S, 100 * MS, SEEN_WITH); /* now all of them in each */
+    assert_false(line.samples.sources[line.server].fickle);
+    assert_int_equal(line.samples.nepisodes, episodes + 1); /* it is back, since whenever */
+    assert_int_equal(line.samples.episodes[episodes].turn, TURN_RETURN);
+    assert_false(mark_of(&line, episodes, line.server)->changed);
+    see(&line, line.server, 15 * S, SEEN_WITHOUT, 10);
+    assert_int_equal(line.samples.nepisodes, episodes + 2);
+    assert_true(mark_of(&line, episodes + 1, line.server)->changed);
     samples_free(&line.samples);
 
     begin_line(&line, false);

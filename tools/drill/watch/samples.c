@@ -13,6 +13,7 @@ enum {
      * one after the other, it takes them a few such rows. */
     BRIEF_US = 1500 * 1000,
     BRIEF_MAX = 8,
+    STEADY_US = 10000 * 1000, /* who gives one answer for so long means it */
 };
 
 static const char *const turn_words[TURNS] = {"failure", "return"};
@@ -171,7 +172,8 @@ static bool begins(const struct samples *samples, const struct source *source, b
     const struct episode *last =
         samples->nepisodes ? &samples->episodes[samples->nepisodes - 1] : NULL;
     enum turn turn = with ? TURN_RETURN : TURN_FAILURE;
-    if (samples->by_hand || samples->nepisodes >= EPISODES_MAX || (last && last->turn == turn))
+    if (samples->by_hand || samples->nepisodes >= EPISODES_MAX || (last && last->turn == turn) ||
+        source->fickle)
         return false;
     switch (source->place) {
     case PLACE_HOST:
@@ -209,14 +211,25 @@ static unsigned mark_observe(struct mark *mark, bool is_new, const struct observ
     return NEWS_CHANGED;
 }
 
-/* Weights that leave hosts out, and servers that give one record at a time. */
+/* Weights that leave hosts out, as in a slow start, and servers that give one record at a time.
+ * Whether this is the first time. */
 static bool becomes_fickle(struct source *source, const struct observation *observation)
 {
-    if (source->place != PLACE_SERVER || source->fickle)
+    bool knew = source->was_fickle;
+    if (source->place != PLACE_SERVER)
         return false;
     source->brief = observation->came_us - source->since_us < BRIEF_US ? source->brief + 1 : 0;
-    source->fickle = source->brief == BRIEF_MAX;
-    return source->fickle;
+    source->fickle |= source->brief >= BRIEF_MAX;
+    source->was_fickle |= source->fickle;
+    return source->was_fickle && !knew;
+}
+
+static bool settles(struct source *source, const struct observation *observation)
+{
+    if (!source->fickle || observation->came_us - source->since_us < STEADY_US)
+        return false;
+    source->fickle = false;
+    return true;
 }
 
 static void source_say(struct source *source, const struct observation *observation)
@@ -254,7 +267,9 @@ unsigned samples_observe(struct samples *samples, size_t number,
         news |= NEWS_BOUNCES;
     if (turned && becomes_fickle(source, observation))
         news |= NEWS_FICKLE;
-    if (turned && begins(samples, source, with)) {
+    /* Of one that was fickle this is what begins now, and nobody knows when it changed. */
+    bool settled = !turned && settles(source, observation);
+    if ((turned || settled) && begins(samples, source, with)) {
         open_episode(samples, with ? TURN_RETURN : TURN_FAILURE, observation->came_us);
         news |= NEWS_OPENED;
     }

@@ -45,9 +45,10 @@ struct source {
     uint64_t seen[SEEN_KINDS]; /* how often */
     uint64_t overtaken;        /* answers that a later question's came before: they say nothing */
     struct ttl_range ttl_with, ttl_without;
-    unsigned stray; /* changes while nothing else had failed or returned */
-    unsigned brief; /* rows of equal answers of a server that were short, one after the other */
-    bool fickle;    /* there were so many that its answers differ by design, and say nothing */
+    unsigned stray;  /* changes while nothing else had failed or returned */
+    unsigned brief;  /* rows of equal answers of a server that were short, one after the other */
+    bool fickle;     /* so many that its answers differ by design: its changes say nothing now, */
+    bool was_fickle; /* or have said nothing once */
 
     /* The last one that said with or without; `known`: there was one. */
     bool known, with;

@@ -80,8 +80,8 @@ static void tell_fickle(const struct telling *telling, const struct source *sour
 {
     fprintf(stderr,
             "evermx-drill: WARNING: %s %s has %s in some answers to the %s and not in others, back "
-            "and forth: where that is so by design (weights, one record at a time), it tells "
-            "nothing of failures\n",
+            "and forth, as by weights or one record at a time: until it stays with what it says, "
+            "its changes are no failures and returns, and are not told\n",
             place_word(source->place), source->name, telling->host, telling->question);
 }
 
@@ -95,7 +95,8 @@ void telling_news(struct telling *telling, size_t number, unsigned news, const c
         tell_bounces(telling, source);
     if (news & NEWS_FICKLE)
         tell_fickle(telling, source);
-    if (telling->repetitions || !(news & (NEWS_CHANGED | NEWS_FLIPPED | NEWS_STRAY)))
+    if (telling->repetitions || source->fickle ||
+        !(news & (NEWS_CHANGED | NEWS_FLIPPED | NEWS_STRAY)))
         return;
     print_time(telling->lines);
     if (episode)

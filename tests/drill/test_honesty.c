@@ -323,6 +323,16 @@ static void silent_floor(void **state)
     figures_free(&changes);
 }
 
+/* As BIND with min-cache-ttl, which renews what is asked for often: others get it to its end. */
+static void floor_60_with_prefetch(void **state)
+{
+    struct findings findings =
+        find_long((struct resolver){.floor_s = 60, .prefetch_share = 0.05}, 90, NULL);
+    (void)state;
+    assert_int_equal(findings.has_floor, TELL_YES);
+    assert_float_equal(findings.floor_s, 60, 0);
+}
+
 static void floor_5_is_below_the_ttl(void **state)
 {
     struct findings findings = FIND(.floor_s = 5);
@@ -344,6 +354,16 @@ static void ceiling_3600(void **state)
     assert_lines(&findings, "ceiling        3600 s in some of its caches\n");
 }
 
+/* As unbound with cache-max-ttl, and BIND with max-cache-ttl: it keeps to what it shows. */
+static void ceiling_5_is_shown(void **state)
+{
+    struct findings findings = FIND(.ceiling_s = 5);
+    (void)state;
+    assert_int_equal(findings.has_ceiling, TELL_YES);
+    assert_float_equal(findings.ceiling_s, 5, 0);
+    assert_lines(&findings, "ceiling        5 s\n");
+}
+
 /* Shown are 86400 s; after 15 s it is fetched anew. */
 static void silent_ceiling(void **state)
 {
@@ -351,6 +371,7 @@ static void silent_ceiling(void **state)
     (void)state;
     assert_int_equal(findings.has_ceiling, TELL_YES);
     assert_float_equal(findings.ceiling_s, 15, 2.1);
+    assert_lines(&findings, ", though it tells higher TTLs\n");
     assert_int_equal(findings.prefetches, TELL_UNKNOWN); /* it looks the same */
 }
 
@@ -565,8 +586,10 @@ int main(void)
         cmocka_unit_test(floor_60),
         cmocka_unit_test(floor_240),
         cmocka_unit_test(silent_floor),
+        cmocka_unit_test(floor_60_with_prefetch),
         cmocka_unit_test(floor_5_is_below_the_ttl),
         cmocka_unit_test(ceiling_3600),
+        cmocka_unit_test(ceiling_5_is_shown),
         cmocka_unit_test(silent_ceiling),
         cmocka_unit_test(lying_ttl),
         cmocka_unit_test(prefetching),

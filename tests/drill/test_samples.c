@@ -166,6 +166,43 @@ static void one_that_goes_back_and_forth(void **state)
 }
 
 /* The answer to an earlier question comes after that to a later one: no going back. */
+/* One that gives one record at a time, all of them in turns; and one that notices in pieces. */
+static void one_that_is_fickle(void **state)
+{
+    struct line line;
+    unsigned found = 0;
+    (void)state;
+    begin_line(&line, false);
+    for (int i = 0; i < 40; i++) {
+        found += (see(&line, line.server, i * 100 * MS, i % 2 ? SEEN_WITHOUT : SEEN_WITH, 10) &
+                  NEWS_FICKLE) != 0;
+        see(&line, line.one, i * 100 * MS, i % 2 ? SEEN_WITHOUT : SEEN_WITH, 10);
+    }
+    assert_int_equal(found, 1); /* told once */
+    assert_true(line.samples.sources[line.server].fickle);
+    assert_false(line.samples.sources[line.one].fickle); /* several caches are nothing strange */
+    size_t episodes = line.samples.nepisodes;
+    assert_true(episodes < 10);
+    row(&line, line.server, 4 * S, 15 * S, 100 * MS, SEEN_WITH); /* now all of them in each */
+    assert_false(line.samples.sources[line.server].fickle);
+    assert_int_equal(line.samples.nepisodes, episodes + 1); /* it is back, since whenever */
+    assert_int_equal(line.samples.episodes[episodes].turn, TURN_RETURN);
+    assert_false(mark_of(&line, episodes, line.server)->changed);
+    see(&line, line.server, 15 * S, SEEN_WITHOUT, 10);
+    assert_int_equal(line.samples.nepisodes, episodes + 2);
+    assert_true(mark_of(&line, episodes + 1, line.server)->changed);
+    samples_free(&line.samples);
+
+    begin_line(&line, false);
+    for (int minute = 0; minute < 10; minute++) {
+        for (int i = 0; i < 6; i++)
+            see(&line, line.server, minute * 60 * S + i * 100 * MS,
+                i % 2 == minute % 2 ? SEEN_WITH : SEEN_WITHOUT, 10);
+    }
+    assert_false(line.samples.sources[line.server].fickle);
+    samples_free(&line.samples);
+}
+
 static void answers_that_were_overtaken(void **state)
 {
     struct line line;
@@ -337,6 +374,7 @@ int main(void)
         cmocka_unit_test(ttls_are_kept_apart),
         cmocka_unit_test(loss_and_servfail_are_no_change),
         cmocka_unit_test(one_that_goes_back_and_forth),
+        cmocka_unit_test(one_that_is_fickle),
         cmocka_unit_test(answers_that_were_overtaken),
         cmocka_unit_test(what_bounces_is_told_once),
         cmocka_unit_test(a_drain),

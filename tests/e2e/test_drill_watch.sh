@@ -232,5 +232,17 @@ is "watching: told as it happened" "1 1 1 1" "$(for what in 'failure 1: host .* 
 is "watching: from the last good evidence" "evidence evidence" "$(of alone '[.repetitions[].from] | join(" ")')"
 is "watching: sane times" true "$(of alone '.series | length >= 3 and all(.[]; .times_s[0] >= 0 and .times_s[0] < 8)')"
 
+# One who reads a line and goes.
+timeout --kill-after=5 30 "$build/evermx-drill" watch "${mx1[@]}" --server "$SERVER" --probe "smtp@$HOST" \
+    2>"$work/unread.err" </dev/null | head -1 >"$work/unread.out" &
+unread=$!
+sleep 2.5
+tell refuse >/dev/null
+until_true grep -q 'failure 1: ' "$work/unread.out"
+sleep 1
+tell ok >/dev/null
+wait "$unread"
+is "watching: ends when nobody reads on" 1 "$(grep -c 'writing to standard output failed' "$work/unread.err")"
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -247,11 +247,16 @@ static bool is_raised(const struct keeping *keeping)
     return keeping->given_s > keeping->ttl_s;
 }
 
-/* It told a TTL above ours, and did not keep to that one. */
+/* It did not keep to the TTL that it told; a fifth of that is what prefetching takes away. */
+static bool is_forgotten(const struct keeping *keeping)
+{
+    return keeping->fetches > 1 && !keeping->open &&
+           keeping->kept_s + rounding_s < 0.8 * keeping->given_s;
+}
+
 static bool is_told_falsely(const struct keeping *keeping)
 {
-    return is_raised(keeping) && keeping->fetches > 1 && !keeping->open &&
-           keeping->kept_s + rounding_s < keeping->given_s;
+    return is_raised(keeping) && is_forgotten(keeping);
 }
 
 static void take_floor(struct findings *findings, const struct keeping *keeping, bool believes)
@@ -268,20 +273,22 @@ static void take_floor(struct findings *findings, const struct keeping *keeping,
     findings->has_floor = TELL_YES;
 }
 
+static bool is_lowered(const struct keeping *keeping)
+{
+    return keeping->ttl_s >= CEILING_FROM_S && keeping->given_s >= 0 &&
+           keeping->given_least_s < keeping->ttl_s - CEILING_SLACK_S;
+}
+
 static void take_ceiling(struct findings *findings, const struct keeping *keeping)
 {
-    double ceiling_s = NAN;
+    bool told = keeping->given_s >= 0 && !(keeping->too_short && is_forgotten(keeping));
+    double ceiling_s = told ? keeping->given_least_s : keeping->kept_s;
 
-    if (keeping->ttl_s >= CEILING_FROM_S && keeping->given_s >= 0 &&
-        keeping->given_least_s < keeping->ttl_s - CEILING_SLACK_S)
-        ceiling_s = keeping->given_least_s;
-    if (keeping->too_short)
-        ceiling_s = isnan(ceiling_s) ? keeping->kept_s : fmin(ceiling_s, keeping->kept_s);
-    if (isnan(ceiling_s))
+    if (!keeping->too_short && !is_lowered(keeping))
         return;
     if (findings->has_ceiling != TELL_YES || ceiling_s > findings->ceiling_s) {
         findings->ceiling_s = ceiling_s;
-        findings->ceiling_told = !keeping->too_short;
+        findings->ceiling_told = told;
         findings->ceiling_of_some = keeping->given_s > ceiling_s && !keeping->too_short;
     }
     findings->has_ceiling = TELL_YES;

@@ -272,6 +272,8 @@ static void describe(const struct account *account, const struct samples *sample
     if (source->stray)
         used += (size_t)snprintf(text + used, size - used,
                                  ", changed %u times while nothing else had", source->stray);
+    if (source->was_fickle)
+        used += (size_t)snprintf(text + used, size - used, ", GOES BACK AND FORTH");
     used += (size_t)print_range(text + used, size - used, "with", &source->ttl_with);
     used += (size_t)print_range(text + used, size - used, "without", &source->ttl_without);
     print_held(text + used, size - used, samples, number);

@@ -6,7 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECENT_US = 3000 * 1000, HOST_RECENT_US = 15000 * 1000 };
+enum {
+    RECENT_US = 3000 * 1000,
+    HOST_RECENT_US = 15000 * 1000,
+    /* No health check changes its mind so often. Where a server has several backends that notice
+     * one after the other, it takes them a few such rows. */
+    BRIEF_US = 1500 * 1000,
+    BRIEF_MAX = 8,
+    STEADY_US = 10000 * 1000, /* who gives one answer for so long means it */
+};
 
 static const char *const turn_words[TURNS] = {"failure", "return"};
 static const char *const origin_words[] = {
@@ -164,7 +172,8 @@ static bool begins(const struct samples *samples, const struct source *source, b
     const struct episode *last =
         samples->nepisodes ? &samples->episodes[samples->nepisodes - 1] : NULL;
     enum turn turn = with ? TURN_RETURN : TURN_FAILURE;
-    if (samples->by_hand || samples->nepisodes >= EPISODES_MAX || (last && last->turn == turn))
+    if (samples->by_hand || samples->nepisodes >= EPISODES_MAX || (last && last->turn == turn) ||
+        source->fickle)
         return false;
     switch (source->place) {
     case PLACE_HOST:
@@ -202,6 +211,27 @@ static unsigned mark_observe(struct mark *mark, bool is_new, const struct observ
     return NEWS_CHANGED;
 }
 
+/* Weights that leave hosts out, as in a slow start, and servers that give one record at a time.
+ * Whether this is the first time. */
+static bool becomes_fickle(struct source *source, const struct observation *observation)
+{
+    bool knew = source->was_fickle;
+    if (source->place != PLACE_SERVER)
+        return false;
+    source->brief = observation->came_us - source->since_us < BRIEF_US ? source->brief + 1 : 0;
+    source->fickle |= source->brief >= BRIEF_MAX;
+    source->was_fickle |= source->fickle;
+    return source->was_fickle && !knew;
+}
+
+static bool settles(struct source *source, const struct observation *observation)
+{
+    if (!source->fickle || observation->came_us - source->since_us < STEADY_US)
+        return false;
+    source->fickle = false;
+    return true;
+}
+
 static void source_say(struct source *source, const struct observation *observation)
 {
     bool with = observation->seen == SEEN_WITH;
@@ -235,7 +265,11 @@ unsigned samples_observe(struct samples *samples, size_t number,
     if (seen_bounces(observation->seen) &&
         source->seen[SEEN_EMPTY] + source->seen[SEEN_NXDOMAIN] == 1)
         news |= NEWS_BOUNCES;
-    if (turned && begins(samples, source, with)) {
+    if (turned && becomes_fickle(source, observation))
+        news |= NEWS_FICKLE;
+    /* Of one that was fickle this is what begins now, and nobody knows when it changed. */
+    bool settled = !turned && settles(source, observation);
+    if ((turned || settled) && begins(samples, source, with)) {
         open_episode(samples, with ? TURN_RETURN : TURN_FAILURE, observation->came_us);
         news |= NEWS_OPENED;
     }

@@ -45,7 +45,10 @@ struct source {
     uint64_t seen[SEEN_KINDS]; /* how often */
     uint64_t overtaken;        /* answers that a later question's came before: they say nothing */
     struct ttl_range ttl_with, ttl_without;
-    unsigned stray; /* changes while nothing else had failed or returned */
+    unsigned stray;  /* changes while nothing else had failed or returned */
+    unsigned brief;  /* rows of equal answers of a server that were short, one after the other */
+    bool fickle;     /* so many that its answers differ by design: its changes say nothing now, */
+    bool was_fickle; /* or have said nothing once */
 
     /* The last one that said with or without; `known`: there was one. */
     bool known, with;
@@ -103,6 +106,7 @@ enum news {
     NEWS_FLIPPED = 1 << 2, /* it gives the old answer again */
     NEWS_STRAY = 1 << 3,   /* it changed, and nothing has failed or returned */
     NEWS_BOUNCES = 1 << 4, /* it answers so that mail bounces, and did not before */
+    NEWS_FICKLE = 1 << 5,  /* it is found out to be that */
 };
 unsigned samples_observe(struct samples *samples, size_t source,
                          const struct observation *observation);

@@ -78,6 +78,15 @@ static void tell_bounces(const struct telling *telling, const struct source *sou
              telling->account->emptied);
 }
 
+static void tell_fickle(const struct telling *telling, const struct source *source)
+{
+    fprintf(stderr,
+            "evermx-drill: WARNING: %s %s has %s in some answers to the %s and not in others, back "
+            "and forth, as by weights or one record at a time: until it stays with what it says, "
+            "its changes are no failures and returns, and are not told\n",
+            place_word(source->place), source->name, telling->host, telling->question);
+}
+
 void telling_news(struct telling *telling, size_t number, unsigned news, const char *reason)
 {
     const struct samples *samples = telling->samples;
@@ -86,7 +95,10 @@ void telling_news(struct telling *telling, size_t number, unsigned news, const c
     telling_clear(telling);
     if (news & NEWS_BOUNCES)
         tell_bounces(telling, source);
-    if (telling->repetitions || !(news & (NEWS_CHANGED | NEWS_FLIPPED | NEWS_STRAY)))
+    if (news & NEWS_FICKLE)
+        tell_fickle(telling, source);
+    if (telling->repetitions || source->fickle ||
+        !(news & (NEWS_CHANGED | NEWS_FLIPPED | NEWS_STRAY)))
         return;
     print_time(telling->lines);
     if (episode)

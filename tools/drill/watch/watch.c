@@ -162,6 +162,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     if (watch->experiment)
         experiment_tick(watch->experiment, now_us);
     telling_closed(&watch->telling);
+    /* Nobody reads on, and there is nothing to mend. */
+    if (!watch->experiment && ferror(watch->telling.lines))
+        stop(watch, "nobody reads what is told");
     if (watch->options->seconds > 0 &&
         (double)(now_us - watch->started_us) >= watch->options->seconds * 1e6)
         stop(watch, "its time was over");

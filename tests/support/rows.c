@@ -332,6 +332,10 @@ static void conclude(struct rows *rows, struct row_result *result)
     if (target.rtt_ms >= 1000 && row->expect != ROW_LEAVES)
         snprintf(result->observed, sizeof result->observed, "%s, %s, greets after %.1f s",
                  target.verdict, target.reason, target.rtt_ms / 1000);
+    size_t used = strlen(result->observed);
+    if (row->expect == ROW_RETURNS && result->back_ms)
+        snprintf(result->observed + used, sizeof result->observed - used, ", back after %.1f s",
+                 (double)(result->back_ms - result->broken_ms) / 1000);
 }
 
 static void watch(struct rows *rows, struct row_result *result)

@@ -27,11 +27,11 @@ enum {
     BEGIN_PATIENCE_MS = 60000,
     READY_PATIENCE_MS = 60000,
     BREAK_PATIENCE_MS = 30000,
-    LEARN_MS = 12000, /* in which a target's usual times become known */
-    LOOK_MS = 1000,   /* more often than probes come */
-    PROMPT_MS = 250,  /* LEARN_PROMPT_MS of src/probe/learn.h, */
-    STEADY = 30,      /* LEARN_STEADY */
-    STEADY_PATIENCE_MS = 90000,
+    LEARN_MS = 12000,           /* in which a target's usual times become known */
+    LOOK_MS = 1000,             /* more often than probes come */
+    PROMPT_MS = 250,            /* LEARN_PROMPT_MS of src/probe/learn.h, */
+    STEADY = 30,                /* LEARN_STEADY */
+    STEADY_PATIENCE_MS = 60000, /* so many probes take less */
     TURN_MS = 30,
     SETTLE_MS = 5000,     /* in which one that has returned must stay */
     DOWN_WITHIN_MS = 500, /* of the changed answer, status tells the verdict */

@@ -26,6 +26,17 @@ static void see(struct samples *samples, size_t source, int64_t at_us, enum seen
     samples_observe(samples, source, &observation);
 }
 
+/* Two that both see the host at first, each of a place of its own. */
+static struct record *begin(struct samples *samples, enum place first, size_t *one,
+                            enum place second, size_t *other)
+{
+    *one = samples_add(samples, first, "name");
+    *other = samples_add(samples, second, "name");
+    see(samples, *one, 1 * S, SEEN_WITH);
+    see(samples, *other, 1 * S, SEEN_WITH);
+    return record_new("test");
+}
+
 static struct figures *figures_at(struct record *record, enum place place, enum phase phase)
 {
     const struct series_key key = {
@@ -55,12 +66,9 @@ static const json_t *mark_of(const struct record *record, size_t repetition, siz
 static void all_fates(void **state)
 {
     struct samples samples = {.by_hand = true};
-    struct record *record = record_new("test");
+    size_t server, resolver;
+    struct record *record = begin(&samples, PLACE_SERVER, &server, PLACE_RESOLVER, &resolver);
     (void)state;
-    size_t server = samples_add(&samples, PLACE_SERVER, "name");
-    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
-    see(&samples, server, 1 * S, SEEN_WITH);
-    see(&samples, resolver, 1 * S, SEEN_WITH);
     samples_begin(&samples, TURN_FAILURE, 2 * S);
     samples_begun(&samples, 2 * S + 250 * MS);
     see(&samples, server, 4 * S, SEEN_WITHOUT);
@@ -117,12 +125,9 @@ static void all_fates(void **state)
 static void from_evidence(void **state)
 {
     struct samples samples = {0};
-    struct record *record = record_new("test");
+    size_t host, server;
+    struct record *record = begin(&samples, PLACE_HOST, &host, PLACE_SERVER, &server);
     (void)state;
-    size_t host = samples_add(&samples, PLACE_HOST, "name");
-    size_t server = samples_add(&samples, PLACE_SERVER, "name");
-    see(&samples, host, 1 * S, SEEN_WITH);
-    see(&samples, server, 1 * S, SEEN_WITH);
     see(&samples, host, 2 * S, SEEN_WITHOUT);
     see(&samples, server, 5 * S, SEEN_WITHOUT);
     see(&samples, host, 20 * S, SEEN_WITH);
@@ -153,12 +158,9 @@ static void from_evidence(void **state)
 static void what_passes(void **state)
 {
     struct samples samples = {0};
-    struct record *record = record_new("test");
+    size_t host, server;
+    struct record *record = begin(&samples, PLACE_HOST, &host, PLACE_SERVER, &server);
     (void)state;
-    size_t host = samples_add(&samples, PLACE_HOST, "name");
-    size_t server = samples_add(&samples, PLACE_SERVER, "name");
-    see(&samples, host, 1 * S, SEEN_WITH);
-    see(&samples, server, 1 * S, SEEN_WITH);
     see(&samples, host, 2 * S, SEEN_WITHOUT);
     see(&samples, host, 3 * S, SEEN_WITH);
     see(&samples, host, 10 * S, SEEN_WITHOUT); /* and now nobody notices for long */
@@ -179,12 +181,9 @@ static void what_passes(void **state)
 static void silence_is_not_never(void **state)
 {
     struct samples samples = {.by_hand = true};
-    struct record *record = record_new("test");
+    size_t server, resolver;
+    struct record *record = begin(&samples, PLACE_SERVER, &server, PLACE_RESOLVER, &resolver);
     (void)state;
-    size_t server = samples_add(&samples, PLACE_SERVER, "name");
-    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
-    see(&samples, server, 1 * S, SEEN_WITH);
-    see(&samples, resolver, 1 * S, SEEN_WITH);
     samples_begin(&samples, TURN_FAILURE, 2 * S);
     see(&samples, server, 61 * S, SEEN_WITH);
     see(&samples, resolver, 10 * S, SEEN_WITH);

@@ -62,14 +62,17 @@ dovecot_conf() { # TEXT: behind the rest
     lab reload "$name-imap"
 }
 
-exim_conf() { # LINE: before the rest
-    sed -i "1i $1" "$(lab root "$name")/etc/exim4/exim4.conf"
+# On SIGHUP it executes itself anew, and its port is closed for so long: a probe that came just then would be refused,
+# which is not what the row is about.
+exim_conf() { # LINE [SED-COMMAND]: the line before the rest
+    see_one_leave
+    sed -i -e "1i $1" ${2:+-e "$2"} "$(lab root "$name")/etc/exim4/exim4.conf"
     lab reload "$name"
 }
 
-count_left() { lab log "$name" | grep -c 'disconnect from'; }
+count_left() { lab log "$name" | grep -cE 'disconnect from|SMTP connection from .* closed'; }
 
-# Returns when a client of Postfix has just left: the next probe is most of an interval away.
+# Returns when a client of Postfix or Exim has just left: the next probe is most of an interval away.
 see_one_leave() {
     local before i
     before=$(count_left) || true

@@ -105,9 +105,8 @@ static const struct row rows[] = {
         "greeting-timeout: 60s", NULL, ROW_STAYS, 80 * SECOND, NULL, false, true, 25000},
     {"12", "421 greeting (shutdown, load)", ROW_MX, EARLY, REFUSE("421 4.3.2 Service not available"),
         NULL, NULL, ROW_LEAVES, PUT_OFF, "greeting-4xx", false, false, 0},
-    {"12b", "Exim: 421 greeting", ROW_MX, "exim", "exim_conf 'smtp_load_reserve = 0\\nsmtp_connect_backlog = 20'; "
-        "f=$(lab root $name)/etc/exim4/exim4.conf; sed -i '1i acl_smtp_connect = shut' $f; "
-        "sed -i 's/^begin acl/begin acl\\nshut:\\n  defer message = 421 Service not available, closing/' $f; lab reload $name",
+    {"12b", "Exim: 421 greeting", ROW_MX, "exim", "exim_conf 'smtp_load_reserve = 0\\nsmtp_connect_backlog = 20\\n"
+        "acl_smtp_connect = shut' 's/^begin acl/&\\nshut:\\n  defer message = 421 Service not available, closing/'",
         NULL, NULL, ROW_LEAVES, PUT_OFF, "greeting-4xx", false, false, 0},
     {"13", "421 to us: too many connections from here", ROW_MX, "postfix",
         "conf smtpd_client_connection_rate_limit=1 smtpd_client_event_limit_exceptions=",

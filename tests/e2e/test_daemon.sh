@@ -19,88 +19,14 @@ work=$(mktemp -d) || exit 1
 chmod 755 "$work"
 cd "$work" || exit 1
 
-readonly DEADLINE_S=15
-passed=0 failed=0 skipped=0
-started=()
-
-clean_up() {
-    local pid
-    disown -a # without a word on their end
-    for pid in "${started[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-# ---- expectations ----
-
-pass() {
-    passed=$((passed + 1))
-}
-
-fail() {
-    failed=$((failed + 1))
-    printf 'FAILED: %s\n' "$*"
-}
-
-skip() {
-    skipped=$((skipped + 1))
-    printf 'skipped: %s\n' "$*"
-}
-
-is() { # WHAT EXPECTED FOUND
-    if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', found '$3'"; fi
-}
-
-has() { # WHAT PART TEXT
-    if [[ $3 == *"$2"* ]]; then pass; else fail "$1: expected '$2' in '$3'"; fi
-}
-
-lacks() { # WHAT PART TEXT
-    if [[ $3 != *"$2"* ]]; then pass; else fail "$1: expected no '$2' in '$3'"; fi
-}
-
-# Runs a command until it succeeds.
-within() {
-    local end=$((SECONDS + DEADLINE_S))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.05
-    done
-}
-
-soon() { # WHAT COMMAND ...
-    local what=$1
-    shift
-    if within "$@"; then pass; else fail "$what: not within $DEADLINE_S s"; fi
-}
-
-# Sets out, err, status.
-run() {
-    timeout --kill-after=2 30 "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$?
-    out=$(<"$work/out")
-    err=$(<"$work/err")
-}
+. "$repository/tests/support/started.sh"
 
 # ---- evermxd ----
 
 # Sets pid and log; returns when it is ready, or fails when it has ended.
 start() { # NAME OPTION ...
     log=$work/$1.log
-    shift
-    : >"$log"
-    "$evermxd" "$@" 2>"$log" </dev/null &
-    pid=$!
-    started+=("$pid")
-    within ready_or_gone
-    grep -q ' ready on ' "$log" || { fail "start with '$*': $(<"$log")"; return 1; }
-}
-
-ready_or_gone() {
-    grep -q ' ready on ' "$log" || ! kill -0 "$pid" 2>/dev/null
+    start_ready "$log" "$evermxd" "${@:2}" || { fail "start with '${*:2}': $(<"$log")"; return 1; }
 }
 
 logged() {
@@ -133,16 +59,6 @@ header_of() { # PORT NAME TYPE: status and flags
 
 answers() { # EXPECTED PORT NAME TYPE
     [ "$(ask "$2" "$3" "$4" | tr '\n' ' ')" = "$1" ]
-}
-
-# A port that nobody has now, for UDP and TCP.
-free_port() {
-    local try
-    while :; do
-        try=$((20000 + RANDOM % 12000))
-        grep -qi ":$(printf %04X $try) " /proc/net/{udp,tcp,udp6,tcp6} || break
-    done
-    echo "$try"
 }
 
 # The mail hosts' addresses are those of no other test; zones share them, and so their targets.
@@ -263,7 +179,7 @@ test_answers() {
     test_reload "$port"
     test_drain "$port"
     test_events
-    local end=$((SECONDS + DEADLINE_S))
+    local end=$((SECONDS + 15))
     while kill -TERM "$pid" 2>/dev/null && [ "$SECONDS" -lt "$end" ]; do
         : # one is enough; more of them while it ends change nothing
     done
@@ -639,7 +555,7 @@ test_no_descriptors() {
     (ulimit -n 40; exec "$evermxd" --zone few.zone --listen "127.0.0.1@$port" --control few.sock 2>"$log") &
     pid=$!
     started+=("$pid")
-    within ready_or_gone
+    within ready_or_gone "$log"
     for _ in {1..60}; do # more than it has left
         { exec {client}<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null && clients+=("$client")
     done
@@ -692,7 +608,7 @@ test_default_control_socket() {
     setpriv --reuid=65534 --clear-groups "$evermxd" --zone plain.zone --listen "127.0.0.1@$port" 2>"$log" &
     pid=$!
     started+=("$pid")
-    within ready_or_gone
+    within ready_or_gone "$log"
     has "warning" "evermxctl will not work" "$(<"$log")"
     is "answers" 127.77.0.11 "$(ask "$port" mx1.plain.test A)"
     kill -TERM "$pid"
@@ -756,5 +672,4 @@ for test in test_usage test_check test_check_tells_all test_answers test_configu
         test_no_descriptors test_full_disk test_default_control_socket test_watchdog; do
     $test
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+tell_counts

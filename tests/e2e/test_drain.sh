@@ -17,82 +17,14 @@ work=$(mktemp -d) || exit 1
 chmod 755 "$work"
 cd "$work" || exit 1
 
-readonly DEADLINE_S=15
-passed=0 failed=0 skipped=0
-started=()
-
-clean_up() {
-    local pid
-    disown -a # without a word on their end
-    for pid in "${started[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-# ---- expectations ----
-
-pass() {
-    passed=$((passed + 1))
-}
-
-fail() {
-    failed=$((failed + 1))
-    printf 'FAILED: %s\n' "$*"
-}
-
-is() { # WHAT EXPECTED FOUND
-    if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', found '$3'"; fi
-}
-
-has() { # WHAT PART TEXT
-    if [[ $3 == *"$2"* ]]; then pass; else fail "$1: expected '$2' in '$3'"; fi
-}
-
-lacks() { # WHAT PART TEXT
-    if [[ $3 != *"$2"* ]]; then pass; else fail "$1: expected no '$2' in '$3'"; fi
-}
-
-# Runs a command until it succeeds.
-within() {
-    local end=$((SECONDS + DEADLINE_S))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.05
-    done
-}
-
-soon() { # WHAT COMMAND ...
-    local what=$1
-    shift
-    if within "$@"; then pass; else fail "$what: not within $DEADLINE_S s"; fi
-}
-
-# Sets out, err, status.
-run() {
-    timeout --kill-after=2 40 "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$?
-    out=$(<"$work/out")
-    err=$(<"$work/err")
-}
+readonly RUN_S=40
+. "$repository/tests/support/started.sh"
 
 ctl() {
     run "$build/evermxctl" -s control.sock "$@"
 }
 
 # ---- the stage ----
-
-# A port that nobody has now, for UDP and TCP.
-free_port() {
-    local try
-    while :; do
-        try=$((20000 + RANDOM % 12000))
-        grep -qi ":$(printf %04X $try) " /proc/net/{udp,tcp,udp6,tcp6} || break
-    done
-    echo "$try"
-}
 
 SMTP=$(free_port) DNS=$(free_port) RESOLVER=$(free_port)
 readonly SMTP DNS RESOLVER
@@ -117,9 +49,8 @@ YAML
 }
 
 start_daemon() {
-    "$build/evermxd" -c evermx.yaml 2>daemon.log </dev/null &
-    daemon=$!
-    started+=("$daemon")
+    start_ready daemon.log "$build/evermxd" -c evermx.yaml
+    daemon=$pid
     disown "$daemon" # it is killed at the end, without a word
     within known_up || { fail "start: $(<daemon.log)"; exit 1; }
 }
@@ -129,11 +60,8 @@ known_up() {
 }
 
 start_hosts() {
-    : >hosts.log
-    "$build/mailhost" --listen "smtp:127.77.3.11@$SMTP" --listen "smtp:127.77.3.12@$SMTP" --control hosts.sock \
-        >hosts.log 2>&1 </dev/null &
-    started+=("$!")
-    within grep -q ready hosts.log || { fail "mail hosts: $(<hosts.log)"; exit 1; }
+    start_ready hosts.log "$build/mailhost" --listen "smtp:127.77.3.11@$SMTP" --listen "smtp:127.77.3.12@$SMTP" \
+        --control hosts.sock || { fail "mail hosts: $(<hosts.log)"; exit 1; }
 }
 
 start_unbound() {
@@ -207,8 +135,7 @@ test_waits_until_nobody_holds_it() {
     lacks "no terminal, no cursor" $'\033' "$out"
     is "the server's own answer" "20 mx2.example.test. " "$(mx_of "$DNS")"
     if [ -z "$watcher" ]; then
-        skipped=$((skipped + 1))
-        echo "skipped: no unbound here"
+        skip "no unbound here"
         return
     fi
     is "the resolver's answer" "20 mx2.example.test. " "$(mx_of "$RESOLVER")"
@@ -320,8 +247,7 @@ test_taken_back() {
 
 test_terminal() {
     if ! command -v script >/dev/null; then
-        skipped=$((skipped + 1))
-        echo "skipped: no script(1) here"
+        skip "no script(1) here"
         return
     fi
     run script -qec "'$build/evermxctl' -s control.sock drain mx1.example.test --wait --timeout 2.5" /dev/null
@@ -431,5 +357,4 @@ write_configuration 4s
 test_removed_while_waiting
 test_status_of_several
 test_scrape
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+tell_counts

@@ -7,6 +7,7 @@ cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 build=${EVERMX_BUILD:-build}
 EVERMX_APART=must tests/e2e/apart.sh true || exit 77
 work=$(mktemp -d) || exit 1
+readonly DEADLINE_S=60
 . tests/support/started.sh
 
 # One repetition was noticed, within so many seconds.
@@ -19,15 +20,12 @@ noticed() { # WHAT PLACE NAME PHASE SECONDS
 
 # Starts one in the background, as drill, and waits until it has broken a host. Sets `space`: its process namespace.
 start_lab() { # FOLDER OPTION...
-    local i inner
+    local inner
     space=
     "$build/evermx-drill" lab --resolvers unbound --keep "$@" >"$work/table" 2>"$work/errors" </dev/null &
     drill=$!
     started+=("$drill")
-    for ((i = 0; i < 600; i++)); do
-        [ ! -s "$1/events" ] || break
-        sleep 0.1
-    done
+    within test -s "$1/events"
     for inner in $(grep -lz "^$1\$" /proc/[0-9]*/cmdline 2>/dev/null); do # the folder is an argument of theirs
         space=$(readlink "${inner%/cmdline}/ns/pid")
         [ "$space" = "$(readlink /proc/self/ns/pid)" ] || break
@@ -63,10 +61,7 @@ is "nothing is left" 0 "$(left_behind)"
 
 start_lab "$work/ended" --kinds power --reps 100 --no-sender
 is "it was under way" "power break" "$(cut -d ' ' -f 1,2 "$work/ended/events" 2>/dev/null | head -n 1)"
-for ((i = 0; i < 600; i++)); do
-    ! grep -q '^power mend' "$work/ended/events" || break
-    sleep 0.1
-done
+within grep -q '^power mend' "$work/ended/events"
 kill -INT "$drill"
 wait "$drill"
 is "interrupted, it tells what is there" 0 "$?"
@@ -78,5 +73,4 @@ start_lab "$work/killed" --kinds power --reps 100 --no-sender
 is "nothing is left of one that was killed" 0 "$(soon_nothing_is_left)"
 
 [ "$failed" = 0 ] || cat "$work/errors" "$work/table" "$work"/kept/left-out 2>/dev/null
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

@@ -36,8 +36,7 @@ cat >"$work/evermx.yaml" <<YAML
 server: {listen: ["$server"], canary-names: on, probing: off, control: $work/control.sock}
 zones: [example.zone]
 YAML
-"$build/evermxd" -c "$work/evermx.yaml" 2>"$work/log" &
-started+=($!)
+start_ready "$work/log" "$build/evermxd" -c "$work/evermx.yaml"
 
 start() { # NAME PORT OPTION ...
     local name=$1 port=$2
@@ -143,5 +142,4 @@ is "changes that the liar never showed" 1 \
     "$(grep -cE '^resolver 127.0.0.1@5652 +[0-9]+ +never' "$work/all")"
 
 [ "$failed" = 0 ] || cat "$work/all"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

@@ -11,32 +11,11 @@ build=$(cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 export LAB_CACHE=${LAB_CACHE:-$PWD/build/lab} LAB_DIR=${LAB_DIR:-$build/lab/test_drill_watch.sh}
 PATH=$LAB_CACHE/trees/bin:$PATH:/usr/sbin
 work=$(mktemp -d) || exit 1
+readonly DEADLINE_S=10
 . tests/support/started.sh
 [ "$EUID" != 0 ] || trap 'tests/e2e/lab.sh cleanup; clean_up' EXIT
 readonly SERVER=127.0.0.1@5622 NSD=127.0.0.1@5623 RESOLVER=127.7.22.3@5624 HOST=127.7.22.1@5625 OTHER=127.7.22.2@5625
 readonly TTL=2
-skipped=0
-
-skip() { # WHAT: n cases
-    echo "skipped: $1"
-    skipped=$((skipped + 1))
-}
-
-start() { # LOG COMMAND...
-    local log=$1
-    shift
-    "$@" >"$work/$log" 2>&1 </dev/null &
-    started+=($!)
-}
-
-until_true() { # COMMAND...: at most 10 s
-    local i
-    for ((i = 0; i < 200; i++)); do
-        ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.05
-    done
-    return 1
-}
 
 readonly mx1=(--name example.test --host mx1.example.test)
 # What nothing happens to.
@@ -80,16 +59,18 @@ zone:
     name: example.test
     zonefile: example.zone
 END
-start mailhost.log "$build/mailhost" --listen "smtp:$HOST" --listen "smtp:$OTHER" --control "$work/mailhost.sock"
-until_true grep -q ready "$work/mailhost.log"
-start evermxd.log "$build/evermxd" -c "$work/evermx.yaml"
+start_ready "$work/mailhost.log" "$build/mailhost" --listen "smtp:$HOST" --listen "smtp:$OTHER" --control "$work/mailhost.sock"
+start_ready "$work/evermxd.log" "$build/evermxd" -c "$work/evermx.yaml"
 resolver=()
 [ "$EUID" != 0 ] || ! tests/e2e/lab.sh start unbound cache "${RESOLVER%@*}" "${RESOLVER#*@}" "$SERVER" example.test \
     >/dev/null || resolver=(--resolver "$RESOLVER")
 nsd=
 ! command -v nsd >/dev/null || nsd=yes
-[ -z "$nsd" ] || start nsd.log nsd -d -c "$work/nsd.conf"
-until_true answers "$SERVER" || echo "evermxd does not answer"
+if [ -n "$nsd" ]; then
+    nsd -d -c "$work/nsd.conf" >"$work/nsd.log" 2>&1 </dev/null &
+    started+=($!)
+fi
+within answers "$SERVER" || echo "evermxd does not answer"
 
 # ---- an experiment, and meanwhile those in which nothing really breaks ----
 
@@ -100,7 +81,7 @@ drill whole "${mx1[@]}" --server "$SERVER" "${resolver[@]}" --probe "smtp@$HOST"
 whole=$!
 
 quickly=(--settle 0.1 --spread 0.1 --reps 2)
-if [ -n "$nsd" ] && until_true answers "$NSD"; then
+if [ -n "$nsd" ] && within answers "$NSD"; then
     drill never "${mx1[@]}" --server "$NSD" "${quickly[@]}" --patience 3 --json - --break "touch $work/never.broken" \
         --mend "rm $work/never.broken"
     is "NSD never notices: status" 1 "$(status_of never)"
@@ -118,14 +99,14 @@ stopped_by() { # NAME SIGNAL
     local pid=$!
     disown "$pid"
     started+=("$pid")
-    until_true test -e "$work/$1.broken"
+    within test -e "$work/$1.broken"
     is "$1: it was broken" yes "$([ -e "$work/$1.broken" ] && echo yes)"
     kill -"$2" "$pid"
-    until_true test ! -e "$work/$1.broken"
+    within test ! -e "$work/$1.broken"
     is "$1: it was mended" no "$([ -e "$work/$1.broken" ] && echo yes || echo no)"
 }
 stopped_by terminated TERM
-until_true grep -q 'ended after' "$work/terminated.err"
+within grep -q 'ended after' "$work/terminated.err"
 is "SIGTERM: told" 1 "$(grep -c 'ended after 0 of 2 repetitions: interrupted' "$work/terminated.err")"
 stopped_by hung-up HUP
 stopped_by killed KILL
@@ -140,16 +121,16 @@ set -m
 paused=$!
 set +m
 started+=("$paused")
-until_true test -e "$work/paused.broken"
+within test -e "$work/paused.broken"
 kill -TTOU "$paused"
 kill -TSTP "$paused"
-until_true is_stopped "$paused"
+within is_stopped "$paused"
 is "Ctrl-Z: it stopped, and mended the host first" "T mended" \
     "$(drill_state "$paused") $([ -e "$work/paused.broken" ] && echo broken || echo mended)"
 is "Ctrl-Z: told" 1 "$(grep -c 'stops when the host is mended; this failure is made again later' "$work/paused.err")"
 rm -f "$work/paused.broken"
 kill -CONT "$paused"
-until_true test -e "$work/paused.broken"
+within test -e "$work/paused.broken"
 is "Ctrl-Z: it went on" 2 "$(wc -l <"$work/paused.breaks")"
 kill -INT "$paused"
 wait "$paused"
@@ -221,9 +202,9 @@ fi
 alone=$!
 sleep 2.5 # good probes
 tell hang >/dev/null
-until_true grep -q 'failure 1: server .* answers without mx1.example.test, ' "$work/alone.out"
+within grep -q 'failure 1: server .* answers without mx1.example.test, ' "$work/alone.out"
 tell ok >/dev/null
-until_true grep -q 'return 1: server' "$work/alone.out"
+within grep -q 'return 1: server' "$work/alone.out"
 kill -INT "$alone"
 wait "$alone"
 is "watching: status" 0 $?
@@ -238,11 +219,10 @@ timeout --kill-after=5 30 "$build/evermx-drill" watch "${mx1[@]}" --server "$SER
 unread=$!
 sleep 2.5
 tell refuse >/dev/null
-until_true grep -q 'failure 1: ' "$work/unread.out"
+within grep -q 'failure 1: ' "$work/unread.out"
 sleep 1
 tell ok >/dev/null
 wait "$unread"
 is "watching: ends when nobody reads on" 1 "$(grep -c 'writing to standard output failed' "$work/unread.err")"
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+tell_counts

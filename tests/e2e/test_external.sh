@@ -24,9 +24,8 @@ fi
 build=${EVERMX_BUILD:-build}
 work=$(mktemp -d) || exit 1
 readonly DEADLINE_S=60 # the resolver asks every 30 s
-passed=0 failed=0 started=()
-trap 'kill $(jobs -p) "${started[@]}" 2>/dev/null; wait 2>/dev/null; umount /etc/resolv.conf; rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
+. "${BASH_SOURCE[0]%/*}/../support/started.sh"
+trap 'umount /etc/resolv.conf; clean_up' EXIT
 
 ip link set lo up
 echo "nameserver 127.0.0.1" >"$work/resolv.conf"
@@ -60,27 +59,20 @@ mx() {
     kdig @127.0.0.1 -p 5300 +short +time=2 example.test MX | sort | paste -sd' '
 }
 
+found() { # EXPECTED
+    found=$(mx)
+    [ "$found" = "$1" ]
+}
+
 becomes() { # WHAT EXPECTED
-    local end=$((SECONDS + DEADLINE_S)) found
-    until found=$(mx) && [ "$found" = "$2" ]; do
-        if [ "$SECONDS" -ge "$end" ]; then
-            failed=$((failed + 1))
-            printf 'FAILED: %s: expected "%s", found "%s"\n' "$1" "$2" "$found"
-            tail -n 20 "$work/log" | sed 's/^/    /'
-            return
-        fi
-        sleep 0.05
-    done
-    passed=$((passed + 1))
-    printf 'ok: %s\n' "$1"
+    within found "$2" || tail -n 20 "$work/log" | sed 's/^/    /'
+    is "$1" "$2" "$found"
 }
 
 start_host() { # ADDRESS
-    "$build/mailhost" --listen "smtp:$1@2525" </dev/null >"$work/host-$1" 2>&1 &
-    host=$!
+    start_ready "$work/host-$1" "$build/mailhost" --listen "smtp:$1@2525"
+    host=$pid
     disown "$host" # without a word on its end
-    started+=("$host")
-    until grep -q ready "$work/host-$1"; do sleep 0.05; done
 }
 
 all="10 mx.outside.test. 10 mx1.example.test. 20 nowhere.outside.test."
@@ -90,12 +82,12 @@ outside 127.0.0.32
 start_host 127.0.0.31
 start_host 127.0.0.32
 second=$host
-"$build/evermxd" --zone "$work/outside.zone" --listen 127.0.0.1@53 --control "$work/outside.sock" 2>"$work/log-outside" &
-name_server=$!
-"$build/evermxd" -c "$work/evermx.yaml" 2>"$work/log" &
+start_ready "$work/log-outside" "$build/evermxd" --zone "$work/outside.zone" --listen 127.0.0.1@53 --control "$work/outside.sock"
+name_server=$pid
+start_ready "$work/log" "$build/evermxd" -c "$work/evermx.yaml"
 
 becomes "an exchange outside counts as up, and one without address is left alone" "$all"
-until grep -q "mx.outside.test 127.0.0.32 .* -> up" "$work/log" || [ "$SECONDS" -gt "$DEADLINE_S" ]; do sleep 0.05; done
+within grep -q "mx.outside.test 127.0.0.32 .* -> up" "$work/log"
 kill -KILL "$second"
 becomes "it leaves when it is dead" "$without"
 start_host 127.0.0.33
@@ -108,5 +100,4 @@ kill "$name_server"
 start_host 127.0.0.33
 becomes "without its name server the address is kept" "$all"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

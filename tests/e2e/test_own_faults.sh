@@ -12,8 +12,8 @@ cd "${BASH_SOURCE[0]%/*}/../.." || exit 1
 [ -n "${EVERMX_APART:-}" ] || EVERMX_APART=must exec tests/e2e/apart.sh tests/e2e/test_own_faults.sh
 build=${EVERMX_BUILD:-build}
 work=$(mktemp -d) || exit 1
+readonly HOSTS="198.51.100.1 198.51.101.1 198.51.102.1" CANARY=203.0.113.2 DEADLINE_S=40
 . tests/support/started.sh
-readonly HOSTS="198.51.100.1 198.51.101.1 198.51.102.1" CANARY=203.0.113.2 PATIENCE_S=40
 
 make_network() {
     local host
@@ -47,31 +47,20 @@ mend() { ip netns exec router nft flush chain inet cut in; }
 
 ctl() { "$build/evermxctl" -s "$work/control.sock" "$@"; }
 count() { ctl status --json 2>/dev/null | jq "[.targets[] | select($1)] | length"; }
-soon() { # COMMAND ...: until it succeeds
-    local i
-    for ((i = 0; i < PATIENCE_S * 5; i++)); do
-        "$@" && return
-        sleep 0.2
-    done
-    return 1
-}
 all_up() { [ "$(count '.verdict == "up" and .probes > 6')" = 3 ]; }
 all_down() { [ "$(count '.verdict == "down"')" = 3 ]; }
 removals() { grep -cE -- '-> down' "$work/log"; }
 told() { ctl events 2>/dev/null | grep -ciE 'uplink|network|froz' ; }
 
-begin() { # SERVER-OPTIONS [COMMAND ...]: evermxd, by the command; returns when all hosts are up
-    local options=$1
-    shift
+begin() { # SERVER-OPTIONS: evermxd; returns when all hosts are up
     cat >"$work/evermx.yaml" <<END
-server: {listen: ["127.0.0.1@24670"], control: $work/control.sock$options}
+server: {listen: ["127.0.0.1@24670"], control: $work/control.sock$1}
 zones: [example.zone]
 checks: {smtp: {hold: 0s, slow-start: 0s}}
 END
-    "$@" "$build/evermxd" -c "$work/evermx.yaml" 2>"$work/log" </dev/null &
-    daemon=$!
-    started+=("$daemon")
-    soon all_up || { echo "the hosts did not come up"; tail -n 5 "$work/log"; exit 1; }
+    start_ready "$work/log" "$build/evermxd" -c "$work/evermx.yaml"
+    daemon=$pid
+    within all_up || { echo "the hosts did not come up"; tail -n 5 "$work/log"; exit 1; }
 }
 
 end() {
@@ -111,12 +100,12 @@ uplink_dies() { # WHAT SERVER-OPTIONS
     is "$1: removals while the uplink is gone" 0 "$(removals)"
     is "$1: told by an event" yes "$([ "$(told)" -gt 0 ] && echo yes)"
     mend
-    soon all_up
+    within all_up
     is "$1: hosts up with the uplink again" 3 "$(count '.verdict == "up"')"
     is "$1: removals in all" 0 "$(removals)"
     # It has thawed: the silence of one host counts again.
     ip netns exec router nft add rule inet cut in ip daddr 198.51.101.1 drop
-    soon eval '[ "$(removals)" != 0 ]'
+    within eval '[ "$(removals)" != 0 ]'
     is "$1: one dead host, afterwards" 1 "$(removals)"
     mend
     end
@@ -129,7 +118,7 @@ link_goes_down() {
     is "link down: removals" 0 "$(removals)"
     ip link set near up
     ip route add default via 192.0.2.2
-    soon all_up
+    within all_up
     is "link up again: hosts up" 3 "$(count '.verdict == "up"')"
     end
 }
@@ -145,11 +134,11 @@ router_says_unreachable() {
     for host in $HOSTS; do
         ip -n router route add "$host/32" via "$CANARY"
     done
-    soon all_up
+    within all_up
     is "line again: hosts up" 3 "$(count '.verdict == "up"')"
     is "line again: removals" 0 "$(removals)"
     ip -n router route replace unreachable 198.51.101.1/32
-    soon eval '[ "$(removals)" != 0 ]'
+    within eval '[ "$(removals)" != 0 ]'
     is "one host is unreachable, afterwards" 1 "$(removals)"
     ip -n router route replace 198.51.101.1/32 via "$CANARY"
     end
@@ -159,7 +148,7 @@ router_says_unreachable() {
 canary_answers() {
     begin ", canaries: [$CANARY]"
     cut_hosts
-    soon all_down
+    within all_down
     is "a canary answers: hosts down" 3 "$(count '.verdict == "down"')"
     mend
     end
@@ -176,8 +165,7 @@ make_network
 } >"$work/example.zone"
 listen=()
 for host in $HOSTS; do listen+=(--listen "smtp:$host"); done
-ip netns exec far "$build/mailhost" "${listen[@]}" >"$work/hosts" </dev/null &
-started+=($!)
+start_ready "$work/hosts" ip netns exec far "$build/mailhost" "${listen[@]}"
 
 stopped_and_continued
 without_descriptors
@@ -187,5 +175,4 @@ link_goes_down
 router_says_unreachable
 canary_answers
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

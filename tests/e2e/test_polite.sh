@@ -15,9 +15,9 @@ fi
 build=${EVERMX_BUILD:-build}
 export LAB_CACHE=${LAB_CACHE:-$PWD/build/lab} LAB_DIR=${LAB_DIR:-$PWD/$build/lab/test_polite.sh}
 work=$(mktemp -d) || exit 1
+readonly PROBES=100 DEADLINE_S=60
 . tests/support/started.sh
 trap 'tests/e2e/lab.sh cleanup; clean_up' EXIT
-readonly PROBES=100 PATIENCE_S=60
 
 lab() { tests/e2e/lab.sh "$@" >/dev/null; }
 
@@ -40,15 +40,11 @@ END
 # What the lab itself has left there by waiting for an answer is not ours.
 declare -A before
 for server in plain screened mailbox; do before[$server]=$(tests/e2e/lab.sh log "$server" | wc -l); done
-"$build/evermxd" -c "$work/evermx.yaml" 2>"$work/log" </dev/null &
-daemon=$!
-started+=("$daemon")
+start_ready "$work/log" "$build/evermxd" -c "$work/evermx.yaml"
+daemon=$pid
 ctl() { "$build/evermxctl" -s "$work/control.sock" "$@"; }
-probed() { ctl status --json 2>/dev/null | jq ".targets | length == 4 and all(.probes >= $PROBES)"; }
-for ((i = 0; i < PATIENCE_S * 4; i++)); do
-    [ "$(probed)" != true ] || break
-    sleep 0.25
-done
+probed() { [ "$(ctl status --json 2>/dev/null | jq ".targets | length == 4 and all(.probes >= $PROBES)")" = true ]; }
+within probed
 is "targets that had $PROBES probes, and are well" 4 \
     "$(ctl status --json | jq "[.targets[] | select(.probes >= $PROBES and .verdict == \"up\" and .failures == 0)] | length")"
 kill "$daemon"
@@ -61,5 +57,4 @@ for server in plain screened mailbox; do
     is "$server: heard of us" yes "$(grep -qE 'disconnect from|Login:|Aborted login|Disconnected' <<<"$log" && echo yes)"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

@@ -19,17 +19,8 @@ build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
 
-readonly ZONES=2000 DOMAINS=10000 RELOADS=40 READY_S=30
+readonly ZONES=2000 DOMAINS=10000 RELOADS=40 DEADLINE_S=30
 . "$repository/tests/support/started.sh"
-
-free_port() {
-    local try
-    while :; do
-        try=$((20000 + RANDOM % 12000))
-        grep -qi ":$(printf %04X $try) " /proc/net/{udp,tcp,udp6,tcp6} || break
-    done
-    echo "$try"
-}
 
 # ---- what is served ----
 
@@ -185,14 +176,7 @@ port=$(free_port)
 write_states
 write_config start 5 1 "$ZONES" 0
 write_questions
-SECONDS=0
-"$build/evermxd" -c evermx.yaml 2>log </dev/null &
-pid=$!
-started+=("$pid")
-until grep -q ' ready on ' log || ! kill -0 "$pid" 2>/dev/null || [ "$SECONDS" -gt "$READY_S" ]; do
-    sleep 0.05
-done
-grep -q ' ready on ' log || { cat log; exit 1; }
+start_ready log "$build/evermxd" -c evermx.yaml || { cat log; exit 1; }
 touch going_on
 ask_on udp &
 udp=$!
@@ -212,6 +196,4 @@ kill -TERM "$pid"
 wait "$pid"
 is "end" 0 "$?"
 [ "$failed" = 0 ] || tail -n 20 log
-
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

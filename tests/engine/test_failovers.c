@@ -113,6 +113,15 @@ static void fall(struct stage *stage, const char *host, const char *kind, enum r
     stage_publish(stage);
 }
 
+/* The core's number of the first one that asks a host. */
+static uint32_t probe_of(const struct stage *stage, const char *host)
+{
+    uint32_t id = 0;
+    while (strcmp(stage->probes[id].host, host) != 0)
+        id++;
+    return id;
+}
+
 static void die(struct stage *stage, const char *host)
 {
     fall(stage, host, "smtp", REASON_REFUSED);
@@ -483,9 +492,7 @@ static void lateness_is_evidence(void **state)
     struct stage stage;
     (void)state;
     begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
-    uint32_t id = 0;
-    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
-        id++;
+    uint32_t id = probe_of(&stage, "mx1.example.test");
     stage_at(&stage, 4000);
     core_late(stage.core, id, stage.now_ms - 1000, stage.now_ms + 5000, stage.now_ms);
     stage_publish(&stage);
@@ -509,9 +516,7 @@ static void evidence_is_as_deep_as_what_failed(void **state)
     struct stage stage;
     (void)state;
     begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS); /* a service probe each, at 1 s */
-    uint32_t id = 0;
-    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
-        id++;
+    uint32_t id = probe_of(&stage, "mx1.example.test");
     stage_at(&stage, 20000);
     const struct outcome greeting = {.depth = DEPTH_LIVENESS, .reason = REASON_OK, .rtt_us = 1000};
     const struct outcome failure = {
@@ -538,9 +543,7 @@ static void doubt_is_evidence_from_its_beginning(void **state)
     struct stage stage;
     (void)state;
     begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
-    uint32_t id = 0;
-    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
-        id++;
+    uint32_t id = probe_of(&stage, "mx1.example.test");
     const struct outcome doubt = {
         .depth = DEPTH_SERVICE, .reason = REASON_DEFERRED, .rtt_us = 1000};
     struct noted noted = {.count = 0};
@@ -588,9 +591,7 @@ static void undelivered_mail_is_a_cause(void **state)
           "checks: {smtp: {probe-recipient: p@example.test, round-trip: 60s,"
           " round-trip-drain: 300s}}\n",
           ZONE_HEAD TWO_HOSTS);
-    uint32_t id = 0;
-    while (strcmp(stage.probes[id].host, "mx1.example.test") != 0)
-        id++;
+    uint32_t id = probe_of(&stage, "mx1.example.test");
     struct outcome trip = {.depth = DEPTH_ROUND_TRIP, .reason = REASON_OK, .rtt_us = -1};
     trip.step_us[TIMED_DELIVERY] = 2 * 1000 * 1000;
     stage_at(&stage, 5000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names in certificates that no tool would write, in handshakes within memory. */
 #include "probe/certificate.h"
+#include "support/handshake.h"
 
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,21 +65,9 @@ static void examine(const struct named *named, struct certificate_finding *findi
 {
     const struct certificate_rules rules = {.host = "mx.example.test", .now = time(NULL)};
     SSL_CTX *client_context = SSL_CTX_new(TLS_client_method()), *server_context = server_new(named);
-    SSL *client = SSL_new(client_context), *server = SSL_new(server_context);
-    BIO *here, *there;
-    assert_int_equal(BIO_new_bio_pair(&here, 0, &there, 0), 1);
-    SSL_set_bio(client, here, here);
-    SSL_set_bio(server, there, there);
-    SSL_set_connect_state(client);
-    SSL_set_accept_state(server);
-    for (int turn = 0; turn < 10; turn++) {
-        SSL_do_handshake(client);
-        SSL_do_handshake(server);
-    }
-    assert_true(SSL_is_init_finished(client));
+    SSL *client = handshake(client_context, server_context);
     certificate_examine(client, &rules, finding);
     SSL_free(client);
-    SSL_free(server);
     SSL_CTX_free(client_context);
     SSL_CTX_free(server_context);
 }

@@ -2,8 +2,8 @@
 /* Chains of certificates that are shown again and again, in handshakes within memory. */
 #include "probe/certificate.h"
 #include "probe/chains.h"
+#include "support/handshake.h"
 
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,21 +72,9 @@ static SSL_CTX *server_new(long days, const struct authority *authority)
 /* What became of the chain in a handshake: X509_V_OK, or what is wrong. */
 static long shake_hands(SSL_CTX *client_context, SSL_CTX *server_context)
 {
-    SSL *client = SSL_new(client_context), *server = SSL_new(server_context);
-    BIO *here, *there;
-    assert_int_equal(BIO_new_bio_pair(&here, 0, &there, 0), 1);
-    SSL_set_bio(client, here, here);
-    SSL_set_bio(server, there, there);
-    SSL_set_connect_state(client);
-    SSL_set_accept_state(server);
-    for (int turn = 0; turn < 10; turn++) {
-        SSL_do_handshake(client);
-        SSL_do_handshake(server);
-    }
-    assert_true(SSL_is_init_finished(client));
+    SSL *client = handshake(client_context, server_context);
     long result = SSL_get_verify_result(client);
     SSL_free(client);
-    SSL_free(server);
     return result;
 }
 

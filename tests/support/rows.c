@@ -27,7 +27,11 @@ enum {
     BEGIN_PATIENCE_MS = 60000,
     READY_PATIENCE_MS = 60000,
     BREAK_PATIENCE_MS = 30000,
-    LEARN_MS = 12000, /* in which a target's usual times become known */
+    LEARN_MS = 12000,           /* in which a target's usual times become known */
+    LOOK_MS = 1000,             /* more often than probes come */
+    PROMPT_MS = 250,            /* LEARN_PROMPT_MS of src/probe/learn.h, */
+    STEADY = 30,                /* LEARN_STEADY */
+    STEADY_PATIENCE_MS = 60000, /* so many probes take less */
     TURN_MS = 30,
     SETTLE_MS = 5000,     /* in which one that has returned must stay */
     DOWN_WITHIN_MS = 500, /* of the changed answer, status tells the verdict */
@@ -39,6 +43,7 @@ struct rows {
     struct row_result *results;
     size_t count;
     struct job *jobs; /* one for each result */
+    int64_t ready_ms; /* since when rows may break */
 };
 
 static const struct {
@@ -212,9 +217,33 @@ static void look_up(const struct status *status, const struct row_result *result
     status_find(status, result->address, services[result->row->service].port, target);
 }
 
+/* Servers that begin all at once may be slow to greet. The prober then has patience with them,
+ * until they were prompt for some time: a break before would be found late, as it should. */
+static void note_times(struct rows *rows, const struct status *status)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row_result *result = &rows->results[i];
+        struct target_status target;
+        if (result->state != ROW_UNREADY && result->state != ROW_READY)
+            continue;
+        look_up(status, result, &target);
+        result->probes = target.probes;
+        if (target.rtt_ms > PROMPT_MS)
+            result->slow_at = target.probes;
+    }
+}
+
+static void look_at_times(struct rows *rows)
+{
+    struct status *status = status_ask(&rows->rig);
+    note_times(rows, status);
+    status_free(status);
+}
+
 static bool unready(struct rows *rows)
 {
     struct status *status = status_ask(&rows->rig);
+    note_times(rows, status);
     bool is_unready = false;
     for (size_t i = 0; i < rows->count; i++) {
         struct row_result *result = &rows->results[i];
@@ -236,7 +265,10 @@ static bool unready(struct rows *rows)
 static void wait_until_ready(struct rows *rows)
 {
     int64_t deadline_ms = clock_now_ms() + READY_PATIENCE_MS;
-    poll(NULL, 0, LEARN_MS);
+    while (clock_now_ms() < deadline_ms - READY_PATIENCE_MS + LEARN_MS) {
+        look_at_times(rows);
+        poll(NULL, 0, LOOK_MS);
+    }
     while (unready(rows) && clock_now_ms() < deadline_ms)
         poll(NULL, 0, 300);
     for (size_t i = 0; i < rows->count; i++)
@@ -255,6 +287,20 @@ static size_t leaving_now(const struct rows *rows)
         count += result->state == ROW_BREAKING || (leaves && result->state == ROW_BROKEN);
     }
     return count;
+}
+
+/* All that break together have their usual times, or had all the time to come to them. */
+static bool is_steady(const struct rows *rows, const struct row_result *one)
+{
+    if (!one->starter->breaks || clock_now_ms() - rows->ready_ms > STEADY_PATIENCE_MS)
+        return true;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row_result *result = &rows->results[i];
+        if (result->starter == one->starter && result->slow_at &&
+            result->probes < result->slow_at + STEADY)
+            return false;
+    }
+    return true;
 }
 
 /* Rows that share servers break together. */
@@ -357,6 +403,10 @@ static void conclude(struct rows *rows, struct row_result *result, bool may_pass
     if (target.rtt_ms >= 1000 && row->expect != ROW_LEAVES)
         snprintf(result->observed, sizeof result->observed, "%s, %s, greets after %.1f s",
                  target.verdict, target.reason, target.rtt_ms / 1000);
+    size_t used = strlen(result->observed);
+    if (row->expect == ROW_RETURNS && result->back_ms)
+        snprintf(result->observed + used, sizeof result->observed - used, ", back after %.1f s",
+                 (double)(result->back_ms - result->broken_ms) / 1000);
 }
 
 static void watch(struct rows *rows, struct row_result *result)
@@ -394,12 +444,21 @@ static void turn(struct rows *rows, struct row_result *result, bool slow_turn)
 {
     bool is_quick = result->row->expect == ROW_LEAVES || slow_turn;
     if (result->state == ROW_READY &&
-        (leaving_now(rows) < LEAVE_AT_ONCE || result->starter != result->row))
+        (result->starter != result->row ||
+         (leaving_now(rows) < LEAVE_AT_ONCE && is_steady(rows, result))))
         break_one(rows, result);
     if (result->state == ROW_BREAKING)
         see_broken(rows, result);
     if (result->state == ROW_BROKEN && is_quick)
         watch(rows, result);
+}
+
+static bool is_any_ready(const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->results[i].state == ROW_READY)
+            return true;
+    return false;
 }
 
 static bool all_done(const struct rows *rows)
@@ -424,7 +483,12 @@ static void progress(const struct rows *rows)
 
 static void watch_all(struct rows *rows)
 {
+    int64_t looked_ms = rows->ready_ms = clock_now_ms();
     for (unsigned turns = 0; !all_done(rows); turns++) {
+        if (clock_now_ms() - looked_ms >= LOOK_MS && is_any_ready(rows)) {
+            looked_ms = clock_now_ms();
+            look_at_times(rows);
+        }
         for (size_t i = 0; i < rows->count; i++)
             turn(rows, &rows->results[i], turns % 5 == 0);
         if (turns % 30 == 0)

@@ -51,6 +51,7 @@ struct row_result {
 
     /* the runner's */
     int job;
+    int64_t probes, slow_at; /* so far; and when it was last slow to greet: 0: never */
     int64_t broken_ms, left_ms, back_ms;
 };
 

@@ -2,6 +2,7 @@
 #include "support/watch.h"
 
 #include "base/clock.h"
+#include "probe/learn.h"
 
 #include <event2/event.h>
 #include <setjmp.h>
@@ -25,6 +26,7 @@ static struct probe_next on_outcome(void *context, uint32_t id, const struct out
     watch->unconfirmed +=
         reason_evidence(outcome->reason) == EVIDENCE_SILENCE && !outcome->confirmed;
     watch->last[id] = *outcome;
+    watch->slow |= outcome->reason == REASON_OK && outcome->rtt_us > LEARN_PROMPT_MS * 1000;
     verdict_step(verdict, &watch->policy, outcome, now_ms);
     if (verdict->status == VERDICT_DOWN && !was_down) {
         watch->down_ms[id] = now_ms;
@@ -100,6 +102,8 @@ void watch_run(struct watch *watch, int64_t ms)
 void watch_learn(struct watch *watch)
 {
     watch_run(watch, LEARNING_MS);
+    if (watch->slow) /* other programs took the processors: it is patient until all are steady */
+        watch_run(watch, (LEARN_STEADY + 2) * INTERVAL_MS);
     for (unsigned i = 0; i < watch->targets; i++)
         assert_int_equal(watch->verdicts[i].status, VERDICT_UP);
     assert_int_equal(watch->falls, 0);

@@ -22,6 +22,7 @@ struct watch {
     struct outcome last[TARGETS_MAX];
     int64_t down_ms[TARGETS_MAX], late_ms[TARGETS_MAX]; /* 0: not */
     bool asks;                                          /* all the others, when one is late */
+    bool slow;                                          /* a greeting that was not prompt */
     unsigned by_reason[REASON_COUNT], revoked, unconfirmed, falls;
 };
 

@@ -13,14 +13,10 @@ repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 1
 build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
+readonly RUN_S=60
 . "$repository/tests/support/started.sh"
 
-# Sets out, err, status.
-run() {
-    timeout --kill-after=2 60 "$build/evermx-drill" report "$@" >out 2>err </dev/null
-    status=$?
-    out=$(<out) err=$(<err)
-}
+report() { run "$build/evermx-drill" report "$@"; }
 
 series() { # SYSTEM KIND PLACE NAME NEVER TIMES
     printf '{"system": "%s", "kind": "%s", "place": "%s", "name": "%s", "phase": "left", "never": %s, "times_s": [%s]}' "$@"
@@ -45,7 +41,7 @@ record "Third" '' "$(series evermx kill server a 2 1,2)" >third.json
 
 # ---- shown ----
 
-run first.json
+report first.json
 is "all was noticed" 0 "$status"
 has "the title" "First" "$out"
 has "a row with a p95" "evermx  server a          20    5.25    3.00-7.50  9.50  10.00      0" "$out"
@@ -53,22 +49,22 @@ has "few have none" "gdnsd   resolver b         3   2.000            -     -  3.
 is "nothing on stderr" "" "$err"
 lacks "no colours but on a terminal" $'\033' "$out"
 
-run third.json
+report third.json
 is "a failure that was never noticed" 1 "$status"
 has "it is told" "2 of 4 were never noticed" "$out"
 
-run --title "Of mine" - <first.json
+report --title "Of mine" - <first.json
 is "a file from standard input" 3 "$status" # run's is empty
 has "and an empty one is told" "reading standard input: line 1" "$err"
 out=$("$build/evermx-drill" report --title "Of mine" - <first.json)
 has "a title given" "Of mine" "$out"
 
-COLUMNS=60 run first.json
+COLUMNS=60 report first.json
 lacks "what is too wide is left out" "bounds" "$out"
 
 # ---- merged, and a part ----
 
-run first.json second.json third.json --json all.json
+report first.json second.json third.json --json all.json
 is "three files" 1 "$status"
 has "same keys add up" "evermx  server a          44 " "$out"
 has "the others stay" "gdnsd   resolver b         3 " "$out"
@@ -77,23 +73,23 @@ has "settings that differ are all told" '"ttl_s": "10 | 5"' "$(<all.json)"
 has "settings that do not are told once" '"host": "mx1"' "$(<all.json)"
 is "repetitions of all" 3 "$(grep -c t0_s all.json)"
 before=$out
-run all.json
+report all.json
 is "what was kept shows the same" "$before" "$out"
 
-run first.json --only system=gdnsd
+report first.json --only system=gdnsd
 lacks "only one system" "evermx" "$out"
-run first.json --only kind=kill --only kind=hang --only place=resolver
+report first.json --only kind=kill --only kind=hang --only place=resolver
 has "of two kinds, and a place" "gdnsd" "$out"
 lacks "of two kinds, and a place, not others" "evermx" "$out"
-run all.json --only system=gdnsd
+report all.json --only system=gdnsd
 is "what is not shown does not count" 0 "$status"
-run third.json --only system=gdnsd
+report third.json --only system=gdnsd
 is "nothing is left" 3 "$status"
 has "that is told" "no series is as --only says" "$err"
 sed 's/"ttl_s": 10/"ttl_s": 1/' first.json >one.json
-run first.json one.json --json ten.json
+report first.json one.json --json ten.json
 cp first.json copy.json
-run first.json second.json copy.json
+report first.json second.json copy.json
 is "the same file again" 3 "$status"
 has "is told" "first.json and copy.json hold the same repetitions" "$err"
 for part in 1 2; do
@@ -101,35 +97,35 @@ for part in 1 2; do
     for i in {1..600}; do each+=("$(series "$part-$i" kill server a 0 1)"); done
     record "Part $part" "\"part\": $part" "${each[@]}" >"many$part.json"
 done
-run many1.json many2.json --json many.json
+report many1.json many2.json --json many.json
 is "more series than can be read again" 3 "$status"
 has "are told" "more than 1000 series" "$err"
 has "a setting that is a part of another" '"ttl_s": "10 | 1"' "$(<ten.json)"
 
 # ---- written ----
 
-run third.json --csv -
+report third.json --csv -
 is "CSV instead of the table" $'system,kind,place,name,phase,predicted,repetition,time_s\r
 evermx,kill,server,a,left,false,1,1.000000\r
 evermx,kill,server,a,left,false,2,2.000000\r
 evermx,kill,server,a,left,false,3,\r
 evermx,kill,server,a,left,false,4,\r' "$out"
-run third.json --json - --csv third.csv
+report third.json --json - --csv third.csv
 has "JSON instead of the table" '"format": "evermx-drill 1"' "$out"
 lacks "and nothing else" "noticed" "$out"
 is "lines of the CSV file" 5 "$(wc -l <third.csv)"
 is "nothing is left beside" "" "$(find . -name '*.??????' -not -name '*.json')"
-run first.json --json /nowhere/at/all.json
+report first.json --json /nowhere/at/all.json
 is "a file that cannot be written" 3 "$status"
 has "is told" "/nowhere/at/all.json" "$err"
 has "and the table is shown" "gdnsd" "$out"
-run first.json --json /dev/full
+report first.json --json /dev/full
 is "a full disk" 3 "$status"
 
 # ---- drawn ----
 
 if command -v gnuplot >/dev/null; then
-    run all.json --plot plot.svg --plot plot.png --plot script.gp
+    report all.json --plot plot.svg --plot plot.png --plot script.gp
     is "plots" 1 "$status"
     is "without a word" "" "$err"
     has "an SVG" "<svg" "$(head -c 1000 plot.svg)"
@@ -150,7 +146,7 @@ is "and no half of a picture" "" "$(find . -name 'missing.svg*')"
 
 # ---- what it says ----
 
-run --help
+report --help
 is "help" 0 "$status"
 has "of its options" "--only WHAT=WORD" "$out"
 has "of those that all share" "--plot FILE" "$out"
@@ -158,15 +154,15 @@ for wrong in "" "--only moon=full first.json" "--only kind first.json" "--plot p
     "--json - --csv - first.json" "--nonsense first.json" "--plot" \
     "--plot a.gp --plot b.gp --plot c.gp --plot d.gp --plot e.gp first.json"; do
     # shellcheck disable=SC2086
-    run $wrong
+    report $wrong
     is "wrong usage: $wrong" 2 "$status"
     is "no output: $wrong" "" "$out"
 done
-run first.json missing.json
+report first.json missing.json
 is "a file that is missing" 3 "$status"
 has "is told" "evermx-drill: reading missing.json: No such file or directory" "$err"
 record "Bad" '' "$(series evermx kill server a 0 1,-2)" >bad.json
-run first.json bad.json
+report first.json bad.json
 is "a bad file" 3 "$status"
 has "is told with the place" 'reading bad.json: series[0].times_s[1]: must be a number of seconds' "$err"
 is "nothing is shown of the others" "" "$out"
@@ -181,5 +177,4 @@ if command -v mandoc >/dev/null; then
     is "mandoc finds nothing in it" "" "$(mandoc -T lint -W warning "$page" 2>&1)"
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

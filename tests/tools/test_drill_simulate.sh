@@ -13,14 +13,10 @@ repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 1
 build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
+readonly RUN_S=60
 . "$repository/tests/support/started.sh"
 
-# Sets out, err, status.
-run() {
-    timeout --kill-after=2 60 "$build/evermx-drill" simulate "$@" >out 2>err </dev/null
-    status=$?
-    out=$(<out) err=$(<err)
-}
+simulate() { run "$build/evermx-drill" simulate "$@"; }
 
 few=(--draws 5000 --reps 200)
 cat >people.yaml <<'X'
@@ -31,7 +27,7 @@ X
 
 # ---- predictions ----
 
-run "${few[@]}" --json one.json --csv one.csv
+simulate "${few[@]}" --json one.json --csv one.csv
 is "a prediction" 0 "$status"
 has "of each kind" "hang: out of the answers" "$out"
 has "of the server" "evermx  server, predicted" "$out"
@@ -43,17 +39,17 @@ is "no user waits for less than the last class" "$(longest 'evermx  resolver 5mi
 has "shares over time" "Users without service, by time after the break; 1 of 2 hosts is dead" "$out"
 has "its cost" "queries a second for this name at the servers" "$out"
 is "nothing on stderr" "" "$err"
-run "${few[@]}" --json two.json
+simulate "${few[@]}" --json two.json
 cmp -s one.json two.json
 is "the same seed, the same record" 0 $?
-run "${few[@]}" --seed 2 --json two.json
+simulate "${few[@]}" --seed 2 --json two.json
 cmp -s one.json two.json
 is "another seed, another one" 1 $?
-run --population people.yaml --kind kill --ttl 100s --json - "${few[@]}"
+simulate --population people.yaml --kind kill --ttl 100s --json - "${few[@]}"
 has "JSON instead of the table" '{"format": "evermx-drill 1"' "$out"
 has "with what it takes to repeat it" '"ttl_s": 100' "$out"
 has "and the curve" '"holding": [[' "$out"
-run --population people.yaml --kind tls,554 "${few[@]}" --sender retries --hosts 4
+simulate --population people.yaml --kind tls,554 "${few[@]}" --sender retries --hosts 4
 is "what is predicted does not count as unnoticed" 0 "$status"
 has "never" "evermx tls           25.00% 25.00%" "$out"
 has "who goes on to the next is delayed" "Users who are delayed" "$out"
@@ -67,11 +63,11 @@ X
 median() { # of the server's series
     printf '%s\n' "$out" | sed -n 's/^evermx  server, predicted *[0-9]* *\([0-9]*\).*/\1/p'
 }
-run --config evermx.yaml --check mine --kind kill "${few[@]}"
+simulate --config evermx.yaml --check mine --kind kill "${few[@]}"
 is "an interval of 60 s" 1 "$(($(median) >= 24 && $(median) <= 33))"
-run --config evermx.yaml --check mine --host mx1.example.test --kind kill "${few[@]}"
+simulate --config evermx.yaml --check mine --host mx1.example.test --kind kill "${few[@]}"
 is "one of 10 s" 1 "$(($(median) >= 4 && $(median) <= 6))"
-run --config evermx.yaml --check mine --host mx1.example.test --kind kill --interval 1h "${few[@]}"
+simulate --config evermx.yaml --check mine --host mx1.example.test --kind kill --interval 1h "${few[@]}"
 is "one of 1 h" 1 "$(($(median) >= 1400 && $(median) <= 2000))"
 
 # ---- of what was measured ----
@@ -82,7 +78,7 @@ cat >measured.json <<'X'
 {"system": "gdnsd", "kind": "kill", "place": "resolver", "name": "b", "phase": "left", "never": 0, "times_s": [9]},
 {"system": "pdns", "kind": "hang", "place": "server", "name": "a", "phase": "left", "never": 2, "times_s": []}], "repetitions": []}
 X
-run --detection measured.json --population people.yaml --ttl 5s --draws 2000
+simulate --detection measured.json --population people.yaml --ttl 5s --draws 2000
 is "of a record" 0 "$status"
 has "7 s and some of 5" "gdnsd  resolver busy, predicted  1000    9." "$out"
 has "of how few" "gdnsd kill            stands on 3 failures only" "$out"
@@ -92,22 +88,22 @@ cat >two.json <<'X'
 {"system": "s", "kind": "kill", "place": "server", "name": "a", "phase": "left", "never": 0, "times_s": [1, 1]},
 {"system": "s", "kind": "kill", "place": "server", "name": "b", "phase": "left", "never": 0, "times_s": [9, 9]}], "repetitions": []}
 X
-run --detection two.json --population people.yaml --ttl 1s --draws 2000
+simulate --detection two.json --population people.yaml --ttl 1s --draws 2000
 is "two servers of a system: once" 3 "$(grep -c '^s kill' out)" # shares, 99 %, and of how few
 is "each of them is asked by half of the users" 1 \
     "$(awk '/^s kill .*%/ { print ($5 > 22 && $5 < 28 && $6 < 1) }' FS='[ %]+' out)"
 has "of both servers' failures" "s kill                stands on 4 failures only" "$out"
 printf '{"format": "evermx-drill 1", "title": "t", "settings": {}, "series": [], "repetitions": []}' >none.json
-run --detection none.json
+simulate --detection none.json
 is "a record without such times" 3 "$status"
 has "is told" "none.json tells no time" "$err"
 
 # ---- goals ----
 
-run --population people.yaml --goal 'p99 < 15s' --kind kill,hang
+simulate --population people.yaml --goal 'p99 < 15s' --kind kill,hang
 is "a goal that can be met" 0 "$status"
 has "is told with its plans" "p99 < 15 s is met by these" "$out"
-run --goal 'p99<15' --kind kill
+simulate --goal 'p99<15' --kind kill
 is "one that cannot" 1 "$status"
 has "is told why" "sit behind resolvers that keep answers" "$out"
 
@@ -116,7 +112,7 @@ has "is told why" "sit behind resolvers that keep answers" "$out"
 wrong() { # STATUS WORDS OPTION...
     local expected=$1 words=$2
     shift 2
-    run "$@"
+    simulate "$@"
     is "$*" "$expected" "$status"
     has "$* is told" "$words" "$err"
 }
@@ -151,5 +147,4 @@ wrong 3 "nowhere.json" --detection nowhere.json
 sed 's/users: 1/users: most/' people.yaml >bad.yaml
 wrong 3 "bad.yaml:3:25: error: 'users': 'most' is no whole number" --population bad.yaml
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts

@@ -19,54 +19,32 @@ holds() { # WHAT CONDITION OF NUMBERS
     is "$1 ($2)" 1 "$(awk "BEGIN { print ($2) ? 1 : 0 }")"
 }
 
-# Sets out, err, status, and the values of a brief line as variables.
-run() {
+# Runs it; also sets the values of a brief line as variables.
+load() {
     local pair
     sent='' right='' wrong='' lost='' stray='' seconds='' qps='' p50_us='' p99_us='' server_ns=''
-    timeout --kill-after=2 30 "$load" "$@" >out 2>err </dev/null
-    status=$?
-    out=$(<out) err=$(<err)
+    run "$load" "$@"
     for pair in $out; do
         case $pair in [a-z]*=[0-9]*) printf -v "${pair%%=*}" %s "${pair#*=}" ;; esac
     done
 }
 
-free_port() { # sets port
-    for port in $(shuf -i 20600-20699); do
-        ss -Hlntu "sport = $port" | grep -q . || return
-    done
-}
-
-within() { # COMMAND...: until it succeeds
-    local end=$((SECONDS + 15))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.05
-    done
-}
-
 start_server() {
-    free_port
+    port=$(free_port)
     server=127.0.0.1@$port
     cat >evermx.yaml <<-END
 	server: {listen: ["$server"], workers: 1, control: $work/control.sock, probing: off}
 	zones: [$repository/zones/example.test.zone]
 	END
-    : >log
-    "$build/evermxd" -c evermx.yaml 2>log &
-    server_pid=$!
-    started+=($!)
-    within grep -q ' ready on ' log || is "evermxd starts" "ready" "$(<log)"
+    start_ready log "$build/evermxd" -c evermx.yaml || fail "evermxd starts: $(<log)"
+    server_pid=$pid
 }
 
 start_echo() { # OPTION...: sets echo, echo_pid
-    free_port
+    port=$(free_port)
     echo=127.0.0.1@$port
-    : >echo.log
-    "$load" --echo "$@" "$echo" >echo.log 2>&1 &
-    echo_pid=$!
-    started+=($!)
-    within grep -q ready echo.log || is "the echo starts" "ready" "$(<echo.log)"
+    start_ready echo.log "$load" --echo "$@" "$echo" || fail "the echo starts: $(<echo.log)"
+    echo_pid=$pid
 }
 
 counter() { # KEY: what evermxd counted
@@ -80,7 +58,7 @@ test_counts_agree() {
     for how in "udp" "tcp -t" "tcp -t -c 8 -w 16"; do
         set -- $how
         before=$(counter "$1")
-        run -b -n 5000 "${@:2}" "$server"
+        load -b -n 5000 "${@:2}" "$server"
         is "$how: status" 0 "$status"
         is "$how: sent, right, wrong, lost, stray" "5000 5000 0 0 0" "$sent $right $wrong $lost $stray"
         is "$how: as many as evermxd counts" 5000 $(($(counter "$1") - before))
@@ -88,7 +66,7 @@ test_counts_agree() {
     done
     is "evermxd's metrics agree" "$(counter udp)" "$("$build/evermxctl" -s control.sock metrics |
         awk '/^evermx_dns_queries_total{transport="udp"/ { sum += $2 } END { print sum }')"
-    run -b -l 0.4 -u 0.1 --train 16 -p "$server_pid" "$server"
+    load -b -l 0.4 -u 0.1 --train 16 -p "$server_pid" "$server"
     is "a time: wrong" 0 "$wrong"
     is "a time: each one is counted" "$sent" $((right + lost))
     holds "a time: it is kept" "$seconds >= 0.4 && $seconds < 0.6"
@@ -97,21 +75,21 @@ test_counts_agree() {
 }
 
 test_rate() {
-    run -b -l 1 -u 0.1 -r 2000 "$server"
+    load -b -l 1 -u 0.1 -r 2000 "$server"
     holds "a rate" "$sent >= 1900 && $sent <= 2002"
     is "a rate: all right" "0 $sent" "$status $right"
-    run -b -l 0.5 -u 0 -r 500 -t -c 4 "$server"
+    load -b -l 0.5 -u 0 -r 500 -t -c 4 "$server"
     holds "a rate, TCP" "$sent >= 200 && $sent <= 252"
 }
 
 test_files() {
     printf '%s\n' 'example.test MX NOERROR' 'mx1.example.test A' 'nx.example.test A NXDOMAIN' \
         'example.test HINFO NODATA' 'elsewhere.test A REFUSED' >queries
-    run -b -n 1000 -f queries "$server"
+    load -b -n 1000 -f queries "$server"
     is "a file" "0 1000" "$status $right"
     printf '%s\n' 'example.test MX NOERROR' 'example.test MX NXDOMAIN' 'nx.example.test A' \
         'example.test HINFO NOERROR' 'elsewhere.test A' >queries
-    run -n 1000 -f queries "$server"
+    load -n 1000 -f queries "$server"
     is "wrong answers: status" 1 "$status"
     has "wrong answers" "right          400 " "$out"
     has "wrong answers" "wrong          600" "$out"
@@ -124,14 +102,14 @@ test_files() {
 
 test_losses_and_nonsense_are_seen() {
     start_echo --drop 10
-    run -b -n 5000 --unchecked --timeout 0.2 "$echo"
+    load -b -n 5000 --unchecked --timeout 0.2 "$echo"
     is "losses" "1 5000 4500 0 500" "$status $sent $right $wrong $lost"
-    run -b -n 500 -t -c 4 -w 8 --unchecked --timeout 0.2 "$echo"
+    load -b -n 500 -t -c 4 -w 8 --unchecked --timeout 0.2 "$echo"
     is "losses, TCP" "1 500 450 0 50" "$status $sent $right $wrong $lost"
     start_echo --spoil 7
-    run -b -n 7000 --unchecked "$echo"
+    load -b -n 7000 --unchecked "$echo"
     is "another question" "1 7000 6000 1000 0" "$status $sent $right $wrong $lost"
-    run -n 70 "$echo" # it says NOERROR, with a record
+    load -n 70 "$echo" # it says NOERROR, with a record
     is "an echo is no server" 1 "$status"
     kill "$echo_pid"
     wait "$echo_pid"
@@ -142,29 +120,29 @@ test_losses_and_nonsense_are_seen() {
 test_stall_is_seen() {
     start_echo
     (sleep 0.3; kill -STOP "$echo_pid"; sleep 0.4; kill -CONT "$echo_pid") &
-    run -b -l 1 -u 0 -r 1000 --timeout 5 --unchecked "$echo"
+    load -b -l 1 -u 0 -r 1000 --timeout 5 --unchecked "$echo"
     wait $!
     is "a stall: nothing is lost" "0 $sent" "$status $right"
     holds "a stall: in the latencies" "$p99_us > 200000 && $p50_us < 100000"
 }
 
 test_nobody_is_there() {
-    free_port
-    run "127.0.0.1@$port"
+    port=$(free_port)
+    load "127.0.0.1@$port"
     is "UDP: status" 3 "$status"
     has "UDP" "nobody listens there" "$err"
     is "UDP: no report" "" "$out"
-    run -t "127.0.0.1@$port"
+    load -t "127.0.0.1@$port"
     is "TCP: status" 3 "$status"
     has "TCP" "Connection refused" "$err"
-    run --cpu 0 --seconds 0.1 -p 4194304 -b "$server"
+    load --cpu 0 --seconds 0.1 -p 4194304 -b "$server"
     holds "nobody's CPU time" "${server_ns:-0} == 0"
 }
 
 test_usage() {
     local line
     while IFS='|' read -r line words; do
-        run $line
+        load $line
         is "load $line: status" 2 "$status"
         has "load $line" "$words" "$err"
     done <<-END
@@ -186,7 +164,7 @@ test_usage() {
 	--file $work/none 127.0.0.1|none: No such file
 	--nonsense 127.0.0.1|nonsense
 	END
-    run --help
+    load --help
     is "--help" 0 "$status"
     for line in $(grep -oE -- '--[a-z-]+' <<<"$out" | sort -u); do
         has "the manual has $line" "Fl -${line#--}" "$(<"$repository/tools/load.1")"
@@ -219,5 +197,4 @@ test_stall_is_seen
 test_nobody_is_there
 test_usage
 test_bench
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+tell_counts

@@ -28,6 +28,7 @@ exim_conf() {
         [primary_hostname]=$name.lab.test
         [host_lookup]=
         [helo_lookup_domains]=
+        [log_selector]=+smtp_connection
         [log_file_path]=/var/log/exim4/%slog
         [pid_file_path]=$pid_file
         [tls_advertise_hosts]='*'

@@ -57,6 +57,15 @@ const char *failover_phase_word(enum failover_phase phase); /* "evidence" */
  * which that ends, so up to a second; and it counts from when the answer has come, which takes it
  * up to some tenths of a second across an ocean, and us some to publish many pools. */
 enum { FAILOVER_RESOLVER_MS = 1500 };
+/* Knot Resolver holds each answer at least so long, as it is shipped (cache.min_ttl). */
+enum { FAILOVER_LEAST_TTL_S = 5 };
+
+/* How long an honest resolver may hold an answer that leaves now. */
+static inline int64_t failover_held_ms(uint32_t ttl_s)
+{
+    uint32_t least_s = FAILOVER_LEAST_TTL_S;
+    return (ttl_s > least_s ? ttl_s : least_s) * INT64_C(1000) + FAILOVER_RESOLVER_MS;
+}
 
 struct failover {
     enum failover_kind kind;

@@ -102,7 +102,7 @@ static void carry_pool(struct core *core, const struct view *before, uint32_t nu
     const struct pool none = {.nmembers = 0}, *pool = &before->model->pools[number];
     const struct pool *now = same == MODEL_NONE ? &none : &core->view.model->pools[same];
     const struct pool_view *was = &before->pools[number];
-    int64_t served_until_ms = now_ms + was->selection.ttl_s * 1000LL + FAILOVER_RESOLVER_MS;
+    int64_t served_until_ms = now_ms + failover_held_ms(was->selection.ttl_s);
     if (same != MODEL_NONE)
         core->view.pools[same].tail_ms = later(was->tail_ms, served_until_ms);
     for (size_t i = 0; i < pool->nmembers; i++) {

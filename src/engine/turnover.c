@@ -168,7 +168,7 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
     struct view *view = &core->view;
     const struct pool *pool = &view->model->pools[number];
     struct pool_view *now = &view->pools[number];
-    int64_t old_until_ms = before ? now_ms + before->ttl_s * 1000LL + FAILOVER_RESOLVER_MS : 0;
+    int64_t old_until_ms = before ? now_ms + failover_held_ms(before->ttl_s) : 0;
     if (old_until_ms > now->tail_ms)
         now->tail_ms = old_until_ms;
     for (size_t i = 0; i < pool->nmembers; i++) {

@@ -1058,6 +1058,27 @@ static bool is_known(const struct stage *stage, const char *host, struct error *
     return known;
 }
 
+/* There are resolvers that keep whatever they have for 5 s. */
+static void a_short_ttl_is_held_longer(void **state)
+{
+    struct stage stage;
+    struct error error;
+    (void)state;
+    begin(&stage, QUICK "policies: [{match: \"*\", ttl: 2s}]\n", ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 3000);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(since(&stage, told.until_ms), 3000 + 5000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    reload_at(&stage, 4000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    assert_true(is_known(&stage, "mx1.example.test", &error));
+    told = drain_of(&stage, "mx1.example.test");
+    /* Its address was answered until then. */
+    assert_int_equal(since(&stage, told.until_ms), 4000 + 5000 + FAILOVER_RESOLVER_MS);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
 /* It is told on until nobody holds it, and for as long as those who wait need to hear of it. */
 static void a_host_that_is_removed_is_drained_on(void **state)
 {
@@ -1240,6 +1261,7 @@ int main(void)
         cmocka_unit_test(a_reload_shortens_no_tail),
         cmocka_unit_test(a_reload_hastens_no_return),
         cmocka_unit_test(a_reload_forgets_no_pool),
+        cmocka_unit_test(a_short_ttl_is_held_longer),
         cmocka_unit_test(a_host_that_is_removed_is_drained_on),
         cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
         cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),

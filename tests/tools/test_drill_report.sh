@@ -92,6 +92,13 @@ cp first.json copy.json
 report first.json second.json copy.json
 is "the same file again" 3 "$status"
 has "is told" "first.json and copy.json hold the same repetitions" "$err"
+record "MX" '"question": "example.test MX"' "$(series "" "" server a 0 1,2)" >mx.json
+record "SRV" '"question": "_imap._tcp.example.test SRV"' "$(series "" "" server a 0 3,4)" >srv.json
+record "Elsewhere" '"question": "_imap._tcp.example.test SRV"' "$(series "" "" server b 0 3,4)" >elsewhere.json
+report mx.json srv.json
+has "two questions in one series" "srv.json asked for _imap._tcp.example.test SRV, the files before it for example.test MX; the times of both are counted as one's" "$err"
+report mx.json elsewhere.json
+is "two questions in two series" "" "$err"
 for part in 1 2; do
     each=()
     for i in {1..600}; do each+=("$(series "$part-$i" kill server a 0 1)"); done

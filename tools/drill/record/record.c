@@ -94,7 +94,7 @@ static bool keys_are_equal(const struct series_key *one, const struct series_key
            strcmp(one->kind, other->kind) == 0 && strcmp(one->name, other->name) == 0;
 }
 
-static struct series *record_find(const struct record *record, const struct series_key *key)
+struct series *record_find(const struct record *record, const struct series_key *key)
 {
     for (size_t i = 0; i < record->nseries; i++)
         if (keys_are_equal(&record->series[i]->key, key))

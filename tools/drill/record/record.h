@@ -67,6 +67,8 @@ void record_set_number(struct record *record, const char *key, double value);
 /* Found, or begun. Stays as long as the record. */
 struct series *record_series(struct record *record, const struct series_key *key);
 
+struct series *record_find(const struct record *record, const struct series_key *key); /* or NULL */
+
 void record_remove(struct record *record, size_t index);
 
 /* Whether something that was measured was never noticed: DRILL_UNNOTICED. */

@@ -135,8 +135,30 @@ static bool is_same(const struct record *one, const struct record *other)
            json_equal(one->repetitions, other->repetitions);
 }
 
+static bool is_shared(const struct record *one, const struct record *other)
+{
+    for (size_t i = 0; i < other->nseries; i++)
+        if (!other->series[i]->key.predicted && record_find(one, &other->series[i]->key))
+            return true;
+    return false;
+}
+
+/* Of an MX and of an SRV record, say: times of both stand in one line of the table then. */
+static void warn_of_questions(const struct record *record, const struct record *next,
+                              const char *path)
+{
+    const char *ours = json_string_value(json_object_get(record->settings, "question"));
+    const char *theirs = json_string_value(json_object_get(next->settings, "question"));
+    if (ours && theirs && !is_among(ours, theirs) && is_shared(record, next))
+        text_say(stderr,
+                 "evermx-drill: %s asked for %s, the files before it for %s; the times of both are "
+                 "counted as one's\n",
+                 path, theirs, ours);
+}
+
 static bool add_to(struct record *record, struct record *next, char **paths, size_t index)
 {
+    warn_of_questions(record, next, paths[index]);
     merge_settings(record, next);
     record_merge(record, next);
     if (record->nseries <= RECORD_SERIES_MAX)

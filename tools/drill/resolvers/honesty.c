@@ -357,6 +357,18 @@ static void find_caches(struct finder *finder)
 
 /* ---- all ---- */
 
+/* All but own_address was found by TXT records: one that keeps none of these, as dnsmasq does, may
+ * do anything with what it keeps. */
+static void take_back(struct findings *findings)
+{
+    const struct keeping *text = &findings->own, *address = &findings->own_address;
+    if (text->answers > text->fetches || address->answers == address->fetches)
+        return;
+    findings->prefetches = TELL_UNKNOWN;
+    findings->expired_first = TELL_UNKNOWN;
+    findings->serves_stale = TELL_UNKNOWN;
+}
+
 void honesty_find(const struct observed *observed, struct findings *findings)
 {
     struct finder finder = {.observed = observed, .findings = findings};
@@ -374,6 +386,7 @@ void honesty_find(const struct observed *observed, struct findings *findings)
     finder_prefetch(&finder);
     finder_sleepers(&finder);
     finder_stale(&finder);
+    take_back(findings);
 }
 
 /* ---- changes ---- */

@@ -315,8 +315,7 @@ static void death_note(struct death *death, const struct subject *subject, bool 
 /* ---- its life ---- */
 
 /* Who says "unreachable" may be our own router: the last step is taken when others have shown that
- * they are reached, as by the engine (is_uplink in outcomes.c). Whether the next probe is at once.
- */
+ * they are reached, as by the engine (others_blame_uplink). Whether the next probe is at once. */
 static bool subject_doubt(struct subject *subject, struct outcome *outcome, int64_t now_ms)
 {
     if (!subject->unreachable_ms)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is the server's own here: verdict_init/step/late/next/vote/ttl_cap, all that is learned,
  * jitter_ms, policy_of_settings, and the defaults of the settings. What is retold, as it is about
- * timers: when the next probe begins, by prober.c (job_plan). What one probe comes to: sight.h.
+ * timers: when the next probe begins, by job.c (job_plan). What one probe comes to: sight.h.
  *
  * Left out: lost packets, neighbours on other ports that are asked as well (which only makes it
  * faster), an uplink that is in doubt (others are taken to answer), and a probe that is under way

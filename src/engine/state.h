@@ -135,6 +135,35 @@ void core_touch(struct core *core, const struct slot *slot);
 /* A silence of it no longer waits to be judged. */
 void core_forget_silence(struct core *core, struct slot *slot);
 
+/* ---- what an outcome comes to by what others answer, others.c ---- */
+
+/* When it was heard from, if that is news. */
+void others_hear(struct core *core, struct slot *slot, const struct outcome *outcome,
+                 int64_t now_ms);
+/* What an outcome that ended then comes to, where others have a say in it. False: they are still to
+ * answer. */
+bool others_judge(struct core *core, struct slot *slot, struct outcome *outcome, int64_t ended_ms,
+                  int64_t now_ms);
+/* Whoever can tell what it comes to. */
+void others_ask(struct core *core, struct slot *slot, const struct outcome *outcome,
+                int64_t now_ms);
+/* The same while the probe, which began at since_ms, is merely late. */
+void others_ask_early(struct core *core, struct slot *late, int64_t since_ms, int64_t now_ms);
+/* Whether what nobody says of himself may be said of our own uplink: that a host is unreachable, or
+ * that a reply does not come. The next probe finds out more. Silences have been judged before. */
+bool others_blame_uplink(struct core *core, struct slot *slot, const struct verdict_policy *policy,
+                         const struct outcome *outcome, int64_t now_ms);
+/* Asks the canaries: each second while we are frozen; else now and then, so that they are known to
+ * answer. */
+void others_tick(struct core *core, int64_t now_ms);
+
+/* ---- in words, tell.c ---- */
+
+/* What is not as it was in the verdict before. */
+void tell_changes(struct core *core, const struct slot *slot, const struct verdict *before,
+                  int64_t now_ms);
+/* An uplink that is frozen from now on, or no longer. */
+void tell_uplinks(struct core *core, int64_t now_ms);
 /* "0.4 s", "20 min". */
 void format_span(int64_t ms, char *text, size_t size);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is the server's own here: verdict_init/step/late/next/vote/ttl_cap, learn_patience and all
- * that is learned, judge_*, jitter_ms, policy_of_settings, and the defaults of the settings. What
- * is retold, as it is about sockets: when a probe of a dead host ends by attempt.c (connect_ms,
- * greeting_ms, when it is late), and when the next one begins by prober.c (job_plan).
+/* What is the server's own here: verdict_init/step/late/next/vote/ttl_cap, all that is learned,
+ * jitter_ms, policy_of_settings, and the defaults of the settings. What is retold, as it is about
+ * timers: when the next probe begins, by job.c (job_plan). What one probe comes to: sight.h.
  *
  * Left out: lost packets, neighbours on other ports that are asked as well (which only makes it
  * faster), an uplink that is in doubt (others are taken to answer), and a probe that is under way
@@ -11,10 +10,9 @@
 
 #include "base/memory.h"
 #include "engine/slots.h"
-#include "probe/dial.h"
 #include "probe/jitter.h"
-#include "probe/judge.h"
 #include "probe/learn.h"
+#include "sight.h"
 #include "verdict/verdict.h"
 #include "witness.h"
 
@@ -22,31 +20,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum sight {
-    SEES_NOTHING,
-    SEES_REFUSAL,
-    SEES_ICMP,
-    SEES_SILENCE,
-    SEES_HANG,
-    SEES_GREETING,
-    SEES_SERVICE
-};
-
 static const struct {
     const char *word, *sentence;
-    enum sight sight;
 } kinds[DEATH_KINDS] = {
-    [DEATH_KILL] = {"kill", "connections are refused", SEES_REFUSAL},
-    [DEATH_STOP] = {"stop", "connections are refused", SEES_REFUSAL},
-    [DEATH_REJECT] = {"reject", "a firewall or a router says: unreachable", SEES_ICMP},
-    [DEATH_POWER] = {"power", "packets get no answer", SEES_SILENCE},
-    [DEATH_BLACKHOLE] = {"blackhole", "packets get no answer", SEES_SILENCE},
-    [DEATH_HANG] = {"hang", "connected, and no greeting comes", SEES_HANG},
-    [DEATH_421] = {"421", "the greeting is 421", SEES_GREETING},
-    [DEATH_TLS] = {"tls", "the certificate has expired", SEES_SERVICE},
-    [DEATH_DISK_FULL] = {"disk-full", "RCPT gets 452 4.3.1", SEES_SERVICE},
-    [DEATH_QUEUE_STUCK] = {"queue-stuck", "messages are taken and do not arrive", SEES_NOTHING},
-    [DEATH_554] = {"554", "the greeting is 554", SEES_GREETING},
+    [DEATH_KILL] = {"kill", "connections are refused"},
+    [DEATH_STOP] = {"stop", "connections are refused"},
+    [DEATH_REJECT] = {"reject", "a firewall or a router says: unreachable"},
+    [DEATH_POWER] = {"power", "packets get no answer"},
+    [DEATH_BLACKHOLE] = {"blackhole", "packets get no answer"},
+    [DEATH_HANG] = {"hang", "connected, and no greeting comes"},
+    [DEATH_421] = {"421", "the greeting is 421"},
+    [DEATH_TLS] = {"tls", "the certificate has expired"},
+    [DEATH_DISK_FULL] = {"disk-full", "RCPT gets 452 4.3.1"},
+    [DEATH_QUEUE_STUCK] = {"queue-stuck", "messages are taken and do not arrive"},
+    [DEATH_554] = {"554", "the greeting is 554"},
 };
 
 const char *death_word(enum death_kind kind)
@@ -58,15 +45,6 @@ const char *death_sentence(enum death_kind kind)
 {
     return kinds[kind].sentence;
 }
-
-/* ---- one probe ---- */
-
-/* As it is seen from outside, all counted from its start. */
-struct probe {
-    struct outcome outcome;
-    int64_t took_ms;
-    int64_t late_ms; /* when it is late; -1: never */
-};
 
 /* The target in virtual time. */
 struct subject {
@@ -80,153 +58,6 @@ struct subject {
     struct witness *witness;
     enum probe_depth depth;
 };
-
-/* A step for each round trip of the dialogue: so far it came. */
-static void probe_dialogue(struct probe *probe, int64_t rtt_ms, enum outcome_step last)
-{
-    static const enum outcome_step steps[] = {TIMED_CONNECT, TIMED_GREETING, TIMED_HELLO,
-                                              TIMED_TLS,     TIMED_MAIL,     TIMED_RCPT};
-    size_t count = 0;
-    do {
-        probe->outcome.step_us[steps[count]] = (int32_t)(rtt_ms ? rtt_ms * 1000 : 1);
-        probe->took_ms += rtt_ms;
-    } while (steps[count++] != last);
-    probe->outcome.rtt_us = (last == TIMED_CONNECT ? 1 : 2) * rtt_ms * 1000;
-}
-
-static bool is_smtp(enum check_kind kind)
-{
-    return kind == CHECK_SMTP || kind == CHECK_SUBMISSION || kind == CHECK_SMTPS;
-}
-
-static void probe_alive(struct probe *probe, const struct subject *subject)
-{
-    bool whole = probe->outcome.depth == DEPTH_SERVICE && subject->setting->check.kind != CHECK_TCP;
-    probe->outcome.reason = REASON_OK;
-    probe_dialogue(probe, subject->setting->rtt_ms, whole ? TIMED_RCPT : TIMED_GREETING);
-}
-
-static void probe_refused(struct probe *probe, const struct subject *subject, enum reason reason)
-{
-    probe->outcome.reason = reason;
-    probe_dialogue(probe, subject->setting->rtt_ms, TIMED_CONNECT);
-}
-
-/* Sockets by the end of the window. */
-static int64_t sockets_in(const struct patience *patience)
-{
-    int64_t more = patience->connect_ms - patience->connect_hedge_ms;
-    if (!patience->hedged || more < 0)
-        return 1;
-    more = 2 + more / DIAL_EACH_MS;
-    return more < DIAL_SOCKETS_MAX ? more : DIAL_SOCKETS_MAX;
-}
-
-static void probe_silent(struct probe *probe, const struct subject *subject)
-{
-    struct patience patience;
-    learn_patience(&subject->learned, &subject->setting->check, &patience);
-    bool enough = sockets_in(&patience) >= HEDGE_SOCKETS || !patience.hedged;
-    probe->outcome.reason = REASON_CONNECT_TIMEOUT;
-    probe->outcome.confirmed = learn_confirms(&subject->learned, enough);
-    probe->took_ms = patience.connect_ms;
-    probe->outcome.rtt_us = probe->took_ms * 1000;
-    if (patience.early && learn_confirms(&subject->learned, true))
-        probe->late_ms = patience.connect_hedge_ms + (HEDGE_SOCKETS - 2) * DIAL_EACH_MS;
-}
-
-static void probe_hanging(struct probe *probe, const struct subject *subject)
-{
-    const struct check_settings *check = &subject->setting->check;
-    int64_t connected_ms = subject->setting->rtt_ms;
-    struct patience patience;
-    learn_patience(&subject->learned, check, &patience);
-    int64_t late_ms = connected_ms + patience.greeting_hedge_ms;
-    bool twice = late_ms + HEDGE_LOOK_MS + patience.quantum_ms <= patience.greeting_ms;
-    probe->outcome.reason = REASON_GREETING_TIMEOUT;
-    probe->outcome.step_us[TIMED_CONNECT] = (int32_t)connected_ms * 1000 + 1;
-    probe->took_ms =
-        patience.early ? patience.greeting_ms : connected_ms + check->greeting_timeout_ms;
-    if (probe->took_ms > check->timeout_ms)
-        probe->took_ms = check->timeout_ms;
-    probe->outcome.confirmed = learn_confirms(&subject->learned, twice || !patience.early);
-    probe->outcome.rtt_us = probe->took_ms * 1000;
-    if (patience.early && learn_confirms(&subject->learned, true))
-        probe->late_ms = late_ms;
-}
-
-/* By the server's own judge of what such servers say. */
-static enum reason judge_greeting(const struct check_settings *check, unsigned code,
-                                  const char *text)
-{
-    const struct judge_hints hints = {.refusal_is_down = check->refusal == CHECK_REFUSAL_DOWN};
-    if (is_smtp(check->kind))
-        return judge_smtp(JUDGE_GREETING, code, text, &hints);
-    if (check->kind == CHECK_IMAP || check->kind == CHECK_IMAPS)
-        return judge_imap(JUDGE_GREETING, JUDGE_BYE, text);
-    return judge_pop3(JUDGE_GREETING, text);
-}
-
-static void probe_greeted(struct probe *probe, const struct subject *subject, enum death_kind kind)
-{
-    const struct check_settings *check = &subject->setting->check;
-    if (check->kind == CHECK_TCP) {
-        probe_alive(probe, subject);
-        return;
-    }
-    probe->outcome.reason = kind == DEATH_421
-                                ? judge_greeting(check, 421, "4.3.2 Service not available")
-                                : judge_greeting(check, 554, "5.7.1 Access denied");
-    probe_dialogue(probe, subject->setting->rtt_ms, TIMED_GREETING);
-}
-
-/* What only the whole dialogue meets, and only if it asks for it. */
-static void probe_deep(struct probe *probe, const struct subject *subject, enum death_kind kind)
-{
-    const struct check_settings *check = &subject->setting->check;
-    const struct judge_hints hints = {.login_worked = false};
-    probe_alive(probe, subject);
-    if (probe->outcome.depth != DEPTH_SERVICE)
-        return;
-    if (kind == DEATH_TLS && check->tls == CHECK_TLS_REQUIRED)
-        probe->outcome.reason = REASON_CERT_EXPIRED;
-    if (kind == DEATH_DISK_FULL && is_smtp(check->kind) && subject->setting->recipient)
-        probe->outcome.reason =
-            judge_smtp(JUDGE_RCPT, 452, "4.3.1 Insufficient system storage", &hints);
-}
-
-static struct probe probe_of(const struct subject *subject, enum death_kind kind, bool dead)
-{
-    struct probe probe = {.outcome = {.depth = subject->depth, .sessions = 1, .rtt_us = -1},
-                          .late_ms = -1};
-    switch (dead ? kinds[kind].sight : SEES_NOTHING) {
-    case SEES_NOTHING:
-        probe_alive(&probe, subject);
-        break;
-    case SEES_REFUSAL:
-        probe_refused(&probe, subject, REASON_REFUSED);
-        break;
-    case SEES_ICMP:
-        probe_refused(&probe, subject, REASON_UNREACHABLE);
-        break;
-    case SEES_SILENCE:
-        probe_silent(&probe, subject);
-        break;
-    case SEES_HANG:
-        if (subject->setting->check.kind == CHECK_TCP)
-            probe_alive(&probe, subject);
-        else
-            probe_hanging(&probe, subject);
-        break;
-    case SEES_GREETING:
-        probe_greeted(&probe, subject, kind);
-        break;
-    case SEES_SERVICE:
-        probe_deep(&probe, subject, kind);
-        break;
-    }
-    return probe;
-}
 
 /* ---- from one to the next ---- */
 
@@ -315,8 +146,7 @@ static void death_note(struct death *death, const struct subject *subject, bool 
 /* ---- its life ---- */
 
 /* Who says "unreachable" may be our own router: the last step is taken when others have shown that
- * they are reached, as by the engine (is_uplink in outcomes.c). Whether the next probe is at once.
- */
+ * they are reached, as by the engine (others_blame_uplink). Whether the next probe is at once. */
 static bool subject_doubt(struct subject *subject, struct outcome *outcome, int64_t now_ms)
 {
     if (!subject->unreachable_ms)
@@ -336,19 +166,21 @@ static void subject_probe(struct subject *subject, struct death *death, enum dea
 {
     int64_t started_ms = subject->due_ms;
     bool dead = started_ms >= subject->broken_ms;
-    struct probe probe = probe_of(subject, kind, dead);
-    int64_t ended_ms = started_ms + probe.took_ms;
-    if (dead && probe.late_ms >= 0 && probe.late_ms < probe.took_ms &&
-        verdict_late(&subject->verdict, ended_ms, started_ms + probe.late_ms))
-        death_note(death, subject, true, started_ms + probe.late_ms);
-    bool again = probe.outcome.reason == REASON_UNREACHABLE &&
-                 subject_doubt(subject, &probe.outcome, ended_ms);
-    if (subject->witness && probe.outcome.reason == REASON_OK)
+    struct sight sight =
+        dead ? sight_of_dead(kind, subject->setting, &subject->learned, subject->depth)
+             : sight_of_well(subject->setting, subject->depth);
+    int64_t ended_ms = started_ms + sight.took_ms;
+    if (dead && sight.late_ms >= 0 && sight.late_ms < sight.took_ms &&
+        verdict_late(&subject->verdict, ended_ms, started_ms + sight.late_ms))
+        death_note(death, subject, true, started_ms + sight.late_ms);
+    bool again = sight.outcome.reason == REASON_UNREACHABLE &&
+                 subject_doubt(subject, &sight.outcome, ended_ms);
+    if (subject->witness && sight.outcome.reason == REASON_OK)
         witness_alive(subject->witness, ended_ms);
-    subject_learn(subject, &probe.outcome, ended_ms);
-    verdict_step(&subject->verdict, &subject->policy, &probe.outcome, ended_ms);
+    subject_learn(subject, &sight.outcome, ended_ms);
+    verdict_step(&subject->verdict, &subject->policy, &sight.outcome, ended_ms);
     if (dead)
-        death_note(death, subject, reason_status(probe.outcome.reason) == OUTCOME_FAIL, ended_ms);
+        death_note(death, subject, reason_status(sight.outcome.reason) == OUTCOME_FAIL, ended_ms);
     subject_plan(subject, started_ms, ended_ms);
     if (again)
         subject->due_ms = ended_ms;
@@ -364,7 +196,7 @@ static int64_t patience_ms(const struct check_settings *check)
 /* What the time of the break is random against. */
 static int64_t rhythm_of(enum death_kind kind, const struct check_settings *check)
 {
-    bool deep = kinds[kind].sight == SEES_SERVICE;
+    bool deep = sight_is_deep(kind);
     return deep && check->service_interval_ms > check->interval_ms ? check->service_interval_ms
                                                                    : check->interval_ms;
 }
@@ -413,7 +245,7 @@ void death_happen(struct death *death, enum death_kind kind, const struct death_
         subject_probe(&subject, death, kind);
     subject.broken_ms = subject.due_ms + random_ms(chance, rhythm_ms);
     if (kind == DEATH_QUEUE_STUCK) {
-        if (is_smtp(check->kind) && check->round_trip_ms && setting->recipient)
+        if (sight_is_smtp(check->kind) && check->round_trip_ms && setting->recipient)
             subject_trips(&subject, death);
         return;
     }

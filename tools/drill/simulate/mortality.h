@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How a mail host dies, as evermxd sees it: one target in virtual time, with the server's own
  * verdict machine (verdict.h), its patience (learn.h), its jitter and its judge of replies. Nothing
- * is copied from there but what the prober does with sockets and timers; see the top of
+ * is copied from there but what the prober does with sockets and timers: see sight.h and the top of
  * mortality.c. Pure; any thread. */
 #ifndef EVERMX_DRILL_MORTALITY_H
 #define EVERMX_DRILL_MORTALITY_H

@@ -297,7 +297,7 @@ static void describe(const struct account *account, const struct samples *sample
         used += (size_t)snprintf(text + used, size - used, ", %llu %s",
                                  (unsigned long long)source->seen[SEEN_NOTHING], nothing);
     if (source->seen[SEEN_ERROR])
-        used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL or the like",
+        used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL, broken or the like",
                                  (unsigned long long)source->seen[SEEN_ERROR]);
     used += (size_t)print_bounces(text + used, size - used, source, account->emptied);
     if (source->stray)

@@ -17,7 +17,7 @@
 /* What an answer says of the host; or, where the place is the host itself, what a probe does. */
 enum seen {
     SEEN_NOTHING,  /* none came; a probe that said nothing */
-    SEEN_ERROR,    /* SERVFAIL, REFUSED, a referral: mail waits */
+    SEEN_ERROR,    /* SERVFAIL, REFUSED, a referral, a broken answer: mail waits */
     SEEN_WITH,     /* the host is in it; a good probe */
     SEEN_WITHOUT,  /* others are; a bad probe */
     SEEN_EMPTY,    /* no such record at all, or a null MX (RFC 7505): mail bounces */

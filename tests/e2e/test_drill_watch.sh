@@ -139,6 +139,27 @@ wait "$paused"
 is "Ctrl-Z, Ctrl-C: status, mended" "0 mended" "$? $([ -e "$work/paused.broken" ] && echo broken || echo mended)"
 is "Ctrl-Z: the failure that was cut short is in no record" 1 "$(jq '.repetitions | length' "$work/paused.json")"
 
+# The status after an interrupt is that of what is there; a host that stays broken is worse.
+interrupted_when() { # NAME there|gone MEND: what its file is then; sets status
+    local name=$1 there=$2 pid
+    "$build/evermx-drill" watch "${mx2[@]}" --settle 100ms --spread 100ms --reps 2 --patience 1s \
+        --break "touch $work/$name.broken" --mend "$3" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
+    pid=$!
+    started+=("$pid")
+    within test -e "$work/$name.broken"
+    [ "$there" = there ] || within test ! -e "$work/$name.broken"
+    kill -INT "$pid"
+    wait "$pid"
+    status=$?
+}
+interrupted_when early there "rm $work/early.broken"
+is "interrupted while it is broken: status" 0 "$status"
+interrupted_when late gone "rm $work/late.broken; sleep 0.5"
+is "interrupted when it was never noticed, and is mended: status" 1 "$status"
+interrupted_when lasting there "exit 5"
+is "interrupted, and cannot be mended: status" 3 "$status"
+is "interrupted, and cannot be mended: told" 1 "$(grep -c 'MAY STILL BE BROKEN' "$work/lasting.err")"
+
 drill failing "${mx2[@]}" "${quickly[@]}" --break "touch $work/failing.broken; echo it is so >&2; exit 4" \
     --mend "rm $work/failing.broken"
 is "a break that fails: status" 3 "$(status_of failing)"

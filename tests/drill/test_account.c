@@ -106,6 +106,8 @@ static void all_fates(void **state)
     const json_t *first = json_array_get(record->repetitions, 0);
     assert_string_equal(text_of(first, "turn"), "failure");
     assert_string_equal(text_of(first, "from"), "command");
+    assert_string_equal(text_of(first, "system"), "evermx");
+    assert_string_equal(text_of(first, "kind"), "kill");
     assert_string_equal(text_of(first, "at"), "2023-11-14T22:13:22Z");
     assert_float_equal(number_of(first, "command_s"), 0.25, 1e-9);
     assert_float_equal(number_of(mark_of(record, 0, server), "time_s"), 2, 1e-9);

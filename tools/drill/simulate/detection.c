@@ -75,7 +75,8 @@ static bool servers_meet(struct server *servers, size_t count, const json_t *rep
     size_t index;
     bool met = false;
     if (!is_text(repetition, "turn", "failure") ||
-        !may_be(repetition, "kind", servers->series->key.kind))
+        !may_be(repetition, "kind", servers->series->key.kind) ||
+        !may_be(repetition, "system", servers->series->key.system))
         return false;
     json_array_foreach(marks, index, mark)
     {

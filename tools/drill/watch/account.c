@@ -171,6 +171,10 @@ static json_t *episode_object(const struct account *account, const struct sample
     enum origin origin = episode_origin(samples, episode, &origin_us);
     json_t *object = json_object(), *marks = json_array();
     set_text(object, "turn", turn_word(episode->turn));
+    if (*account->system)
+        set_text(object, "system", account->system);
+    if (*account->kind)
+        set_text(object, "kind", account->kind);
     set_calendar(object, "at", account->calendar_us + origin_us);
     set_text(object, "from", origin_word(origin));
     if (episode->told && episode->told_end_us != NEVER_US)

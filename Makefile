@@ -85,6 +85,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libevermx.a
 
 # The load's parts are tested without a socket, too.
 $(BUILD)/tests/tools/test_load: $(patsubst %,$(BUILD)/tools/load/%.o,queries tally flight)
+$(BUILD)/tests/tools/test_evermxctl_text: $(BUILD)/tools/evermxctl/text.o
 
 # What a target has instead of the real thing (--wrap): a fence around files; the engine's thread; the kernel below a
 # session, its clock and its loop.

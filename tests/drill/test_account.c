@@ -106,6 +106,8 @@ static void all_fates(void **state)
     const json_t *first = json_array_get(record->repetitions, 0);
     assert_string_equal(text_of(first, "turn"), "failure");
     assert_string_equal(text_of(first, "from"), "command");
+    assert_string_equal(text_of(first, "system"), "evermx");
+    assert_string_equal(text_of(first, "kind"), "kill");
     assert_string_equal(text_of(first, "at"), "2023-11-14T22:13:22Z");
     assert_float_equal(number_of(first, "command_s"), 0.25, 1e-9);
     assert_float_equal(number_of(mark_of(record, 0, server), "time_s"), 2, 1e-9);
@@ -200,13 +202,78 @@ static void silence_is_not_never(void **state)
     record_free(record);
 }
 
+/* A server that gives 4 s, and a resolver that keeps its answers for kept_s; each is asked twice a
+ * second. */
+static void ask_cache(struct samples *samples, size_t server, size_t resolver, int64_t from_us,
+                      int64_t until_us, uint32_t kept_s, enum seen seen)
+{
+    for (int64_t at_us = from_us; at_us < until_us; at_us += S / 2) {
+        struct observation observation = {at_us, at_us + MS, seen, 4};
+        samples_observe(samples, server, &observation);
+        observation.ttl_s = kept_s - (uint32_t)((at_us - from_us) / S) % kept_s;
+        samples_observe(samples, resolver, &observation);
+    }
+}
+
+static const char *told_of(struct samples *samples, struct record *record)
+{
+    account_fill(&account, samples, record);
+    return text_of(record->settings, "resolver name");
+}
+
+/* By a second, which its failures do not show: rounding may come to more. */
+static void ttl_is_raised(void **state)
+{
+    struct samples samples = {.by_hand = true};
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
+    struct record *record = record_new("test");
+    (void)state;
+    ask_cache(&samples, server, resolver, 1 * S, 16 * S, 5, SEEN_WITH);
+    samples_begin(&samples, TURN_FAILURE, 16 * S);
+    ask_cache(&samples, server, server, 16 * S + 100 * MS, 17 * S, 4, SEEN_WITHOUT);
+    for (int64_t at_us = 16 * S + 200 * MS; at_us < 21 * S; at_us += 100 * MS) {
+        const struct observation kept = {at_us, at_us + MS, SEEN_WITH, 1};
+        samples_observe(&samples, resolver, &kept);
+    }
+    ask_cache(&samples, server, resolver, 21 * S, 22 * S, 4, SEEN_WITHOUT);
+    samples_begin(&samples, TURN_RETURN, 30 * S);
+    samples_close(&samples, 31 * S);
+    assert_non_null(strstr(told_of(&samples, record), ", raises TTLs to 5 s"));
+    assert_non_null(strstr(told_of(&samples, record), ": LONGER than the TTL of 4 s"));
+    record_free(record);
+    samples_free(&samples);
+}
+
+static void expect_not_raised(uint32_t first_s, uint32_t later_s)
+{
+    struct samples samples = {.by_hand = true};
+    size_t server = samples_add(&samples, PLACE_SERVER, "name");
+    size_t resolver = samples_add(&samples, PLACE_RESOLVER, "name");
+    struct record *record = record_new("test");
+    ask_cache(&samples, server, resolver, 1 * S, 1 * S + first_s * (int64_t)S, first_s, SEEN_WITH);
+    ask_cache(&samples, server, resolver, 1 * S + first_s * (int64_t)S, 90 * S, later_s, SEEN_WITH);
+    samples_close(&samples, 90 * S);
+    assert_null(strstr(told_of(&samples, record), "raises"));
+    record_free(record);
+    samples_free(&samples);
+}
+
+/* What it has kept since the servers gave a longer one is not raised; neither is less. */
+static void ttl_is_not_raised(void **state)
+{
+    (void)state;
+    expect_not_raised(60, 4);
+    expect_not_raised(4, 4);
+    expect_not_raised(3, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_fates),
-        cmocka_unit_test(from_evidence),
-        cmocka_unit_test(what_passes),
-        cmocka_unit_test(silence_is_not_never),
+        cmocka_unit_test(all_fates),     cmocka_unit_test(from_evidence),
+        cmocka_unit_test(what_passes),   cmocka_unit_test(silence_is_not_never),
+        cmocka_unit_test(ttl_is_raised), cmocka_unit_test(ttl_is_not_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,43 @@ static void nothing_is_said_to_be_nothing(void **state)
     record_free(record);
 }
 
+static void add_command(struct record *record, const char *kind, const char *turn, double took_s)
+{
+    json_array_append_new(record->repetitions, json_pack("{s:s, s:s, s:f}", "turn", turn, "kind",
+                                                         kind, "command_s", took_s));
+}
+
+/* Of what took no longer than anybody cares for, nothing; nor of what there is no time of. */
+static void commands_that_take_long_are_told(void **state)
+{
+    static const double long_s[] = {0.30, 0.05, 0.50, 0.20};
+    struct record *record = record_new("");
+    (void)state;
+    add_sequence(figures_of(record, "421", "a", false), 4, 1);
+    add_sequence(figures_of(record, "kill", "a", false), 4, 1);
+    for (size_t i = 0; i < sizeof long_s / sizeof *long_s; i++) {
+        add_command(record, "421", "failure", long_s[i]);
+        add_command(record, "421", "return", 3);
+        add_command(record, "kill", "failure", i ? 0.1 : 60);
+        add_command(record, "other", "failure", 9);
+    }
+    json_array_append_new(record->repetitions, json_pack("{s:s}", "kind", "421"));
+    json_array_append_new(record->repetitions,
+                          json_pack("{s:s, s:s}", "turn", "x", "command_s", ""));
+    char *text = shown(record, 80, false);
+    assert_shows(text, "\n421: breaking took 0.25 s (median): times count from when that began.\n");
+    assert_lacks(text, "mending");
+    assert_lacks(text, "kill: breaking");
+    assert_lacks(text, "other");
+    free(text);
+    const struct series_key back = {"evermx", "421", PLACE_SERVER, "a", PHASE_BACK, false};
+    figures_add(&record_series(record, &back)->figures, 5);
+    text = shown(record, 80, false);
+    assert_shows(text, "\n421: mending took 3.00 s (median): times count from when that began.\n");
+    free(text);
+    record_free(record);
+}
+
 static void lines_fit(void **state)
 {
     struct record *record = record_new("");
@@ -222,6 +259,7 @@ int main(void)
         cmocka_unit_test(too_few_have_no_percentile),
         cmocka_unit_test(never_is_told),
         cmocka_unit_test(nothing_is_said_to_be_nothing),
+        cmocka_unit_test(commands_that_take_long_are_told),
         cmocka_unit_test(lines_fit),
         cmocka_unit_test(escapes_are_ours),
         cmocka_unit_test(csv_has_a_line_for_each),

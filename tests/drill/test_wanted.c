@@ -23,6 +23,7 @@ static void push(ldns_pkt *packet, ldns_pkt_section section, const char *text)
 
 struct answer {
     ldns_pkt_rcode rcode;
+    bool truncated;
     const char *answers[RECORDS], *authority[RECORDS];
 };
 
@@ -30,6 +31,7 @@ static enum seen look(const struct wanted *wanted, const struct answer *answer, 
 {
     ldns_pkt *packet = ldns_pkt_new();
     ldns_pkt_set_rcode(packet, (uint8_t)answer->rcode);
+    ldns_pkt_set_tc(packet, answer->truncated);
     for (size_t i = 0; i < RECORDS && answer->answers[i]; i++)
         push(packet, LDNS_SECTION_ANSWER, answer->answers[i]);
     for (size_t i = 0; i < RECORDS && answer->authority[i]; i++)
@@ -90,6 +92,11 @@ static void what_says_nothing(void **state)
     EXPECT(wanted, SEEN_ERROR, 0, .rcode = LDNS_RCODE_SERVFAIL);
     EXPECT(wanted, SEEN_ERROR, 0, .rcode = LDNS_RCODE_REFUSED);
     EXPECT(wanted, SEEN_ERROR, 0, .authority = {"test. 300 NS ns.test."});
+    /* After the question over TCP. Its end may be anything. */
+    EXPECT(wanted, SEEN_ERROR, 0, .truncated = true);
+    EXPECT(wanted, SEEN_ERROR, 0, .truncated = true, .rcode = LDNS_RCODE_NXDOMAIN);
+    EXPECT(wanted, SEEN_ERROR, 0, .truncated = true,
+           .answers = {"example.test. 10 MX 10 mx2.example.test."});
 }
 
 static void services_and_addresses(void **state)

@@ -23,7 +23,8 @@ fi
 
 work=$(mktemp -d) || exit 1
 . "${here%/e2e}/support/started.sh"
-readonly server=127.0.0.1@5650
+dns=$(free_port) plain_port=$(free_port) liar_port=$(free_port) ahead_port=$(free_port) unused=$(free_port)
+readonly server=127.0.0.1@$dns
 
 cat >"$work/example.zone" <<'ZONE'
 $ORIGIN example.test.
@@ -46,9 +47,9 @@ start() { # NAME PORT OPTION ...
         exit 1
     }
 }
-start plain 5651
-start liar 5652 cache-min-ttl=240
-start ahead 5653 prefetch=yes serve-expired=yes cache-max-ttl=3600
+start plain $plain_port
+start liar $liar_port cache-min-ttl=240
+start ahead $ahead_port prefetch=yes serve-expired=yes cache-max-ttl=3600
 
 drill=(timeout --foreground 90 "$build/evermx-drill" resolvers) # more than a minute is never due
 
@@ -75,14 +76,14 @@ refused "a..b is no name, or too long for names below it" --zone a..b 127.0.0.1
 
 # ---- all at once, as it takes its time ----
 
-"${drill[@]}" --zone example.test --ttl 4 --seconds 30 --json "$work/all.json" 127.0.0.1@5651 127.0.0.1@5652 \
-    127.0.0.1@5653 --resolver 127.0.0.1@5659 --resolver "$server" >"$work/all" 2>&1 &
+"${drill[@]}" --zone example.test --ttl 4 --seconds 30 --json "$work/all.json" 127.0.0.1@$plain_port 127.0.0.1@$liar_port \
+    127.0.0.1@$ahead_port --resolver 127.0.0.1@$unused --resolver "$server" >"$work/all" 2>&1 &
 all=$!
-"${drill[@]}" --zone example.test --ttl 4s --ttls 5m --seconds 20s --csv - --resolver 127.0.0.1@5651 >"$work/plain" 2>&1 &
+"${drill[@]}" --zone example.test --ttl 4s --ttls 5m --seconds 20s --csv - --resolver 127.0.0.1@$plain_port >"$work/plain" 2>&1 &
 plain=$!
-"${drill[@]}" --zone other.test --seconds 20 --resolver 127.0.0.1@5651 >"$work/other" 2>&1 &
+"${drill[@]}" --zone other.test --seconds 20 --resolver 127.0.0.1@$plain_port >"$work/other" 2>&1 &
 other=$!
-"${drill[@]}" --zone example.test --seconds 60 --resolver 127.0.0.1@5651 >"$work/stopped" 2>&1 &
+"${drill[@]}" --zone example.test --seconds 60 --resolver 127.0.0.1@$plain_port >"$work/stopped" 2>&1 &
 stopped=$!
 started+=("$all" "$plain" "$other" "$stopped")
 
@@ -90,7 +91,7 @@ sleep 3
 kill -TERM "$stopped"
 wait "$stopped"
 is "status when it was stopped" 0 $?
-is "verdict when it was stopped" "127.0.0.1@5651: not dishonest in 3 s, which is too short to see a TTL of 10 s end" \
+is "verdict when it was stopped" "127.0.0.1@$plain_port: not dishonest in 3 s, which is too short to see a TTL of 10 s end" \
     "$(sed -n 1p "$work/stopped" | sed -E 's/in [23](\.[0-9])? s/in 3 s/')"
 
 wait "$other"
@@ -98,7 +99,7 @@ is "status without canaries" 3 $?
 is "words without canaries" 1 "$(grep -c 'is .canary-names: on. set' "$work/other")"
 wait "$plain"
 is "status of an honest one" 0 $?
-is "nothing but CSV" 0 "$(grep -cv '^system,\|^,TTL 4 s,resolver,127.0.0.1@5651,left,' "$work/plain")"
+is "nothing but CSV" 0 "$(grep -cv "^system,\|^,TTL 4 s,resolver,127.0.0.1@$plain_port,left," "$work/plain")"
 is "changes" 1 "$(($(wc -l <"$work/plain") > 3))"
 
 wait "$all"
@@ -112,34 +113,34 @@ of() { # PORT [WORD]: the verdict, or what stands behind a word
         sed -n '1s/^[^ ]*: //p'
     fi
 }
-is "plain" "honest: a failover takes your TTL, 4 s" "$(of 5651)"
-is "plain's floor" none "$(of 5651 floor)"
-is "plain's ceiling" "none up to 86400 s" "$(of 5651 ceiling)"
-is "plain's prefetch" no "$(of 5651 prefetch | cut -d' ' -f1)"
-is "plain's stale" no "$(of 5651 serve-stale | cut -d' ' -f1)"
-is "plain after a pause" no "$(of 5651 'expired first' | cut -d' ' -f1)"
-is "plain's caches" 1 "$(of 5651 caches | cut -d' ' -f1)"
-is "plain asks from" "1 address: 127.0.0.1" "$(of 5651 'fetches from')"
+is "plain" "honest: a failover takes your TTL, 4 s" "$(of $plain_port)"
+is "plain's floor" none "$(of $plain_port floor)"
+is "plain's ceiling" "none up to 86400 s" "$(of $plain_port ceiling)"
+is "plain's prefetch" no "$(of $plain_port prefetch | cut -d' ' -f1)"
+is "plain's stale" no "$(of $plain_port serve-stale | cut -d' ' -f1)"
+is "plain after a pause" no "$(of $plain_port 'expired first' | cut -d' ' -f1)"
+is "plain's caches" 1 "$(of $plain_port caches | cut -d' ' -f1)"
+is "plain asks from" "1 address: 127.0.0.1" "$(of $plain_port 'fetches from')"
 
-is "liar" "keeps our answers 240 s: a failover takes that long for its users" "$(of 5652)"
-is "liar's floor" "240 s" "$(of 5652 floor)"
-is "liar's stale" "could not tell" "$(of 5652 serve-stale)"
+is "liar" "keeps our answers 240 s: a failover takes that long for its users" "$(of $liar_port)"
+is "liar's floor" "240 s" "$(of $liar_port floor)"
+is "liar's stale" "could not tell" "$(of $liar_port serve-stale)"
 
 is "ahead" "honest to those who ask often: a failover takes your TTL, 4 s; but the first to ask after a pause gets \
-the old answer, however old" "$(of 5653)"
-is "ahead's ceiling" "3600 s" "$(of 5653 ceiling)"
-is "ahead's prefetch" yes: "$(of 5653 prefetch | cut -d' ' -f1)"
+the old answer, however old" "$(of $ahead_port)"
+is "ahead's ceiling" "3600 s" "$(of $ahead_port ceiling)"
+is "ahead's prefetch" yes: "$(of $ahead_port prefetch | cut -d' ' -f1)"
 is "ahead's stale" "yes: with TTL 30" \
-    "$(of 5653 serve-stale | sed -E 's/^(yes:) when the server fails, for [0-9.]+ s and more after an .* (with TTL [0-9]+) .*/\1 \2/')"
+    "$(of $ahead_port serve-stale | sed -E 's/^(yes:) when the server fails, for [0-9.]+ s and more after an .* (with TTL [0-9]+) .*/\1 \2/')"
 
-is "dead" "never answered" "$(of 5659 | cut -d' ' -f1-2)"
-is "the server itself" "keeps no answers: a failover takes no longer than at the server" "$(of 5650)"
+is "dead" "never answered" "$(of $unused | cut -d' ' -f1-2)"
+is "the server itself" "keeps no answers: a failover takes no longer than at the server" "$(of $dns)"
 
 # Those of --resolver come first.
 is "judgments" "silent honest honest too-long too-long-behind" \
     "$(grep -o '"judgment": *"[a-z-]*"' "$work/all.json" | sed 's/.*"\([a-z-]*\)"$/\1/' | paste -sd' ')"
 is "changes that the liar never showed" 1 \
-    "$(grep -cE '^resolver 127.0.0.1@5652 +[0-9]+ +never' "$work/all")"
+    "$(grep -cE "^resolver 127.0.0.1@$liar_port +[0-9]+ +never" "$work/all")"
 
 [ "$failed" = 0 ] || cat "$work/all"
 tell_counts

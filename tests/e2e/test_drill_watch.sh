@@ -14,7 +14,9 @@ work=$(mktemp -d) || exit 1
 readonly DEADLINE_S=10
 . tests/support/started.sh
 [ "$EUID" != 0 ] || trap 'tests/e2e/lab.sh cleanup; clean_up' EXIT
-readonly SERVER=127.0.0.1@5622 NSD=127.0.0.1@5623 RESOLVER=127.7.22.3@5624 HOST=127.7.22.1@5625 OTHER=127.7.22.2@5625
+smtp=$(free_port) unused=$(free_port)
+readonly SERVER=127.0.0.1@$(free_port) NSD=127.0.0.1@$(free_port) RESOLVER=127.7.22.3@$(free_port)
+readonly HOST=127.7.22.1@$smtp OTHER=127.7.22.2@$smtp NOBODY=127.0.0.1@$unused
 readonly TTL=2
 
 readonly mx1=(--name example.test --host mx1.example.test)
@@ -137,6 +139,27 @@ wait "$paused"
 is "Ctrl-Z, Ctrl-C: status, mended" "0 mended" "$? $([ -e "$work/paused.broken" ] && echo broken || echo mended)"
 is "Ctrl-Z: the failure that was cut short is in no record" 1 "$(jq '.repetitions | length' "$work/paused.json")"
 
+# The status after an interrupt is that of what is there; a host that stays broken is worse.
+interrupted_when() { # NAME there|gone MEND: what its file is then; sets status
+    local name=$1 there=$2 pid
+    "$build/evermx-drill" watch "${mx2[@]}" --settle 100ms --spread 100ms --reps 2 --patience 1s \
+        --break "touch $work/$name.broken" --mend "$3" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
+    pid=$!
+    started+=("$pid")
+    within test -e "$work/$name.broken"
+    [ "$there" = there ] || within test ! -e "$work/$name.broken"
+    kill -INT "$pid"
+    wait "$pid"
+    status=$?
+}
+interrupted_when early there "rm $work/early.broken"
+is "interrupted while it is broken: status" 0 "$status"
+interrupted_when late gone "rm $work/late.broken; sleep 0.5"
+is "interrupted when it was never noticed, and is mended: status" 1 "$status"
+interrupted_when lasting there "exit 5"
+is "interrupted, and cannot be mended: status" 3 "$status"
+is "interrupted, and cannot be mended: told" 1 "$(grep -c 'MAY STILL BE BROKEN' "$work/lasting.err")"
+
 drill failing "${mx2[@]}" "${quickly[@]}" --break "touch $work/failing.broken; echo it is so >&2; exit 4" \
     --mend "rm $work/failing.broken"
 is "a break that fails: status" 3 "$(status_of failing)"
@@ -146,7 +169,7 @@ is "a break that fails: mended" no "$([ -e "$work/failing.broken" ] && echo yes 
 drill unmendable "${mx2[@]}" "${quickly[@]}" --patience 1 --break true --mend "exit 5"
 is "a mend that fails: status" 3 "$(status_of unmendable)"
 is "a mend that fails: told" 1 "$(grep -c 'MAY STILL BE BROKEN' "$work/unmendable.err")"
-drill nobody "${mx1[@]}" --server 127.0.0.1@5639 --seconds 0.5
+drill nobody "${mx1[@]}" --server "$NOBODY" --seconds 0.5
 is "nobody there: status" 3 "$(status_of nobody)"
 drill absent --server "$SERVER" --host mx7.example.test --name nothing.example.test --seconds 0.5
 is "NXDOMAIN is told loudly" 1 "$(grep -c 'WARNING: server .* with NXDOMAIN: mail BOUNCES' "$work/absent.err")"
@@ -154,13 +177,13 @@ is "NXDOMAIN: the host was in no answer" 3 "$(status_of absent)"
 drill misspelt --server "$SERVER" --host mx7.example.test --name example.test --seconds 0.5
 is "a host in no answer: status" 3 "$(status_of misspelt)"
 is "a host in no answer: told" 1 "$(grep -c 'mx7.example.test was in no answer to the MX of example.test' "$work/misspelt.err")"
-drill half "${mx2[@]}" --server 127.0.0.1@5639 --settle 0.1 --patience 0.5 --seconds 20 --break true --mend true
+drill half "${mx2[@]}" --server "$NOBODY" --settle 0.1 --patience 0.5 --seconds 20 --break true --mend true
 is "a server is dead at the start: status" 3 "$(status_of half)"
-is "a server is dead at the start: told" 1 "$(grep -c 'nothing to break: server 127.0.0.1@5639' "$work/half.err")"
+is "a server is dead at the start: told" 1 "$(grep -c "nothing to break: server $NOBODY" "$work/half.err")"
 drill twice "${mx2[@]}" --server "$SERVER" --seconds 0.5
 is "a server twice: status" 2 "$(status_of twice)"
 many=()
-for i in {1..60}; do many+=(--resolver "127.7.22.$i@5639"); done
+for i in {1..60}; do many+=(--resolver "127.7.22.$i@$unused"); done
 drill many "${mx2[@]}" "${many[@]}" --seconds 0.5
 is "60 resolvers: status" 0 "$(status_of many)"
 drill idle "${mx2[@]}" --reps 3 --seconds 0.5
@@ -184,7 +207,7 @@ series() { # PLACE PHASE FILTER
 is "the host was seen dead" "3 true" "$(series host evidence '"\(length) \(all(. >= 0 and . < 3))"')"
 is "the server changed" "3 true" "$(series server left '"\(length) \(all(. >= 0 and . < 4))"')"
 is "the server took it back" "3 true" "$(series server back '"\(length) \(all(. > 0 and . < 4))"')"
-is "the table: left, back" 2 "$(grep -c 'server 127.0.0.1@5622 .* 3 ' "$work/whole.out")"
+is "the table: left, back" 2 "$(grep -c "server $SERVER .* 3 " "$work/whole.out")"
 if [ ${#resolver[@]} -gt 0 ]; then
     is "the resolver changed" "3 true" "$(series resolver left "\"\(length) \(all(. >= 0 and . < 4 + $TTL + 2))\"")"
     is "the resolver took it back" "3 true" "$(series resolver back "\"\(length) \(all(. > 0 and . < 4 + $TTL + 2))\"")"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "text.h"
 
+#include "base/display.h"
 #include "base/memory.h"
 
 #include <stdarg.h>
@@ -10,27 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-/* Control characters of ASCII, and those that UTF-8 writes as C2 80 to C2 9F, become '?'. Returns
- * whether there were any. */
-static bool replace_controls(char *text)
-{
-    bool found = false;
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        if (*at < ' ' || *at == 0x7f)
-            at[0] = '?';
-        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
-            at[0] = at[1] = '?';
-        else
-            continue;
-        found = true;
-    }
-    return found;
-}
-
 static void make_string_printable(json_t *json)
 {
     char *copy = memory_strdup(json_string_value(json));
-    if (replace_controls(copy))
+    if (display_clean(copy))
         json_string_set(json, copy);
     free(copy);
 }

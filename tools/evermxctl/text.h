@@ -9,7 +9,7 @@
 
 enum colour { PLAIN, RED, GREEN, YELLOW, CYAN, BOLD, FAINT };
 
-/* All strings in a document without control characters: a mail host's reply may be in it. */
+/* All strings in a document as by display_clean(): a mail host's reply may be in it. */
 void text_make_printable(json_t *json);
 
 void text_colour(bool coloured, enum colour colour); /* from here on */

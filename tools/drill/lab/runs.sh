@@ -185,7 +185,7 @@ run_all() {
     start_resolvers
     start_senders
     write_settings
-    declare -p results question_name question_type address_of >"$work/state"
+    declare -p results question_name question_type address_of mail_root >"$work/state"
     for kind in $kinds; do
         [ ! -e "$work/stop" ] || break
         say_on_terminal "$kind"

@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include "base/memory.h"
+#include "commands.h"
 #include "text.h"
 
 #include <math.h>
@@ -309,10 +310,12 @@ void table_print(const struct record *record, size_t width, bool coloured, FILE 
         free(table.lines[i].system);
         free(table.lines[i].label);
     }
-    if (table.count)
+    if (table.count) {
         print_notes(&layout, &table);
-    else
+        commands_print(record, file);
+    } else {
         fputs("Nothing was measured.\n", file);
+    }
     free(table.lines);
 }
 

@@ -280,7 +280,8 @@ uint32_t death_ttl_s(const struct death *death, uint32_t ttl_s, double at_s)
 struct deaths deaths_happen(size_t count, enum death_kind kind, const struct death_setting *setting,
                             struct chance *chance)
 {
-    struct deaths deaths = {.list = memory_array(count, sizeof *deaths.list), .count = count};
+    struct deaths deaths = {
+        .list = memory_array(count, sizeof *deaths.list), .count = count, .failures = count};
     for (size_t i = 0; i < count; i++)
         death_happen(&deaths.list[i], kind, setting, chance);
     return deaths;
@@ -288,7 +289,8 @@ struct deaths deaths_happen(size_t count, enum death_kind kind, const struct dea
 
 struct deaths deaths_of_times(size_t count, const double *left_s)
 {
-    struct deaths deaths = {.list = memory_array(count, sizeof *deaths.list), .count = count};
+    struct deaths deaths = {
+        .list = memory_array(count, sizeof *deaths.list), .count = count, .failures = count};
     for (size_t i = 0; i < count; i++)
         deaths.list[i] = (struct death){.seen_s = (double)INFINITY, .left_s = left_s[i]};
     return deaths;

@@ -61,6 +61,7 @@ uint32_t death_ttl_s(const struct death *death, uint32_t ttl_s, double at_s);
 struct deaths {
     struct death *list;
     size_t count;
+    size_t failures; /* that they are of: one that several servers have seen is several deaths */
 };
 struct deaths deaths_happen(size_t count, enum death_kind kind, const struct death_setting *setting,
                             struct chance *chance);

@@ -153,13 +153,13 @@ static void print_few(const struct forecast *forecasts, size_t count, FILE *out)
 {
     const char *before = "\n";
     for (size_t i = 0; i < count; i++) {
-        size_t deaths = forecasts[i].deaths->count;
-        if (deaths >= FIGURES_P95_LEAST)
+        size_t failures = forecasts[i].deaths->failures;
+        if (failures >= FIGURES_P95_LEAST)
             continue;
         fprintf(out, "%s\n", before);
         before = "";
         print_label(&forecasts[i], out);
-        fprintf(out, "  stands on %zu failure%s only", deaths, deaths == 1 ? "" : "s");
+        fprintf(out, "  stands on %zu failure%s only", failures, failures == 1 ? "" : "s");
     }
 }
 

@@ -5,6 +5,7 @@
 #include "../record/text.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "detection.h"
 #include "simulation.h"
 
 #include <math.h>
@@ -217,49 +218,6 @@ static int predict(struct simulation *simulation)
 
 /* ---- of what was measured ---- */
 
-static bool is_detection(const struct series *series)
-{
-    return series->key.place == PLACE_SERVER && series->key.phase == PHASE_LEFT &&
-           !series->key.predicted && series->figures.count + series->figures.never > 0;
-}
-
-/* Several servers of one system: each user asks any of them. */
-static bool is_same_system(const struct series *one, const struct series *other)
-{
-    return is_detection(one) && is_detection(other) &&
-           strcmp(one->key.system, other->key.system) == 0 &&
-           strcmp(one->key.kind, other->key.kind) == 0;
-}
-
-static bool is_first(const struct record *measured, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (is_same_system(measured->series[i], measured->series[index]))
-            return false;
-    return is_detection(measured->series[index]);
-}
-
-/* The times of all series of a system and kind, with those that were never noticed. */
-static struct deaths deaths_of(const struct record *measured, const struct series *first)
-{
-    struct figures all = {0};
-    for (size_t i = 0; i < measured->nseries; i++) {
-        const struct figures *figures = &measured->series[i]->figures;
-        if (!is_same_system(measured->series[i], first))
-            continue;
-        for (size_t each = 0; each < figures->count; each++)
-            figures_add(&all, figures->times_s[each]);
-        all.never += figures->never;
-    }
-    double *times_s = memory_array(all.count + all.never, sizeof *times_s);
-    for (size_t i = 0; i < all.count + all.never; i++)
-        times_s[i] = i < all.count ? all.times_s[i] : (double)INFINITY;
-    struct deaths deaths = deaths_of_times(all.count + all.never, times_s);
-    free(times_s);
-    figures_free(&all);
-    return deaths;
-}
-
 static int predict_measured(struct simulation *simulation)
 {
     struct error error;
@@ -274,9 +232,9 @@ static int predict_measured(struct simulation *simulation)
     simulation->total = measured->nseries * (size_t)simulation->draws;
     for (size_t i = 0; i < measured->nseries && count < FORECASTS_MAX; i++) {
         const struct series *series = measured->series[i];
-        if (!is_first(measured, i))
+        if (!detection_begins(measured, i))
             continue;
-        deaths[count] = deaths_of(measured, series);
+        deaths[count] = detection_deaths(measured, series);
         forecasts[count] = (struct forecast){.system = series->key.system,
                                              .kind = series->key.kind,
                                              .deaths = &deaths[count],

@@ -171,6 +171,10 @@ static json_t *episode_object(const struct account *account, const struct sample
     enum origin origin = episode_origin(samples, episode, &origin_us);
     json_t *object = json_object(), *marks = json_array();
     set_text(object, "turn", turn_word(episode->turn));
+    if (*account->system)
+        set_text(object, "system", account->system);
+    if (*account->kind)
+        set_text(object, "kind", account->kind);
     set_calendar(object, "at", account->calendar_us + origin_us);
     set_text(object, "from", origin_word(origin));
     if (episode->told && episode->told_end_us != NEVER_US)
@@ -218,27 +222,58 @@ static int64_t longest_held_us(const struct samples *samples, size_t number, uin
     return longest_us;
 }
 
-static uint32_t servers_ttl_s(const struct samples *samples)
+struct servers_ttl {
+    uint32_t with_s; /* the longest of answers with the host, */
+    uint32_t any_s;  /* of all */
+    bool known;
+};
+
+static struct servers_ttl servers_ttl(const struct samples *samples)
 {
-    uint32_t longest_s = 0;
+    struct servers_ttl longest = {0};
     for (size_t i = 0; i < samples->nsources; i++) {
         const struct source *source = &samples->sources[i];
-        if (source->place == PLACE_SERVER && source->ttl_with.most_s > longest_s)
-            longest_s = source->ttl_with.most_s;
+        if (source->place != PLACE_SERVER)
+            continue;
+        longest.known |= source->ttl_with.count + source->ttl_without.count > 0;
+        if (source->ttl_with.most_s > longest.with_s)
+            longest.with_s = source->ttl_with.most_s;
+        if (source->ttl_without.most_s > longest.any_s)
+            longest.any_s = source->ttl_without.most_s;
     }
-    return longest_s;
+    if (longest.with_s > longest.any_s)
+        longest.any_s = longest.with_s;
+    return longest;
+}
+
+/* Even by less than can be told from how long it went on with the old answer. */
+static bool raises_ttl(const struct samples *samples, const struct source *source)
+{
+    struct servers_ttl longest = servers_ttl(samples);
+    return source->place == PLACE_RESOLVER && longest.known && source->fetched_s > longest.any_s;
+}
+
+static int print_raised(char *text, size_t size, const struct samples *samples, size_t number)
+{
+    const struct source *source = &samples->sources[number];
+    if (!raises_ttl(samples, source))
+        return 0;
+    return snprintf(text, size, ", raises TTLs to %u s", source->fetched_s);
 }
 
 static int print_held(char *text, size_t size, const struct samples *samples, size_t number)
 {
-    uint32_t ttl_s = servers_ttl_s(samples);
+    const struct source *source = &samples->sources[number];
+    uint32_t ttl_s = servers_ttl(samples).with_s;
     int64_t held_us = longest_held_us(samples, number, ttl_s);
-    if (samples->sources[number].place != PLACE_RESOLVER || held_us < 0)
+    if (source->place != PLACE_RESOLVER || held_us < 0)
         return 0;
+    bool longer = is_longer(held_us, ttl_s) ||
+                  (raises_ttl(samples, source) && held_us > (int64_t)ttl_s * 1000000);
     return snprintf(text, size,
                     ", went on with the old answer for up to %.1f s after the servers had changed: "
                     "%s than the TTL of %u s that they give",
-                    seconds(held_us), is_longer(held_us, ttl_s) ? "LONGER" : "not longer", ttl_s);
+                    seconds(held_us), longer ? "LONGER" : "not longer", ttl_s);
 }
 
 static int print_bounces(char *text, size_t size, const struct source *source, const char *emptied)
@@ -266,7 +301,7 @@ static void describe(const struct account *account, const struct samples *sample
         used += (size_t)snprintf(text + used, size - used, ", %llu %s",
                                  (unsigned long long)source->seen[SEEN_NOTHING], nothing);
     if (source->seen[SEEN_ERROR])
-        used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL or the like",
+        used += (size_t)snprintf(text + used, size - used, ", %llu SERVFAIL, broken or the like",
                                  (unsigned long long)source->seen[SEEN_ERROR]);
     used += (size_t)print_bounces(text + used, size - used, source, account->emptied);
     if (source->stray)
@@ -276,6 +311,7 @@ static void describe(const struct account *account, const struct samples *sample
         used += (size_t)snprintf(text + used, size - used, ", GOES BACK AND FORTH");
     used += (size_t)print_range(text + used, size - used, "with", &source->ttl_with);
     used += (size_t)print_range(text + used, size - used, "without", &source->ttl_without);
+    used += (size_t)print_raised(text + used, size - used, samples, number);
     print_held(text + used, size - used, samples, number);
 }
 

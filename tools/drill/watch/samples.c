@@ -60,6 +60,7 @@ size_t samples_add(struct samples *samples, enum place place, const char *name)
         .place = place,
         .name = memory_strdup(name),
         .said_us = {NEVER_US, NEVER_US},
+        .looked_us = NEVER_US,
     };
     return samples->nsources++;
 }
@@ -232,6 +233,21 @@ static bool settles(struct source *source, const struct observation *observation
     return true;
 }
 
+/* What a cache had before may be of another TTL than the servers give now; a few questions find all
+ * caches behind one address. */
+static void note_fetched(struct source *source, const struct observation *observation)
+{
+    enum { AT_FIRST_US = 5000 * 1000, GRAIN_US = 1500 * 1000 };
+    int64_t end_us = observation->came_us + (int64_t)observation->ttl_s * 1000000;
+    if (source->looked_us == NEVER_US)
+        source->looked_us = source->had_us = observation->came_us;
+    if (observation->came_us < source->looked_us + AT_FIRST_US) {
+        source->had_us = end_us > source->had_us ? end_us : source->had_us;
+    } else if (end_us > source->had_us + GRAIN_US && observation->ttl_s > source->fetched_s) {
+        source->fetched_s = observation->ttl_s;
+    }
+}
+
 static void source_say(struct source *source, const struct observation *observation)
 {
     bool with = observation->seen == SEEN_WITH;
@@ -244,8 +260,10 @@ static void source_say(struct source *source, const struct observation *observat
     source->came_us = observation->came_us;
     source->ttl_s = observation->ttl_s;
     source->said_us[with] = observation->asked_us;
-    if (source->place != PLACE_HOST && !seen_bounces(observation->seen))
-        ttl_add(with ? &source->ttl_with : &source->ttl_without, observation->ttl_s);
+    if (source->place == PLACE_HOST || seen_bounces(observation->seen))
+        return;
+    ttl_add(with ? &source->ttl_with : &source->ttl_without, observation->ttl_s);
+    note_fetched(source, observation);
 }
 
 unsigned samples_observe(struct samples *samples, size_t number,

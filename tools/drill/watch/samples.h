@@ -17,7 +17,7 @@
 /* What an answer says of the host; or, where the place is the host itself, what a probe does. */
 enum seen {
     SEEN_NOTHING,  /* none came; a probe that said nothing */
-    SEEN_ERROR,    /* SERVFAIL, REFUSED, a referral: mail waits */
+    SEEN_ERROR,    /* SERVFAIL, REFUSED, a referral, a broken answer: mail waits */
     SEEN_WITH,     /* the host is in it; a good probe */
     SEEN_WITHOUT,  /* others are; a bad probe */
     SEEN_EMPTY,    /* no such record at all, or a null MX (RFC 7505): mail bounces */
@@ -45,8 +45,11 @@ struct source {
     uint64_t seen[SEEN_KINDS]; /* how often */
     uint64_t overtaken;        /* answers that a later question's came before: they say nothing */
     struct ttl_range ttl_with, ttl_without;
-    unsigned stray;  /* changes while nothing else had failed or returned */
-    unsigned brief;  /* rows of equal answers of a server that were short, one after the other */
+    int64_t looked_us;  /* since when we look; NEVER_US: not yet */
+    int64_t had_us;     /* until when what it had at first may be kept */
+    uint32_t fetched_s; /* the longest TTL of what it has surely fetched since; 0: none */
+    unsigned stray;     /* changes while nothing else had failed or returned */
+    unsigned brief;     /* rows of equal answers of a server that were short, one after the other */
     bool fickle;     /* so many that its answers differ by design: its changes say nothing now, */
     bool was_fickle; /* or have said nothing once */
 

@@ -93,6 +93,8 @@ static enum seen look_at_records(const struct wanted *wanted, const ldns_pkt *pa
 enum seen wanted_look(const struct wanted *wanted, const ldns_pkt *packet, uint32_t *ttl_s)
 {
     *ttl_s = 0;
+    if (ldns_pkt_tc(packet)) /* broken: it was asked for over TCP, too */
+        return SEEN_ERROR;
     switch (ldns_pkt_get_rcode(packet)) {
     case LDNS_RCODE_NOERROR:
         break;

@@ -25,7 +25,8 @@ struct wanted {
 bool wanted_add(struct wanted *wanted, const char *text, struct error *error);
 
 /* What the answer to a question for that type says, and the smallest TTL on the way to it. A null
- * MX (RFC 7505) is no exchange; a referral (RFC 1034 section 4.3.2) is no answer. */
+ * MX (RFC 7505) is no exchange; a referral (RFC 1034 section 4.3.2) and one that is cut short even
+ * over TCP (RFC 2181 section 9) are no answers. */
 enum seen wanted_look(const struct wanted *wanted, const ldns_pkt *packet, uint32_t *ttl_s);
 
 #endif

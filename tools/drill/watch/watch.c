@@ -429,7 +429,7 @@ static enum drill_status tell_end(const struct watch *watch)
     if (progress.broken)
         fputs("evermx-drill: THE HOST MAY STILL BE BROKEN; mending it is tried once more\n",
               stderr);
-    return watch->stopped ? DRILL_DONE : DRILL_IMPOSSIBLE;
+    return watch->stopped && !progress.broken ? DRILL_DONE : DRILL_IMPOSSIBLE;
 }
 
 static enum drill_status report(struct watch *watch)

@@ -654,6 +654,31 @@ static void the_last_one_is_kept_and_leaves_late(void **state)
     stage_free(&stage);
 }
 
+/* Out, kept as the other one died, too, and out again when that came back: no longer kept. */
+static void what_leaves_late_is_kept_no_more(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS "both MX 10 mx1\nboth MX 20 mx2\n");
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    die(&stage, "mx2.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+    assert_int_equal(noted.list[0].kept_ms - stage.start_ms, 4000);
+    noted_free(&noted);
+    stage_at(&stage, 8000);
+    come_back(&stage, "mx2.example.test");
+    noted = noted_by(&stage);
+    assert_int_equal(noted.count, 4);
+    assert_int_equal(noted.list[3].kind, FAILOVER_LATE);
+    assert_int_equal(noted.list[0].kept_ms, 0);
+    assert_int_equal(noted.list[0].back_ms, 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
 static void a_standby_that_steps_back_has_not_failed(void **state)
 {
     struct stage stage;
@@ -1246,6 +1271,7 @@ int main(void)
         cmocka_unit_test(never_good_is_counted_and_not_timed),
         cmocka_unit_test(undelivered_mail_is_a_cause),
         cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
+        cmocka_unit_test(what_leaves_late_is_kept_no_more),
         cmocka_unit_test(a_standby_that_steps_back_has_not_failed),
         cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
         cmocka_unit_test(drains_are_looked_at_one_by_one),

@@ -169,6 +169,8 @@ void core_prune_forces(struct core *core);
  * selection then, where its image is to be replaced; else NULL. */
 void turnover_pool(struct core *core, uint32_t number, const struct selection *before,
                    int64_t now_ms);
+/* The same after a reload: what that brings back is no failover, and ends those under way. */
+void turnover_reloaded(struct core *core, uint32_t number, int64_t now_ms);
 /* All of a publication are done: they are kept and told. */
 void turnover_end(struct core *core, int64_t now_ms);
 /* What resolvers hold no more is told. */

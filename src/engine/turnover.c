@@ -123,6 +123,20 @@ static struct turnover *find_turnover(struct core *core, struct slot *slot, enum
     return turnover;
 }
 
+static void follow(struct core *core, const struct slot *slot, enum failover_kind kind,
+                   int64_t now_ms)
+{
+    const struct failover next = {
+        .kind = kind,
+        .check = slot->check,
+        .address = slot->address,
+        .port = slot->port,
+        .npools = 1,
+        .changed_ms = now_ms,
+    };
+    failovers_follow(core->failovers, &next);
+}
+
 /* A record may leave by one target and come back by another: of a host with two addresses by the
  * last to die and the first to live; with two services by the first and by the last. It is back for
  * all of them. */
@@ -132,17 +146,23 @@ static void note_return(struct core *core, const struct member *member, int64_t 
         const struct service_view *service = &core->view.services[member->services[i]];
         for (size_t j = 0; j < service->nslots; j++) {
             struct slot *slot = core_slot(core, service->slots[j]);
-            const struct failover back = {
-                .kind = FAILOVER_BACK,
-                .check = slot->check,
-                .address = slot->address,
-                .port = slot->port,
-                .changed_ms = now_ms,
-            };
             if (slot->returned == core->publications)
                 continue;
             slot->returned = core->publications;
-            failovers_follow(core->failovers, &back);
+            follow(core, slot, FAILOVER_BACK, now_ms);
+        }
+    }
+}
+
+/* Those that are not well, and answered all the same. */
+static void note_kept(struct core *core, const struct member *member, int64_t now_ms)
+{
+    for (size_t i = 0; i < member->nservices; i++) {
+        const struct service_view *service = &core->view.services[member->services[i]];
+        for (size_t j = 0; j < service->nslots; j++) {
+            const struct slot *slot = core_slot(core, service->slots[j]);
+            if (verdict_vote(&slot->verdict) != VOTE_UP)
+                follow(core, slot, FAILOVER_KEPT, now_ms);
         }
     }
 }
@@ -181,8 +201,25 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
             note(core, number, member, kind, now->tails_ms[i]);
         else if (kind != FAILOVER_KINDS)
             note(core, number, member, kind, kind == FAILOVER_BACK ? now->tail_ms : 0);
-        if (kind == FAILOVER_BACK)
+        bool mended = member_is_served(is) && is_news(core, member, true) && is_well(view, member);
+        if (kind == FAILOVER_BACK || mended) /* it may have been kept until now */
             note_return(core, member, now_ms);
+    }
+}
+
+void turnover_reloaded(struct core *core, uint32_t number, int64_t now_ms)
+{
+    const struct view *view = &core->view;
+    const struct pool *pool = &view->model->pools[number];
+    for (size_t i = 0; i < pool->nmembers; i++) {
+        const struct member *member = &pool->members[i];
+        if (!is_out(view->previous[i]) ||
+            !member_is_served(view->pools[number].selection.members[i]))
+            continue;
+        if (is_well(view, member))
+            note_return(core, member, now_ms);
+        else
+            note_kept(core, member, now_ms);
     }
 }
 

@@ -679,6 +679,55 @@ static void what_leaves_late_is_kept_no_more(void **state)
     stage_free(&stage);
 }
 
+/* It was answered all the while, so that nothing comes back; what it left by is over all the same.
+ */
+static void one_that_was_kept_is_well_again(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    die(&stage, "mx2.example.test");
+    stage_at(&stage, 8000);
+    come_back(&stage, "mx1.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 4);
+    assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+    assert_int_equal(noted.list[0].back_ms, 8000);
+    assert_string_equal(noted.list[3].host, "mx2.example.test");
+    assert_int_equal(noted.list[3].kind, FAILOVER_LATE);
+    assert_int_equal(noted.list[3].back_ms, 0);
+    assert_int_equal(noted.figures.counts[FAILOVER_BACK][CAUSE_REFUSED], 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* All others are out of the zone: it is answered as the only one, and told gone by nobody. */
+static void one_that_a_reload_brings_back_is_kept(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    stage_zone(&stage, "example.test", ZONE_HEAD "@ MX 10 mx1\nmx1 A 127.0.0.11\n");
+    stage_load(&stage);
+    stage_at(&stage, 60000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 0);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].kept_ms - stage.start_ms, 4000);
+    noted_free(&noted);
+    come_back(&stage, "mx1.example.test");
+    noted = noted_by(&stage);
+    assert_int_equal(noted.list[0].back_ms, 60000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
 static void a_standby_that_steps_back_has_not_failed(void **state)
 {
     struct stage stage;
@@ -1272,6 +1321,8 @@ int main(void)
         cmocka_unit_test(undelivered_mail_is_a_cause),
         cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
         cmocka_unit_test(what_leaves_late_is_kept_no_more),
+        cmocka_unit_test(one_that_was_kept_is_well_again),
+        cmocka_unit_test(one_that_a_reload_brings_back_is_kept),
         cmocka_unit_test(a_standby_that_steps_back_has_not_failed),
         cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
         cmocka_unit_test(drains_are_looked_at_one_by_one),

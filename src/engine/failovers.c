@@ -17,7 +17,6 @@ struct kept {
     struct failover failover;
     uint64_t number; /* counts from 1 */
     bool waits;      /* its t3 is still to come, as far as has been asked */
-    size_t nkept;    /* pools that have it all the same, at most */
     struct kept *next;
 };
 
@@ -152,14 +151,6 @@ static struct kept **end(struct failovers *failovers, struct kept **link)
     return link;
 }
 
-/* Out of what it was kept in. */
-static void leave_late(struct kept *kept, const struct failover *late)
-{
-    kept->nkept -= late->npools < kept->nkept ? late->npools : kept->nkept;
-    if (!kept->nkept)
-        kept->failover.kept_ms = 0;
-}
-
 /* What the next one of a target makes of one under way. By a return it ends; where it is merely
  * kept, what is out of other answers is still not gone; of two of a kind the last one goes on. */
 static struct kept **follow(struct failovers *failovers, struct kept **link,
@@ -168,10 +159,7 @@ static struct kept **follow(struct failovers *failovers, struct kept **link,
     struct kept *kept = *link;
     if (next->kind == FAILOVER_BACK)
         kept->failover.back_ms = next->changed_ms;
-    if (next->kind == FAILOVER_LATE)
-        leave_late(kept, next);
     if (next->kind == FAILOVER_KEPT) {
-        kept->nkept += next->npools;
         kept->failover.kept_ms = next->changed_ms;
         stop_waiting(failovers, kept);
     }

@@ -80,7 +80,7 @@ struct failover {
     int64_t first_ms;   /* t1, the first of what is; 0: as t0 */
     int64_t changed_ms; /* t2 */
     int64_t until_ms;   /* t3; 0: nothing changed for resolvers (KEPT) */
-    int64_t kept_ms;    /* LEFT, LATE: when it last was kept all the same; 0: it is out */
+    int64_t kept_ms;    /* LEFT, LATE: when it last was kept all the same; 0: never */
     int64_t back_ms;    /* LEFT, LATE: when it came back; 0: it has not */
 };
 

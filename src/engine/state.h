@@ -161,7 +161,7 @@ void core_mark_machine(const struct core *core, const struct address *addresses,
 bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],
                      uint32_t *host, struct error *error);
 /* Forgets hosts that are no longer in the model. */
-void core_prune_forces(struct core *core);
+void core_prune_forces(struct core *core, int64_t now_ms);
 
 /* ---- failovers, turnover.c ---- */
 

@@ -1221,6 +1221,26 @@ static void a_host_that_is_removed_is_drained_on(void **state)
 }
 
 /* One that was never drained is removed all the same; and what comes back is known as before. */
+/* And the events say so: a host that comes back is not drained. */
+static void a_reload_that_removes_a_host_forgets_its_drain(void **state)
+{
+    struct stage stage;
+    char text[200];
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    assert_int_equal(count_events(&stage, "force", text, sizeof text), 2);
+    assert_string_equal(text, "mx1.example.test: no longer in the zones: that it was drained is "
+                              "forgotten");
+    reload_at(&stage, 9000, ZONE_HEAD TWO_HOSTS);
+    assert_int_equal(events_of_kind(&stage, "force"), 2);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(told.forced, FORCED_NOT);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
 static void a_host_that_is_removed_and_comes_back_is_itself_again(void **state)
 {
     struct stage stage;
@@ -1371,6 +1391,7 @@ int main(void)
         cmocka_unit_test(a_reload_forgets_no_pool),
         cmocka_unit_test(a_short_ttl_is_held_longer),
         cmocka_unit_test(a_host_that_is_removed_is_drained_on),
+        cmocka_unit_test(a_reload_that_removes_a_host_forgets_its_drain),
         cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
         cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),
         cmocka_unit_test(a_record_of_another_name_that_is_removed_is_waited_for),

@@ -1286,6 +1286,27 @@ static void a_machine_whose_name_is_removed_may_be_answered_by_another(void **st
 }
 
 /* By whatever name an answer led to the host: one of its address, or one in front of it. */
+/* What takes its word back says why: it is in no answer. */
+static void a_finished_drain_that_a_reload_makes_wait(void **state)
+{
+    struct stage stage;
+    char text[300];
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "list MX 10 mail\nmail A 127.0.0.11\nmail A 127.0.0.12\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 60000);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 1);
+    reload_at(&stage, 60000, ZONE_HEAD TWO_HOSTS "mail A 127.0.0.11\nmail A 127.0.0.12\n");
+    stage_at(&stage, 62000);
+    assert_int_equal(count_events(&stage, "drain-void", text, sizeof text), 1);
+    assert_string_equal(text, "mx1.example.test: drained, and resolvers may hold what led to it "
+                              "before a reload: not safe to stop mx1.example.test now");
+    stage_at(&stage, 90000);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 2);
+    stage_free(&stage);
+}
+
 static void a_record_of_another_name_that_is_removed_is_waited_for(void **state)
 {
     static const struct {
@@ -1394,6 +1415,7 @@ int main(void)
         cmocka_unit_test(a_reload_that_removes_a_host_forgets_its_drain),
         cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
         cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),
+        cmocka_unit_test(a_finished_drain_that_a_reload_makes_wait),
         cmocka_unit_test(a_record_of_another_name_that_is_removed_is_waited_for),
         cmocka_unit_test(a_reload_swallows_no_failover),
     };

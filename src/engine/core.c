@@ -287,6 +287,7 @@ void core_publish_all(struct core *core, struct catalog *catalog, int64_t now_ms
     for (uint32_t i = 0; i < npools; i++) {
         struct selection before;
         refresh_pool(core, i, &before);
+        turnover_reloaded(core, i, now_ms);
         images[i] = compile_pool(core, i);
     }
     view->ntouched_services = view->ntouched_pools = 0;

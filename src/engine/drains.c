@@ -246,8 +246,9 @@ static void look_again(struct core *core, struct force *force, uint32_t host, in
                   "drain finished: safe to stop %s now", force->host);
     if (!drain.finished && force->finished)
         events_of(core->events, LOG_LEVEL_WARNING, "drain-void", force->host, now_ms,
-                  "drained, and in answers again, as nothing better is there: not safe to stop %s "
-                  "now",
+                  "drained, and %s: not safe to stop %s now",
+                  drain.nkept ? "in answers again, as nothing better is there"
+                              : "resolvers may hold what led to it before a reload",
                   force->host);
     force->finished = drain.finished;
     arena_free(drain.arena);

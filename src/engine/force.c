@@ -3,7 +3,6 @@
  * new address brings later. */
 #include "engine/core.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "engine/state.h"
 #include "model/template.h"
@@ -14,6 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const force_words[] = {[FORCED_NOT] = "no longer forced",
+                                          [FORCED_UP] = "forced up",
+                                          [FORCED_DOWN] = "forced down",
+                                          [FORCED_DRAIN] = "drained"};
 
 static void mark_member(const struct core *core, const struct member *member,
                         enum verdict_forced mark, enum verdict_forced *marks)
@@ -126,14 +130,17 @@ static void remove_force(struct core *core, size_t at)
     memmove(&core->forces[at], &core->forces[at + 1], (core->nforces - at) * sizeof *core->forces);
 }
 
-void core_prune_forces(struct core *core)
+void core_prune_forces(struct core *core, int64_t now_ms)
 {
-    for (size_t i = 0; i < core->nforces; i++)
-        if (core_find_host(core, core->forces[i].host) == MODEL_NONE) {
-            log_notice("host %s: no longer in the zones: what was forced is forgotten",
-                       core->forces[i].host);
-            remove_force(core, i--);
-        }
+    for (size_t i = 0; i < core->nforces; i++) {
+        const struct force *force = &core->forces[i];
+        if (core_find_host(core, force->host) != MODEL_NONE)
+            continue;
+        events_of(core->events, LOG_LEVEL_NOTICE, "force", force->host, now_ms,
+                  "no longer in the zones: that it was %s is forgotten",
+                  force_words[force->forced]);
+        remove_force(core, i--);
+    }
 }
 
 /* ---- hosts with a name like the one asked for ---- */
@@ -262,17 +269,13 @@ static uint32_t find_asked(const struct core *core, const char *asked, char name
 static void tell_force(struct core *core, const char *name, enum verdict_forced forced,
                        size_t count, size_t back, int64_t now_ms)
 {
-    static const char *const words[] = {[FORCED_NOT] = "no longer forced",
-                                        [FORCED_UP] = "forced up",
-                                        [FORCED_DOWN] = "forced down",
-                                        [FORCED_DRAIN] = "drained"};
     const char *plural = count == 1 ? "" : "s";
     if (back)
         events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms,
                   "no longer forced or held, %zu target%s: %zu back", count, plural, back);
     else
         events_of(core->events, LOG_LEVEL_NOTICE, "force", name, now_ms, "%s, %zu target%s",
-                  words[forced], count, plural);
+                  force_words[forced], count, plural);
 }
 
 bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],

@@ -342,7 +342,7 @@ struct model *core_load(struct core *core, struct model *model, struct catalog *
         link_addresses(core, i, now_ms);
     slots_sweep(&core->slots, forget, core);
     turnover_prune(core);
-    core_prune_forces(core);
+    core_prune_forces(core, now_ms);
     core_apply_forces(core, now_ms);
     core_publish_all(core, catalog, now_ms);
     view_free(&before);

@@ -61,6 +61,17 @@ void others_hear(struct core *core, struct slot *slot, const struct outcome *out
 
 /* ---- asking ---- */
 
+/* It greeted as long as the other one did, and does so no more: its kernel takes connections, as
+ * that of a host that hangs does until its queues are full. One that has hung before is another
+ * matter. */
+static bool hangs_with(const struct slot *at, const struct slot *slot, int64_t since_ms)
+{
+    const struct verdict *verdict = &at->verdict;
+    return verdict->status != VERDICT_UP && verdict->reason == REASON_GREETING_TIMEOUT &&
+           !verdict->good && verdict->last_good_ms < since_ms &&
+           verdict->last_good_ms + 2 * at->settings.interval_ms >= slot->verdict.last_good_ms;
+}
+
 static void ask(struct core *core, struct slot *slot, int64_t now_ms)
 {
     if (now_ms - slot->asked_ms <
@@ -109,10 +120,10 @@ static void ask_witnesses(struct core *core, const struct slot *late, int64_t no
 
 void others_ask(struct core *core, struct slot *slot, const struct outcome *outcome, int64_t now_ms)
 {
-    if (is_silence(outcome))
-        ask_witnesses(core, slot, now_ms);
-    else
+    if (!is_silence(outcome))
         ask_for_neighbours(core, slot, now_ms);
+    else if (core->guarded)
+        ask_witnesses(core, slot, now_ms);
 }
 
 void others_ask_early(struct core *core, struct slot *late, int64_t since_ms, int64_t now_ms)
@@ -156,13 +167,49 @@ static bool is_hanging(const struct verdict *verdict)
            verdict->reason == REASON_GREETING_TIMEOUT;
 }
 
+/* One that is well as far as is known, and has not been as unreachable meanwhile. One that is
+ * merely late may be on a busy host, or asked by a busy machine. */
+static bool may_answer(const struct slot *slot, int64_t since_ms)
+{
+    const struct verdict *verdict = &slot->verdict;
+    bool is_well =
+        verdict->status == VERDICT_UP || (verdict->status == VERDICT_SUSPECT && verdict->bad == 0);
+    return is_well && !(slot->silence.reason && slot->silence_ms >= since_ms);
+}
+
+enum witness { WITNESS_NONE, WITNESS_CONNECTED, WITNESS_ANSWERED };
+
+/* What other ports say where this one does not take connections. Where they do, and have not
+ * greeted yet, it may be that the host hangs, and this queue is full. */
+static enum witness witness_of(const struct core *core, const struct slot *slot, int64_t since_ms)
+{
+    const struct core_probes *probes = &core->probes;
+    enum witness best = WITNESS_NONE;
+    for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
+         at = slots_next_at(&core->slots, at)) {
+        if (at == slot || hangs_with(at, slot, since_ms))
+            continue;
+        if (at->heard_ms >= since_ms)
+            return WITNESS_ANSWERED;
+        if (probes->reached_ms(probes->context, at->id) < since_ms)
+            continue;
+        if (!may_answer(at, since_ms)) /* as it is used to */
+            return WITNESS_ANSWERED;
+        best = WITNESS_CONNECTED;
+    }
+    return best;
+}
+
 /* What a silence comes to. False: it has to wait for what others answer. */
 static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
                           int64_t ended_ms, int64_t now_ms)
 {
     int64_t since_ms = silent_since_ms(outcome, ended_ms);
-    bool blocked = outcome->reason == REASON_CONNECT_TIMEOUT && !is_hanging(&slot->verdict) &&
-                   neighbour_answered(core, slot, since_ms);
+    bool alone = outcome->reason == REASON_CONNECT_TIMEOUT && !is_hanging(&slot->verdict);
+    enum witness witness = alone ? witness_of(core, slot, since_ms) : WITNESS_NONE;
+    if (witness == WITNESS_CONNECTED && now_ms - ended_ms < NEIGHBOUR_MS)
+        return false;
+    bool blocked = witness != WITNESS_NONE;
     if (blocked)
         outcome->reason = REASON_PROBER_BLOCKED;
     if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
@@ -182,16 +229,6 @@ static bool judge_silence(struct core *core, struct slot *slot, struct outcome *
         break;
     }
     return true;
-}
-
-/* One that is well as far as is known, and has not been as unreachable meanwhile. One that is
- * merely late may be on a busy host, or asked by a busy machine. */
-static bool may_answer(const struct slot *slot, int64_t since_ms)
-{
-    const struct verdict *verdict = &slot->verdict;
-    bool is_well =
-        verdict->status == VERDICT_UP || (verdict->status == VERDICT_SUSPECT && verdict->bad == 0);
-    return is_well && !(slot->silence.reason && slot->silence_ms >= since_ms);
 }
 
 static bool neighbour_may_answer(const struct core *core, const struct slot *slot, int64_t since_ms)

@@ -190,7 +190,7 @@ void core_mark_machine(const struct core *core, const struct address *addresses,
 bool core_find_asked(const struct core *core, const char *asked, char name[NAME_TEXT_SIZE],
                      uint32_t *host, struct error *error);
 /* Forgets hosts that are no longer in the model. */
-void core_prune_forces(struct core *core);
+void core_prune_forces(struct core *core, int64_t now_ms);
 
 /* ---- failovers, turnover.c ---- */
 
@@ -198,6 +198,10 @@ void core_prune_forces(struct core *core);
  * selection then, where its image is to be replaced; else NULL. */
 void turnover_pool(struct core *core, uint32_t number, const struct selection *before,
                    int64_t now_ms);
+/* The same after a reload, which is no failover: what it brings back ends those under way. */
+void turnover_reloaded(struct core *core, uint32_t number, int64_t now_ms);
+/* Whether it is kept now, whatever was when it was noted. */
+void turnover_look(const struct core *core, struct failover *failover, int64_t now_ms);
 /* All of a publication are done: they are kept and told. */
 void turnover_end(struct core *core, int64_t now_ms);
 /* What resolvers hold no more is told. */

@@ -109,7 +109,10 @@ void core_status(const struct core *core, int64_t now_ms, struct engine_status *
     for (size_t i = 0; i < ENGINE_UPLINKS; i++)
         status->frozen_since_ms[core->guards[i].family == 6] = core->guards[i].frozen_since_ms;
     fill_targets(core, status);
-    status->failovers = failovers_copy(core->failovers, arena, &status->nfailovers);
+    struct failover *failovers = failovers_copy(core->failovers, arena, &status->nfailovers);
+    for (size_t i = 0; i < status->nfailovers; i++)
+        turnover_look(core, &failovers[i], now_ms);
+    status->failovers = failovers;
     status->figures = *failovers_figures(core->failovers);
     status->npools = model->npools;
     status->pools = ARENA_ARRAY(arena, struct engine_pool, model->npools);

@@ -48,19 +48,24 @@ static bool is_news(const struct core *core, const struct member *member, bool b
     return false;
 }
 
-/* FAILOVER_KINDS: nothing that is told. A host's own address that stays, as all do, is none. */
+/* A host's own address is not, which stays as all of them do. */
+static bool is_chosen(const struct pool *pool)
+{
+    return pool->nmembers > 1 || pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
+}
+
+/* FAILOVER_KINDS: nothing that is told. */
 static enum failover_kind kind_of(const struct core *core, const struct pool *pool,
                                   const struct member *member, enum member_state before,
                                   enum member_state after)
 {
     bool was = member_is_served(before), is = member_is_served(after);
     bool falls = is_news(core, member, false);
-    bool chosen = pool->nmembers > 1 || pool->rrtype == RRTYPE_MX || pool->rrtype == RRTYPE_SRV;
     if (was && is_out(after))
         return falls ? FAILOVER_LEFT : FAILOVER_LATE;
     if (is_out(before) && is)
         return is_well(&core->view, member) ? FAILOVER_BACK : FAILOVER_KEPT;
-    return was && is && falls && chosen ? FAILOVER_KEPT : FAILOVER_KINDS;
+    return was && is && falls && is_chosen(pool) ? FAILOVER_KEPT : FAILOVER_KINDS;
 }
 
 /* ---- by which target ---- */
@@ -125,8 +130,8 @@ static struct turnover *find_turnover(struct core *core, struct slot *slot, enum
 
 /* A record may leave by one target and come back by another: of a host with two addresses by the
  * last to die and the first to live; with two services by the first and by the last. It is back for
- * all of them. */
-static void note_return(struct core *core, const struct member *member, int64_t now_ms)
+ * all of them; or, where nobody knows by which, for those that are well. */
+static void note_return(struct core *core, const struct member *member, bool all, int64_t now_ms)
 {
     for (size_t i = 0; i < member->nservices; i++) {
         const struct service_view *service = &core->view.services[member->services[i]];
@@ -139,7 +144,8 @@ static void note_return(struct core *core, const struct member *member, int64_t 
                 .port = slot->port,
                 .changed_ms = now_ms,
             };
-            if (slot->returned == core->publications)
+            bool is_back = all || verdict_vote(&slot->verdict) == VOTE_UP;
+            if (!is_back || slot->returned == core->publications)
                 continue;
             slot->returned = core->publications;
             failovers_follow(core->failovers, &back);
@@ -181,9 +187,21 @@ void turnover_pool(struct core *core, uint32_t number, const struct selection *b
             note(core, number, member, kind, now->tails_ms[i]);
         else if (kind != FAILOVER_KINDS)
             note(core, number, member, kind, kind == FAILOVER_BACK ? now->tail_ms : 0);
-        if (kind == FAILOVER_BACK)
-            note_return(core, member, now_ms);
+        bool mended = is_chosen(pool) && member_is_served(is) && is_news(core, member, true) &&
+                      is_well(view, member);
+        if (kind == FAILOVER_BACK || mended) /* it may have been kept until now */
+            note_return(core, member, kind == FAILOVER_BACK, now_ms);
     }
+}
+
+void turnover_reloaded(struct core *core, uint32_t number, int64_t now_ms)
+{
+    const struct view *view = &core->view;
+    const struct pool *pool = &view->model->pools[number];
+    const struct selection *now = &view->pools[number].selection;
+    for (size_t i = 0; i < pool->nmembers; i++)
+        if (is_chosen(pool) && member_is_served(now->members[i]))
+            note_return(core, &pool->members[i], false, now_ms);
 }
 
 /* ---- told ---- */
@@ -290,6 +308,46 @@ static const struct slot *slot_of(const struct core *core, const struct failover
     return slots_find(&core->slots, &want);
 }
 
+/* Whether a pool that could do without it answers with a record that the service fails. */
+static bool is_answered_by(const struct view *view, uint32_t number, uint32_t service)
+{
+    const struct pool *pool = &view->model->pools[number];
+    const struct selection *selection = &view->pools[number].selection;
+    if (!is_chosen(pool) || view->states[service].vote == VOTE_UP)
+        return false;
+    for (size_t i = 0; i < pool->nmembers; i++)
+        for (size_t j = 0; j < pool->members[i].nservices; j++)
+            if (pool->members[i].services[j] == service && member_is_served(selection->members[i]))
+                return true;
+    return false;
+}
+
+/* As nothing better is there; so it may be by a reload, too, which is no failover. */
+static bool is_kept(const struct core *core, const struct slot *slot)
+{
+    if (verdict_vote(&slot->verdict) == VOTE_UP)
+        return false;
+    for (size_t i = 0; i < slot->nservices; i++) {
+        const struct service_view *service = &core->view.services[slot->services[i]];
+        for (size_t j = 0; j < service->npools; j++)
+            if (is_answered_by(&core->view, service->pools[j], slot->services[i]))
+                return true;
+    }
+    return false;
+}
+
+void turnover_look(const struct core *core, struct failover *failover, int64_t now_ms)
+{
+    bool left = failover->kind == FAILOVER_LEFT || failover->kind == FAILOVER_LATE;
+    const struct slot *slot = left && !failover->back_ms ? slot_of(core, failover) : NULL;
+    if (!left || failover->back_ms)
+        return;
+    if (!slot || !is_kept(core, slot))
+        failover->kept_ms = 0;
+    else if (!failover->kept_ms)
+        failover->kept_ms = now_ms;
+}
+
 struct moment {
     struct core *core;
     int64_t now_ms;
@@ -302,7 +360,7 @@ static void tell_gone(void *context, const struct failover *failover)
     const struct slot *slot = slot_of(moment->core, failover);
     char span[32];
     format_span(moment->now_ms - failover->changed_ms, span, sizeof span);
-    if (slot && verdict_vote(&slot->verdict) != VOTE_UP)
+    if (slot && verdict_vote(&slot->verdict) != VOTE_UP && !is_kept(moment->core, slot))
         events_of_target(moment->core->events, LOG_LEVEL_NOTICE, "gone", slot, moment->now_ms,
                          "no resolver that keeps to TTLs holds it any more, %s after it left the "
                          "answers",

@@ -74,9 +74,13 @@ static void job_learn(struct job *job, struct outcome *outcome, const struct les
         outcome->revoked |= job->window_ms && outcome->rtt_us > job->window_ms * 1000;
         learned.late |= outcome->revoked;
         /* Nor does the greeting tell what is usual, unless it was given up before. */
-        if (owed && !learned.late && learned.greeting_us > LEARN_PROMPT_MS * 1000)
+        bool vague = owed && !learned.late && learned.greeting_us > LEARN_PROMPT_MS * 1000;
+        if (vague)
             learned.greeting_us = -1;
-        if (!learn_is_resumed(&job->learned, &job->stall, &learned))
+        bool resumed = learn_is_resumed(&job->learned, &job->stall, &learned);
+        if (!resumed && vague)
+            learn_owed(&job->learned, now_ms - outcome->quiet_ms);
+        else if (!resumed)
             learn_good(&job->learned, &learned, now_ms - outcome->quiet_ms);
     } else if (reason_evidence(outcome->reason) == EVIDENCE_SILENCE) {
         learn_silence(&job->learned, outcome->confirmed, learned.hedged);

@@ -175,6 +175,12 @@ void learn_good(struct learned *learned, const struct lesson *lesson, int64_t no
     learn_answer(learned);
 }
 
+void learn_owed(struct learned *learned, int64_t now_ms)
+{
+    learned->last_good_ms = now_ms;
+    learn_answer(learned);
+}
+
 bool learn_is_resumed(struct learned *learned, struct stall *stall, const struct lesson *lesson)
 {
     if (stall->greeted_ms && llabs(lesson->greeted_ms - stall->greeted_ms) <= SAME_MOMENT_MS &&

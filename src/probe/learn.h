@@ -83,6 +83,9 @@ struct stall {
  * probes that began at different times are greeted in the same moment. That says nothing of what is
  * usual: what the first of them taught is forgotten, and this one is not to be learned from. */
 bool learn_is_resumed(struct learned *learned, struct stall *stall, const struct lesson *lesson);
+/* Heard from, by a greeting that says nothing of what is usual: it was waited for while the host
+ * was dead. */
+void learn_owed(struct learned *learned, int64_t now_ms);
 /* It failed, but it was heard from. */
 void learn_answer(struct learned *learned);
 /* It was silent. hedged: a connection took more than the first socket. */

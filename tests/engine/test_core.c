@@ -853,6 +853,14 @@ static void unreachable_while_neighbours_are_silent(void **state)
     stage_free(&stage);
 }
 
+/* A probe of port 25 has ended by itself; that of port 143 was connected then. */
+static void end_silent(struct stage *stage, enum reason reason, int64_t reached_ms)
+{
+    struct outcome outcome = {.reason = reason, .confirmed = true, .rtt_us = 1500000};
+    stage->probes[probe_at(stage, 143)].reached_ms = stage->start_ms + reached_ms;
+    core_outcome(stage->core, probe_at(stage, 25), &outcome, stage->now_ms);
+}
+
 /* Its greeting may take its time: that its connection stands shows that only one port is silent. */
 static void a_connection_that_stands_is_an_answer(void **state)
 {
@@ -862,17 +870,68 @@ static void a_connection_that_stands_is_an_answer(void **state)
         for (int64_t reached_ms = 2900; reached_ms <= 3100; reached_ms += 200) {
             struct stage stage;
             begin_well(&stage);
-            uint32_t smtp = probe_at(&stage, 25);
-            const struct verdict *verdict = core_verdict(stage.core, smtp);
+            const struct verdict *verdict = core_verdict(stage.core, probe_at(&stage, 25));
             stage_at(&stage, 4500);
-            struct outcome outcome = {.reason = reasons[i], .confirmed = true, .rtt_us = 1500000};
-            stage.probes[probe_at(&stage, 143)].reached_ms = stage.start_ms + reached_ms;
-            core_outcome(stage.core, smtp, &outcome, stage.now_ms);
+            end_silent(&stage, reasons[i], reached_ms);
+            if (reasons[i] == REASON_CONNECT_TIMEOUT) /* once it has had its time */
+                stage_at(&stage, 9000);
             bool blocked = reached_ms >= 3000;
             assert_int_equal(verdict->unheard, blocked ? REASON_PROBER_BLOCKED : REASON_NONE);
             stage_free(&stage);
         }
     }
+}
+
+/* Kernels take connections for processes that hang, until their queues are full. So a port that
+ * takes one is waited for until it greets. */
+static void a_full_queue_beside_one_that_hangs(void **state)
+{
+    (void)state;
+    static const struct {
+        enum reason imap;
+        enum verdict_status smtp;
+        enum reason unheard;
+    } rows[] = {
+        {REASON_OK, VERDICT_UP, REASON_PROBER_BLOCKED},
+        {REASON_GREETING_4XX, VERDICT_UP, REASON_PROBER_BLOCKED},
+        {REASON_GREETING_TIMEOUT, VERDICT_DOWN, REASON_NONE},
+        {REASON_CONNECT_TIMEOUT, VERDICT_DOWN, REASON_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage stage;
+        begin_well(&stage);
+        const struct verdict *verdict = core_verdict(stage.core, probe_at(&stage, 25));
+        stage_at(&stage, 4500);
+        end_silent(&stage, REASON_CONNECT_TIMEOUT, 3500);
+        stage_at(&stage, 5500);
+        assert_int_equal(verdict->status, VERDICT_UP);
+        assert_int_equal(verdict->unheard, REASON_NONE);
+        stage.probes[probe_at(&stage, 143)].reached_ms = 0;
+        stage_outcome(&stage, "mx1.example.test", "imap", rows[i].imap);
+        stage_at(&stage, 6000);
+        assert_int_equal(verdict->status, rows[i].smtp);
+        assert_int_equal(verdict->unheard, rows[i].unheard);
+        stage_free(&stage);
+    }
+}
+
+/* It hung while the other one was well: that is not why this one is silent now. */
+static void a_neighbour_that_has_hung_before_is_reached(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin_well(&stage);
+    const struct verdict *verdict = core_verdict(stage.core, probe_at(&stage, 25));
+    for (unsigned i = 0; i < 2; i++)
+        stage_outcome(&stage, "mx1.example.test", "imap", REASON_GREETING_TIMEOUT);
+    stage_at(&stage, 30000);
+    stage_outcome(&stage, "mx1.example.test", "smtp", REASON_OK);
+    stage_at(&stage, 32000);
+    end_silent(&stage, REASON_CONNECT_TIMEOUT, 31000);
+    assert_int_equal(core_verdict(stage.core, probe_at(&stage, 143))->status, VERDICT_DOWN);
+    assert_int_equal(verdict->status, VERDICT_UP);
+    assert_int_equal(verdict->unheard, REASON_PROBER_BLOCKED);
+    stage_free(&stage);
 }
 
 /* A port that answered while another one was silent shows that only the prober is blocked there.
@@ -980,6 +1039,8 @@ int main(void)
         cmocka_unit_test(unreachable_as_a_whole),
         cmocka_unit_test(unreachable_while_neighbours_are_silent),
         cmocka_unit_test(a_connection_that_stands_is_an_answer),
+        cmocka_unit_test(a_full_queue_beside_one_that_hangs),
+        cmocka_unit_test(a_neighbour_that_has_hung_before_is_reached),
         cmocka_unit_test(a_goodbye_that_never_came_is_no_answer),
         cmocka_unit_test(tells_of_own_faults_that_last),
     };

@@ -654,6 +654,110 @@ static void the_last_one_is_kept_and_leaves_late(void **state)
     stage_free(&stage);
 }
 
+/* Out, kept as the other one died, too, and out again when that came back: no longer kept. */
+static void what_leaves_late_is_kept_no_more(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS "both MX 10 mx1\nboth MX 20 mx2\n");
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    die(&stage, "mx2.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+    assert_int_equal(noted.list[0].kept_ms - stage.start_ms, 4000);
+    noted_free(&noted);
+    stage_at(&stage, 8000);
+    come_back(&stage, "mx2.example.test");
+    noted = noted_by(&stage);
+    assert_int_equal(noted.count, 4);
+    assert_int_equal(noted.list[3].kind, FAILOVER_LATE);
+    assert_int_equal(noted.list[0].kept_ms, 0);
+    assert_int_equal(noted.list[0].back_ms, 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* It was answered all the while, so that nothing comes back; what it left by is over all the same.
+ */
+static void one_that_was_kept_is_well_again(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    die(&stage, "mx2.example.test");
+    stage_at(&stage, 8000);
+    come_back(&stage, "mx1.example.test");
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 4);
+    assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+    assert_int_equal(noted.list[0].back_ms, 8000);
+    assert_string_equal(noted.list[3].host, "mx2.example.test");
+    assert_int_equal(noted.list[3].kind, FAILOVER_LATE);
+    assert_int_equal(noted.list[3].back_ms, 0);
+    assert_int_equal(noted.figures.counts[FAILOVER_BACK][CAUSE_REFUSED], 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* Of a name with several machines one is out; that the name is answered on says nothing of it. */
+static void a_machine_of_a_shared_name_is_not_kept(void **state)
+{
+    (void)state;
+    static const char *const falls[] = {"127.0.0.11", "127.0.0.12"};
+    struct stage stage;
+    begin(&stage, "checks: {imap: {hold: 0s, slow-start: 0s}}\n",
+          ZONE_HEAD "_imap._tcp SRV 0 1 143 imap\nimap A 127.0.0.11\nimap A 127.0.0.12\n");
+    for (unsigned i = 0; i < 2; i++) { /* both: all is kept */
+        stage_at(&stage, 2000 + i * 20000);
+        fall(&stage, falls[i], "imap", REASON_REFUSED);
+        fall(&stage, falls[i], "imap", REASON_REFUSED);
+        stage_at(&stage, 20000 + i * 20000);
+        struct noted noted = noted_by(&stage);
+        assert_int_equal(noted.list[0].kind, FAILOVER_LEFT);
+        assert_int_equal(noted.list[0].kept_ms != 0, i);
+        assert_int_equal(events_of_kind(&stage, "gone"), 1);
+        noted_free(&noted);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        stage_outcome(&stage, falls[1], "imap", REASON_OK);
+    stage_publish(&stage);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.list[noted.count - 1].kind, FAILOVER_LATE);
+    assert_int_equal(noted.list[0].kept_ms, 0);
+    assert_int_equal(noted.list[0].back_ms, 0);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
+/* All others are out of the zone: it is answered as the only one, and told gone by nobody. */
+static void one_that_a_reload_brings_back_is_kept(void **state)
+{
+    (void)state;
+    struct stage stage;
+    begin(&stage, QUICK, ZONE_HEAD TWO_HOSTS);
+    stage_at(&stage, 2000);
+    die(&stage, "mx1.example.test");
+    stage_at(&stage, 4000);
+    stage_zone(&stage, "example.test", ZONE_HEAD "@ MX 10 mx1\nmx1 A 127.0.0.11\n");
+    stage_load(&stage);
+    stage_at(&stage, 60000);
+    assert_int_equal(events_of_kind(&stage, "gone"), 0);
+    struct noted noted = noted_by(&stage);
+    assert_int_equal(noted.count, 1);
+    assert_int_equal(noted.list[0].kept_ms, stage.now_ms);
+    noted_free(&noted);
+    come_back(&stage, "mx1.example.test");
+    noted = noted_by(&stage);
+    assert_int_equal(noted.list[0].back_ms, 60000);
+    noted_free(&noted);
+    stage_free(&stage);
+}
+
 static void a_standby_that_steps_back_has_not_failed(void **state)
 {
     struct stage stage;
@@ -1117,6 +1221,26 @@ static void a_host_that_is_removed_is_drained_on(void **state)
 }
 
 /* One that was never drained is removed all the same; and what comes back is known as before. */
+/* And the events say so: a host that comes back is not drained. */
+static void a_reload_that_removes_a_host_forgets_its_drain(void **state)
+{
+    struct stage stage;
+    char text[200];
+    (void)state;
+    begin(&stage, LONG_TTL, ZONE_HEAD TWO_HOSTS);
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    reload_at(&stage, 5000, ZONE_HEAD "@ MX 20 mx2\nmx2 A 127.0.0.12\n");
+    assert_int_equal(count_events(&stage, "force", text, sizeof text), 2);
+    assert_string_equal(text, "mx1.example.test: no longer in the zones: that it was drained is "
+                              "forgotten");
+    reload_at(&stage, 9000, ZONE_HEAD TWO_HOSTS);
+    assert_int_equal(events_of_kind(&stage, "force"), 2);
+    struct engine_drain told = drain_of(&stage, "mx1.example.test");
+    assert_int_equal(told.forced, FORCED_NOT);
+    engine_drain_free(&told);
+    stage_free(&stage);
+}
+
 static void a_host_that_is_removed_and_comes_back_is_itself_again(void **state)
 {
     struct stage stage;
@@ -1162,6 +1286,27 @@ static void a_machine_whose_name_is_removed_may_be_answered_by_another(void **st
 }
 
 /* By whatever name an answer led to the host: one of its address, or one in front of it. */
+/* What takes its word back says why: it is in no answer. */
+static void a_finished_drain_that_a_reload_makes_wait(void **state)
+{
+    struct stage stage;
+    char text[300];
+    (void)state;
+    begin(&stage, QUICK,
+          ZONE_HEAD TWO_HOSTS "list MX 10 mail\nmail A 127.0.0.11\nmail A 127.0.0.12\n");
+    drain(&stage, "mx1.example.test", FORCED_DRAIN);
+    stage_at(&stage, 60000);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 1);
+    reload_at(&stage, 60000, ZONE_HEAD TWO_HOSTS "mail A 127.0.0.11\nmail A 127.0.0.12\n");
+    stage_at(&stage, 62000);
+    assert_int_equal(count_events(&stage, "drain-void", text, sizeof text), 1);
+    assert_string_equal(text, "mx1.example.test: drained, and resolvers may hold what led to it "
+                              "before a reload: not safe to stop mx1.example.test now");
+    stage_at(&stage, 90000);
+    assert_int_equal(events_of_kind(&stage, "drain-finished"), 2);
+    stage_free(&stage);
+}
+
 static void a_record_of_another_name_that_is_removed_is_waited_for(void **state)
 {
     static const struct {
@@ -1246,6 +1391,10 @@ int main(void)
         cmocka_unit_test(never_good_is_counted_and_not_timed),
         cmocka_unit_test(undelivered_mail_is_a_cause),
         cmocka_unit_test(the_last_one_is_kept_and_leaves_late),
+        cmocka_unit_test(what_leaves_late_is_kept_no_more),
+        cmocka_unit_test(one_that_was_kept_is_well_again),
+        cmocka_unit_test(a_machine_of_a_shared_name_is_not_kept),
+        cmocka_unit_test(one_that_a_reload_brings_back_is_kept),
         cmocka_unit_test(a_standby_that_steps_back_has_not_failed),
         cmocka_unit_test(a_drain_is_finished_when_nobody_holds_it),
         cmocka_unit_test(drains_are_looked_at_one_by_one),
@@ -1263,8 +1412,10 @@ int main(void)
         cmocka_unit_test(a_reload_forgets_no_pool),
         cmocka_unit_test(a_short_ttl_is_held_longer),
         cmocka_unit_test(a_host_that_is_removed_is_drained_on),
+        cmocka_unit_test(a_reload_that_removes_a_host_forgets_its_drain),
         cmocka_unit_test(a_host_that_is_removed_and_comes_back_is_itself_again),
         cmocka_unit_test(a_machine_whose_name_is_removed_may_be_answered_by_another),
+        cmocka_unit_test(a_finished_drain_that_a_reload_makes_wait),
         cmocka_unit_test(a_record_of_another_name_that_is_removed_is_waited_for),
         cmocka_unit_test(a_reload_swallows_no_failover),
     };

@@ -41,6 +41,24 @@ static void test_unknown_gets_the_whole_timeouts(void **state)
     assert_true(patience_of(&learned, &each_2_s).early);
 }
 
+/* However often it is dead and comes back: nothing is known of its greetings by that. */
+static void test_what_the_dead_owe_is_no_knowledge(void **state)
+{
+    struct learned learned;
+    (void)state;
+    learn_init(&learned);
+    for (unsigned back = 1; back <= 2 * LEARN_ENOUGH; back++) {
+        learn_silence(&learned, true, false);
+        learn_owed(&learned, back * 1000);
+        assert_false(patience_of(&learned, &each_2_s).early);
+        assert_int_equal(learned.last_good_ms, back * 1000);
+        assert_int_equal(learned.silences, 0);
+        assert_false(learned.believed);
+    }
+    teach(&learned, 1, 5000, LEARN_ENOUGH);
+    assert_false(patience_of(&learned, &each_2_s).early);
+}
+
 static void test_windows_follow_the_interval(void **state)
 {
     static const struct {
@@ -270,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_gets_the_whole_timeouts),
+        cmocka_unit_test(test_what_the_dead_owe_is_no_knowledge),
         cmocka_unit_test(test_windows_follow_the_interval),
         cmocka_unit_test(test_usual_times_count),
         cmocka_unit_test(test_one_late_greeting_is_forgotten_soon),

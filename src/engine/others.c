@@ -53,6 +53,10 @@ void others_hear(struct core *core, struct slot *slot, const struct outcome *out
                  int64_t now_ms)
 {
     int64_t heard = heard_ms(outcome, now_ms);
+    if (outcome->reason != REASON_GREETING_TIMEOUT && heard >= 0)
+        slot->mute_ms = 0;
+    else if (outcome->reason == REASON_GREETING_TIMEOUT && !slot->mute_ms)
+        slot->mute_ms = silent_since_ms(outcome, now_ms);
     if (heard <= slot->heard_ms)
         return;
     slot->heard_ms = heard;
@@ -200,6 +204,26 @@ static enum witness witness_of(const struct core *core, const struct slot *slot,
     return best;
 }
 
+/* It hangs, and no other host need be asked: while connections of it stood and nothing was said on
+ * them, its kernel took another one. So our uplink works, and so does all of the way. Two hosts
+ * that both hang, or are the only ones there, cannot speak for each other. */
+static bool is_mute(const struct core *core, const struct slot *slot, const struct outcome *outcome,
+                    int64_t ended_ms)
+{
+    const struct core_probes *probes = &core->probes;
+    if (outcome->reason != REASON_GREETING_TIMEOUT || !slot->mute_ms)
+        return false;
+    int64_t since_ms = slot->mute_ms;
+    int64_t last_ms = outcome->connected_ms ? ended_ms - outcome->connected_ms : since_ms;
+    for (const struct slot *at = slots_at(&core->slots, &slot->address); at;
+         at = slots_next_at(&core->slots, at)) {
+        int64_t reached_ms = at == slot ? -1 : probes->reached_ms(probes->context, at->id);
+        since_ms = at->mute_ms && at->mute_ms < since_ms ? at->mute_ms : since_ms;
+        last_ms = reached_ms > last_ms && reached_ms <= ended_ms ? reached_ms : last_ms;
+    }
+    return last_ms >= since_ms + UPLINK_PROOF_MS;
+}
+
 /* What a silence comes to. False: it has to wait for what others answer. */
 static bool judge_silence(struct core *core, struct slot *slot, struct outcome *outcome,
                           int64_t ended_ms, int64_t now_ms)
@@ -213,6 +237,8 @@ static bool judge_silence(struct core *core, struct slot *slot, struct outcome *
     if (blocked)
         outcome->reason = REASON_PROBER_BLOCKED;
     if (blocked || !core->guarded || slot->verdict.status == VERDICT_DOWN)
+        return true;
+    if (is_mute(core, slot, outcome, ended_ms))
         return true;
     switch (uplink_silent(core->uplink, &slot->address, since_ms, ended_ms, now_ms)) {
     case UPLINK_BELIEVE:

@@ -36,7 +36,8 @@ struct slot {
     uint32_t turnovers[FAILOVER_KINDS]; /* places in those of a publication that is under way */
     uint64_t returned;                  /* the last publication at which a record of it came back */
     int64_t heard_ms;                   /* when anything last came back from it; -1: never */
-    int64_t asked_ms;                   /* when it was last probed out of turn */
+    int64_t mute_ms;  /* since when its connections stand, and nothing is said on them; 0: it is */
+    int64_t asked_ms; /* when it was last probed out of turn */
     struct outcome silence; /* that waits to be judged; its reason is NONE: there is none */
     int64_t silence_ms;     /* when it ended */
     int64_t unreachable_ms; /* the first of a row of such outcomes; 0: there is none */

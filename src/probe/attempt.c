@@ -136,6 +136,9 @@ static void attempt_fail_silent(struct attempt *attempt, enum reason reason, boo
         snprintf(outcome.detail, sizeof outcome.detail,
                  "not an octet of a greeting in %.1f s, %u session%s", took_s, attempt->sessions,
                  plural);
+    int64_t connected_ms = reason == REASON_GREETING_TIMEOUT ? attempt_reached_ms(attempt) : -1;
+    if (connected_ms >= 0 && connected_ms < now_ms)
+        outcome.connected_ms = (int32_t)(now_ms - connected_ms);
     if (reason == REASON_GREETING_TIMEOUT && outcome.confirmed)
         peer_note_hung(attempt->setting.peer, attempt_begun_ms(attempt), now_ms);
     attempt_finish(attempt, &outcome, &lesson);

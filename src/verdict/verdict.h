@@ -124,6 +124,9 @@ struct outcome {
     /* How long the peer had been quiet when the probe ended, where it was heard from at all: a
      * goodbye or a reply that did not come. */
     int32_t quiet_ms;
+    /* GREETING_TIMEOUT: how long before the probe's end a connection last came to stand; 0: that
+     * is not known. */
+    int32_t connected_ms;
     int32_t step_us[TIMED_STEPS];     /* how long each took; 0: not reached */
     char detail[OUTCOME_DETAIL_SIZE]; /* the first bad reply, or the error's text; printable ASCII;
                                          may be empty */

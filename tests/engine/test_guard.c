@@ -36,6 +36,8 @@ struct probed {
     int64_t next_ms, down_ms; /* -1: it is not down */
     int64_t since_ms;         /* of a probe under way; -1: none */
     bool late, hurried;
+    bool first; /* at 127.0.1.1 */
+    uint16_t port;
     enum probe_depth depth;
     enum reason reason; /* how its probes end */
     unsigned falls;
@@ -56,11 +58,12 @@ struct world {
 static void on_add(void *context, uint32_t id, const struct probe_target *target)
 {
     struct world *world = context;
-    (void)target;
     assert_true(id < HOSTS_MAX);
     world->hosts[id] = (struct probed){.next_ms = world->now_ms + rand_r(&world->seed) % 2000,
                                        .down_ms = -1,
                                        .since_ms = -1,
+                                       .first = target->address.bytes[2] == 1,
+                                       .port = target->port,
                                        .depth = DEPTH_SERVICE,
                                        .reason = REASON_OK};
     world->count++;
@@ -197,6 +200,43 @@ static unsigned falls(const struct world *world)
     for (size_t i = 0; i < world->count; i++)
         sum += world->hosts[i].falls;
     return sum;
+}
+
+/* A probe out of turn that has connected, and heard nothing. */
+static void hang(struct world *world, uint32_t id, int32_t took_ms, int32_t connected_ms)
+{
+    const struct outcome outcome = {.reason = REASON_GREETING_TIMEOUT,
+                                    .confirmed = true,
+                                    .rtt_us = took_ms * INT64_C(1000),
+                                    .connected_ms = connected_ms};
+    core_outcome(world->core, id, &outcome, world->now_ms);
+}
+
+/* Its kernel goes on taking connections, which shows that our uplink works, whoever else is there.
+ * A single connection shows nothing of the time behind it. */
+static void a_host_that_hangs_speaks_for_our_uplink(void **state)
+{
+    static const char services[] =
+        ZONE_HEAD "@ MX 10 mx1\n@ MX 10 mx2\n_imap._tcp SRV 0 1 143 mx1\n"
+                  "mx1 A 127.0.1.1\nmx2 A 127.0.2.1\n";
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world;
+        begin(&world, services, NULL, 1);
+        play(&world, 20000);
+        uint32_t smtp = 0, imap = 0;
+        for (uint32_t id = 0; id < world.count; id++) {
+            smtp = world.hosts[id].port == 25 && world.hosts[id].first ? id : smtp;
+            imap = world.hosts[id].port == 143 ? id : imap;
+        }
+        world.now_ms += 3000; /* in which nobody else is heard */
+        hang(&world, imap, 2500, i ? 1400 : 2500);
+        assert_int_equal(core_verdict(world.core, imap)->status, i ? VERDICT_DOWN : VERDICT_UP);
+        world.now_ms += 800;
+        hang(&world, smtp, 700, 700);
+        assert_int_equal(core_verdict(world.core, smtp)->status, VERDICT_DOWN);
+        end(&world);
+    }
 }
 
 /* The line behind our own router is cut, and the router says so. */
@@ -412,6 +452,7 @@ static void an_uplink_that_flaps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_that_hangs_speaks_for_our_uplink),
         cmocka_unit_test(our_router_says_unreachable),
         cmocka_unit_test(a_router_says_unreachable_of_one),
         cmocka_unit_test(the_unreachable_do_not_vote),

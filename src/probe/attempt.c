@@ -105,11 +105,16 @@ static struct outcome attempt_outcome(const struct attempt *attempt, enum reason
 
 static const struct lesson no_lesson = {.connect_us = -1, .greeting_us = -1};
 
+static bool trial_is_mended(const struct trial *trial)
+{
+    return trial->mended || (trial->session && session_was_resent(trial->session));
+}
+
 /* Where packets of its own got lost, two witnesses are not enough: their handshakes' ends, or
  * greetings, may be lost as well. */
 static bool attempt_is_mended(const struct attempt *attempt)
 {
-    return attempt->trials[0].mended || attempt->trials[1].mended;
+    return trial_is_mended(&attempt->trials[0]) || trial_is_mended(&attempt->trials[1]);
 }
 
 static bool attempt_confirms(const struct attempt *attempt, bool twice)

@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/tcp.h> /* netinet/tcp.h of Debian 12 does not know tcpi_segs_in */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <string.h>
@@ -175,6 +175,15 @@ bool channel_has_input(const struct channel *channel)
 {
     char byte;
     return recv(channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool channel_was_resent(const struct channel *channel)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return !channel->heard_us &&
+           getsockopt(channel->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           !info.tcpi_data_segs_out && info.tcpi_segs_in > 1;
 }
 
 /* Asked after a second of silence, and again each second; 2.5 s without any acknowledgement are the

@@ -70,6 +70,10 @@ bool channel_ready(const struct channel *channel, bool to_read, bool to_write);
 bool channel_has_input(const struct channel *channel); /* a byte at least, not only the end */
 /* A connection that nothing is sent on ends within some seconds when the peer is gone. */
 void channel_keep_alive(const struct channel *channel);
+/* Of one that nothing was sent and received on: whether the peer's kernel has sent its SYN-ACK
+ * again. Then our acknowledgement was lost, and the peer's program does not know of the connection
+ * before. */
+bool channel_was_resent(const struct channel *channel);
 bool channel_local_address(const struct channel *channel, struct address *address);
 void channel_close(struct channel *channel);
 /* By a reset: nothing is left of the connection, here and there. */

@@ -450,6 +450,11 @@ int64_t session_last_us(const struct session *session)
     return session->result.last_us ? session->result.last_us : session_heard_us(session);
 }
 
+bool session_was_resent(const struct session *session)
+{
+    return stream_was_resent(session->stream);
+}
+
 bool session_has_news(const struct session *session)
 {
     return stream_has_news(session->stream);

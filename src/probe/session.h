@@ -76,7 +76,8 @@ void session_shorten(struct session *session);
 int64_t session_heard_us(const struct session *session);
 /* When its last line came, or else its first octet; 0: neither yet. */
 int64_t session_last_us(const struct session *session);
-bool session_has_news(const struct session *session); /* that the loop has not told yet */
+bool session_was_resent(const struct session *session); /* channel_was_resent() */
+bool session_has_news(const struct session *session);   /* that the loop has not told yet */
 /* The same with a goodbye where the session idles, whose answer is not waited for. */
 void session_part(struct session *session);
 

@@ -289,6 +289,11 @@ int64_t stream_said_us(const struct stream *stream)
     return stream->channel.said_us;
 }
 
+bool stream_was_resent(const struct stream *stream)
+{
+    return stream->channel.fd >= 0 && channel_was_resent(&stream->channel);
+}
+
 bool stream_has_news(const struct stream *stream)
 {
     return stream->channel.fd >= 0 && channel_ready(&stream->channel, true, false);

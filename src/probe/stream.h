@@ -73,6 +73,8 @@ int64_t stream_said_us(const struct stream *stream);
 /* The end of a peer that says nothing is seen within some seconds, as STREAM_ERROR. */
 void stream_keep_alive(struct stream *stream);
 
+bool stream_was_resent(const struct stream *stream); /* channel_was_resent() */
+
 /* Whether the loop has still to be told of something: octets, or the end. */
 bool stream_has_news(const struct stream *stream);
 

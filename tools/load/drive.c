@@ -265,13 +265,20 @@ static bool has_server(const struct drive *drive, struct error *error)
     return !tally->refused || error_set(error, "connection refused: nobody listens there");
 }
 
+/* At a rate, what was due before has been sent before: a machine that is late does not count it. */
+static bool is_warm(const struct drive *drive)
+{
+    uint64_t warm_ns = drive->begin_ns + drive->options->warm_up_ns;
+    return drive->now_ns >= warm_ns && (drive->options->rate <= 0 || due_ns(drive) >= warm_ns);
+}
+
 /* A count has ended with its last answer, a time when it is over; answers are awaited either way.
  */
 static bool is_over(struct drive *drive)
 {
     const struct drive_options *options = drive->options;
     bool all_sent = options->count && drive->begun >= options->count;
-    if (!drive->measures && drive->now_ns >= drive->begin_ns + options->warm_up_ns)
+    if (!drive->measures && is_warm(drive))
         pass_start(drive);
     if (drive->measures && !drive->ended &&
         (drive->now_ns >= drive->end_ns || (all_sent && !waiting(drive))))

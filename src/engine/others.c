@@ -65,17 +65,6 @@ void others_hear(struct core *core, struct slot *slot, const struct outcome *out
 
 /* ---- asking ---- */
 
-/* It greeted as long as the other one did, and does so no more: its kernel takes connections, as
- * that of a host that hangs does until its queues are full. One that has hung before is another
- * matter. */
-static bool hangs_with(const struct slot *at, const struct slot *slot, int64_t since_ms)
-{
-    const struct verdict *verdict = &at->verdict;
-    return verdict->status != VERDICT_UP && verdict->reason == REASON_GREETING_TIMEOUT &&
-           !verdict->good && verdict->last_good_ms < since_ms &&
-           verdict->last_good_ms + 2 * at->settings.interval_ms >= slot->verdict.last_good_ms;
-}
-
 static void ask(struct core *core, struct slot *slot, int64_t now_ms)
 {
     if (now_ms - slot->asked_ms <
@@ -179,6 +168,17 @@ static bool may_answer(const struct slot *slot, int64_t since_ms)
     bool is_well =
         verdict->status == VERDICT_UP || (verdict->status == VERDICT_SUSPECT && verdict->bad == 0);
     return is_well && !(slot->silence.reason && slot->silence_ms >= since_ms);
+}
+
+/* It greeted as long as the other one did, and does so no more: its kernel takes connections, as
+ * that of a host that hangs does until its queues are full. One that has hung before is another
+ * matter. */
+static bool hangs_with(const struct slot *at, const struct slot *slot, int64_t since_ms)
+{
+    const struct verdict *verdict = &at->verdict;
+    return verdict->status != VERDICT_UP && verdict->reason == REASON_GREETING_TIMEOUT &&
+           !verdict->good && verdict->last_good_ms < since_ms &&
+           verdict->last_good_ms + 2 * at->settings.interval_ms >= slot->verdict.last_good_ms;
 }
 
 enum witness { WITNESS_NONE, WITNESS_CONNECTED, WITNESS_ANSWERED };

@@ -12,23 +12,19 @@ repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P) || exit 1
 build=$(cd "$repository" && cd "${EVERMX_BUILD:-build}" && pwd -P) || exit 1
 work=$(mktemp -d) || exit 1
 cd "$work" || exit 1
+readonly RUN_S=60
 . "$repository/tests/support/started.sh"
-drill=$repository/tools/drill page=$repository/tools/drill/evermx-drill.1
+sources=$repository/tools/drill page=$repository/tools/drill/evermx-drill.1
 declare -A source_of=([watch]=watch/watch_options.c [lab]=lab/lab.c [resolvers]=resolvers/resolvers.c
     [simulate]=simulate/simulation.c [report]=record/report.c)
 
-# Sets out, err, status.
-run() {
-    timeout --kill-after=2 60 "$build/evermx-drill" "$@" >out 2>err </dev/null
-    status=$?
-    out=$(<out) err=$(<err)
-}
+drill() { run "$build/evermx-drill" "$@"; }
 
 in_order() { sort -u | paste -sd' '; }
 
 # getopt's rows, and those that all share.
 options_of_code() { # SUBCOMMAND
-    cat "$drill/${source_of[$1]}" "$drill/record/output.h" |
+    cat "$sources/${source_of[$1]}" "$sources/record/output.h" |
         grep -oE '"[a-z-]+", (required|no|optional)_argument' | sed 's/"\([a-z-]*\)".*/--\1/' | in_order
 }
 
@@ -48,7 +44,7 @@ for subcommand in watch lab resolvers simulate report; do
     is "$subcommand takes some" yes "$([ "$(wc -w <<<"$taken")" -gt 5 ] && echo yes)"
     is "$subcommand: those of --help" "$taken" "$(options_of_help "$subcommand")"
     is "$subcommand: those of the manual page" "$taken" "$(options_of_page "$subcommand")"
-    run "$subcommand" -h
+    drill "$subcommand" -h
     is "$subcommand -h" 0 "$status"
     is "$subcommand -h is --help" "$("$build/evermx-drill" "$subcommand" --help)" "$out"
     has "$subcommand --help tells the exit status" "Exit status: 0" "$out"
@@ -67,7 +63,7 @@ fi
 wrong() { # WORDS SUBCOMMAND OPTION...
     local words=$1
     shift
-    run "$@"
+    drill "$@"
     is "$*" 2 "$status"
     is "$* says nothing else" "" "$out"
     is "$* is told" "evermx-drill $1: $words; \`evermx-drill $1 --help\` tells the options" "$err"
@@ -124,7 +120,7 @@ unfit() { LC_ALL=C grep -cP '\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa6-\xa9]|\x
 says_nothing_unfit() { # WHAT OPTION...
     local what=$1
     shift
-    run "$@"
+    drill "$@"
     is "$what" 0 "$(unfit)"
     is "$what: it said something" yes "$([ -s out ] || [ -s err ] && echo yes)"
 }
@@ -163,5 +159,4 @@ says_nothing_unfit "a prediction of it" simulate --detection record.json --draws
 sed 's/"never": 0/"never": -1/; s/"times_s"/"\xe2\x80\xae"/' record.json >bad.json
 says_nothing_unfit "a bad record" report bad.json
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+tell_counts
